@@ -48,8 +48,8 @@ use self::error::Shows;
 pub use self::error::{Error, Lacking, RateLimit, TokenFault};
 pub use self::handle::{Directory, Expected, Gate};
 pub use self::jobs::{
-    BegunList, InputReader, JobPage, JobResultRow, JobWatch, ListUpload, NewDelete, NewList, ResultReader,
-    Runner,
+    BegunList, FileFault, InputReader, JobPage, JobResultRow, JobWatch, ListUpload, NewDelete, NewList,
+    ResultReader, Runner, ShownInput,
 };
 pub use self::list::RawPage;
 pub use self::members::{

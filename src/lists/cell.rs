@@ -36,6 +36,9 @@ pub fn value(cell: &str, reading: Reading) -> Result<Cow<'_, str>, &'static str>
     Ok(if value.contains('\r') { Cow::Owned(value.replace("\r\n", "\n").replace('\r', "\n")) } else { value })
 }
 
+/// What a cell begins with that a spreadsheet program would run as a formula.
+pub const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
 /// What stands in a file of failed rows for a cell of a spreadsheet that cannot be read. As it is not empty,
 /// the row fails again until somebody fills in the cell.
 pub const UNREADABLE: &str = "#ERROR!";
@@ -96,7 +99,7 @@ fn formula_text(cell: &str) -> Option<Cow<'_, str>> {
 /// The cell without the apostrophe that keeps a spreadsheet from treating it as a formula.
 fn without_guard(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
-        Some(text) if text.starts_with(['=', '+', '-', '@']) => text,
+        Some(text) if text.starts_with(FORMULA) => text,
         _ => cell,
     }
 }

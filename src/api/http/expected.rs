@@ -51,7 +51,7 @@ impl Expects {
 }
 
 /// A number that JSON can represent exactly, in digits alone.
-fn number(text: &str) -> Option<u64> {
+pub fn number(text: &str) -> Option<u64> {
     let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
     number.filter(|number| *number <= SAFE_INTEGER_MAX)
 }

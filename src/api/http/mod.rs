@@ -8,6 +8,7 @@
 //! Every call is a type with its path, the access that it needs, its request and its reply. Routes and
 //! document of a door are built from the same list of calls.
 
+mod content_digest;
 mod door;
 mod expected;
 mod header;
@@ -16,6 +17,7 @@ mod integer;
 mod json;
 pub mod onsi;
 mod openapi;
+mod pieces;
 pub mod publisher;
 mod receive;
 mod rejection;

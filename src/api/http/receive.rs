@@ -1,16 +1,14 @@
 //! Reads the bodies of requests whole, within limits of size, time and memory.
-//!
-//! The body of a refused request is still read for a moment: a client that is still sending would otherwise
-//! see a broken connection instead of the reply.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 
+use super::pieces::{Pieces, SLOWEST_BYTES};
 use super::rejection::Rejection;
 use crate::compute::{self, Size};
 use crate::directory::{self, Arrival, Error, Incoming, Room, Whose};
@@ -27,10 +25,6 @@ const UNWEIGHED_BYTES: usize = 128;
 const LIGHT_BYTES: usize = 16 * 1024;
 /// The memory of a value, in bytes: a text, a number, or an entry of a list.
 const VALUE_BYTES: usize = 48;
-/// Fewest bytes a second of a body that takes longer than a peer may be silent.
-const SLOWEST_BYTES: u32 = 32 * 1024;
-/// How long the rest of a refused body is read.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// The limits of bodies.
 pub struct Bodies {
@@ -59,6 +53,22 @@ impl Bodies {
         Self { limit, incoming }
     }
 
+    /// The pieces of `body`, which may have up to `limit` bytes and is not held whole.
+    pub(super) fn pieces(
+        &self,
+        headers: &HeaderMap,
+        body: &mut Body,
+        limit: usize,
+    ) -> Result<Pieces, Rejection> {
+        if !is_plain(headers) {
+            return Err(Rejection::ContentEncoding);
+        }
+        if announced(headers).is_some_and(|bytes| bytes > limit) {
+            return Err(Rejection::TooLarge { limit });
+        }
+        Ok(Pieces::new(std::mem::take(body), limit, self.incoming.patience))
+    }
+
     /// Reads `body`, whose content type must be JSON.
     pub(super) async fn read(
         &self,
@@ -72,8 +82,7 @@ impl Bodies {
         if !is_plain(headers) {
             return Err(Rejection::ContentEncoding);
         }
-        let announced =
-            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let announced = announced(headers);
         if announced.is_some_and(|bytes| bytes > self.limit) {
             return Err(Rejection::TooLarge { limit: self.limit });
         }
@@ -152,22 +161,17 @@ fn weigh(json: &[u8], object_bytes: usize) -> usize {
     values.max(objects.saturating_mul(object_bytes))
 }
 
-/// Reads and discards the rest of a body for a short time. A body that the client sends only after `100
-/// Continue` is not read, because nothing of it was sent, and the client sees the reply at once.
-pub(super) async fn drain(headers: &HeaderMap, mut body: Body) {
-    if headers.contains_key(EXPECT) && headers.contains_key(CONTENT_LENGTH) {
-        return;
-    }
-    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = tokio::time::timeout(DRAIN, rest).await;
-}
-
 /// Whether the content type is JSON. A browser may send other types to a server on this machine without a
 /// preflight request, but not JSON.
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
+}
+
+/// The length of the body, if the client says it.
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
 }
 
 /// Whether the body has no content encoding.

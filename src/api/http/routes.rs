@@ -7,7 +7,7 @@ use axum::routing::MethodRouter;
 use http::HeaderMap;
 
 use super::door::Door;
-use super::receive::drain;
+use super::pieces::drain;
 use super::rejection::Rejection;
 use crate::directory::Error;
 

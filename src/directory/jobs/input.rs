@@ -18,15 +18,37 @@ use crate::table::{Jobs, ListRow, TableError};
 
 /// Values read at once.
 const VALUES: usize = 4;
+/// The columns of a list that is matched by worker id or e-mail address, those that it must have first.
+const ONSI_COLUMNS: [Field; 13] = [
+    Field::Email,
+    Field::FirstName,
+    Field::LastName,
+    Field::Tier,
+    Field::Phone,
+    Field::WorkerId,
+    Field::Dob,
+    Field::Gender,
+    Field::EnablePayroll,
+    Field::SortCode,
+    Field::AccountNumber,
+    Field::AccountHolder,
+    Field::Iban,
+];
+const ONSI_REQUIRED: usize = 4;
 
 /// How a list is read.
 pub fn reading(options: &ListOptions, format: Option<ListFormat>, sheet: Option<&str>) -> Options {
-    let key = match options.match_by {
-        ListMatch::Key(MatchBy::Ref) => vec![Field::Ref],
-        ListMatch::Key(MatchBy::Email) => vec![Field::Email],
-        ListMatch::Key(MatchBy::WorkerId) => vec![Field::WorkerId],
-        ListMatch::Key(MatchBy::Id) => vec![Field::Id],
-        ListMatch::WorkerIdOrEmail => vec![Field::WorkerId, Field::Email],
+    let key = |field| Wanted { required: vec![vec![field]], ..Wanted::default() };
+    let columns = match options.match_by {
+        ListMatch::Key(MatchBy::Ref) => key(Field::Ref),
+        ListMatch::Key(MatchBy::Email) => key(Field::Email),
+        ListMatch::Key(MatchBy::WorkerId) => key(Field::WorkerId),
+        ListMatch::Key(MatchBy::Id) => key(Field::Id),
+        ListMatch::WorkerIdOrEmail => Wanted {
+            fields: ONSI_COLUMNS.to_vec(),
+            required: ONSI_COLUMNS.iter().take(ONSI_REQUIRED).map(|field| vec![*field]).collect(),
+            ..Wanted::default()
+        },
     };
     let format = format.map(|format| match format {
         ListFormat::Csv => Format::Csv,
@@ -34,12 +56,7 @@ pub fn reading(options: &ListOptions, format: Option<ListFormat>, sheet: Option<
         ListFormat::Ndjson | ListFormat::Actions => Format::Ndjson,
         ListFormat::Xlsx | ListFormat::Xls | ListFormat::Ods => Format::Workbook,
     });
-    Options {
-        format,
-        columns: Wanted { required: vec![key], ..Wanted::default() },
-        sheet: sheet.map(str::to_owned),
-        ..Options::default()
-    }
+    Options { format, columns, sheet: sheet.map(str::to_owned), ..Options::default() }
 }
 
 /// Turns rows of a list into rows of the model.
@@ -207,6 +224,14 @@ impl RowSource {
     }
 }
 
+/// A row as it was received.
+pub struct RawLine {
+    /// Its key: its ref, or else its e-mail address or worker id.
+    pub key: Option<String>,
+    /// A line of CSV or NDJSON.
+    pub text: String,
+}
+
 /// Rows as they were received, as lines of CSV or NDJSON.
 pub struct RawRows {
     rows: Rows,
@@ -233,7 +258,7 @@ impl RawRows {
     }
 
     /// The row at a place. Places are asked for in ascending order.
-    pub async fn row(&mut self, wanted: u64) -> Result<Option<String>, Error> {
+    pub async fn row(&mut self, wanted: u64) -> Result<Option<RawLine>, Error> {
         loop {
             let row = match self.held.take() {
                 Some(row) => Some(row),
@@ -245,10 +270,12 @@ impl RawRows {
             if place < wanted {
                 continue;
             }
-            return Ok(Some(match self.rows.list().map(|list| &**list) {
+            let lists::Identity { r#ref, email, worker_id, .. } = row.identity();
+            let text = match self.rows.list().map(|list| &**list) {
                 Some(List::Table(table)) => line(row.own_cells(), delimiter(&table.source)),
                 Some(List::Ndjson) | None => row.cells().collect(),
-            }));
+            };
+            return Ok(Some(RawLine { key: r#ref.or(email).or(worker_id), text }));
         }
     }
 }

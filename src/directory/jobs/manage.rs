@@ -8,7 +8,7 @@ use crate::directory::{Directory, Error, Lacking};
 use crate::model::limits::JOBS_PAGE_MAX;
 use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Hold, IdError, Job, JobEnd, JobNumber, JobState, PlanHash, Reason, Refusal};
-use crate::table::Jobs;
+use crate::table::{Jobs, RequestResult};
 
 /// A part of the list of jobs.
 #[derive(Debug)]
@@ -93,6 +93,9 @@ impl Directory {
     /// Approves the plan of a held job, which is planned again.
     pub async fn approve_job(&self, id: &str, hash: &str) -> Result<Job, Error> {
         let (base, number) = self.job_number(id)?;
+        if let Some(job) = self.earlier_job(base).await? {
+            return Ok(job);
+        }
         let Some(hash) = PlanHash::parse(hash) else {
             let text = "must be the 32 hexadecimal digits of the plan's hash";
             return Err(Refusal::field(Reason::FieldInvalid, "plan_hash", text).into());
@@ -125,6 +128,9 @@ impl Directory {
     /// Rejects the plan of a held job, which ends.
     pub async fn reject_job(&self, id: &str) -> Result<Job, Error> {
         let (base, number) = self.job_number(id)?;
+        if let Some(job) = self.earlier_job(base).await? {
+            return Ok(job);
+        }
         self.decide(AccessLevel::Write, base, number, |job| {
             if job.state != JobState::Held {
                 return Err(wrong_state(job, "rejected"));
@@ -158,7 +164,9 @@ impl Directory {
         change: impl FnOnce(&mut Job) -> Result<(), Refusal> + Send,
     ) -> Result<Job, Error> {
         let jobs = self.jobs(needs, base).await?;
-        Ok(jobs.change(base, number, change).await?.ok_or_else(not_found)??)
+        let job = jobs.change(base, number, change).await?.ok_or_else(not_found)??;
+        self.store_result(None, RequestResult::Job(number)).await?;
+        Ok(job)
     }
 
     /// The jobs of the store, for a caller with this level of access to `base`.

@@ -15,12 +15,14 @@
 //! | `runner` | runs the jobs of a store |
 //! | `manage` | gets, lists, watches, approves, rejects and cancels jobs |
 //! | `start` | makes jobs that need no list |
+//! | `file_check` | finds the rows that make a file wrong as a whole |
 //! | `upload` | a list that arrives, read and stored piece by piece |
 //! | `examples` | examples of a plan |
 //! | `results` | what happened to rows and members |
 
 mod apply;
 mod examples;
+mod file_check;
 mod input;
 mod manage;
 mod plan;
@@ -30,8 +32,9 @@ mod start;
 mod upload;
 mod work;
 
+pub use self::file_check::FileFault;
 pub use self::manage::{JobPage, JobWatch};
-pub use self::results::{InputReader, JobResultRow, ResultReader};
+pub use self::results::{InputReader, JobResultRow, ResultReader, ShownInput};
 pub use self::runner::Runner;
 pub use self::start::NewDelete;
 pub use self::upload::{BegunList, ListUpload, NewList};

@@ -25,6 +25,8 @@ pub enum JobResultRow {
         result: RowResult,
         /// Whether that was applied; otherwise it is the plan's.
         is_applied: bool,
+        /// Its key: its ref, or else its e-mail address or worker id; if asked for.
+        key: Option<String>,
         /// The row as it was received, if asked for.
         input: Option<String>,
     },
@@ -37,11 +39,23 @@ pub enum JobResultRow {
     },
 }
 
+/// What results show of the rows as they were received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownInput {
+    /// Nothing.
+    Nothing,
+    /// Their keys.
+    Keys,
+    /// Their keys, and all that they have.
+    Rows,
+}
+
 /// Reads the results of a job, piece by piece.
 pub struct ResultReader {
     jobs: Arc<Jobs>,
     job: Job,
     failed_only: bool,
+    shows: ShownInput,
     input: Option<RawRows>,
     /// The next value of the plan, and the place of its first row.
     plan: (u64, u64),
@@ -62,24 +76,25 @@ pub struct InputReader {
 }
 
 impl Directory {
-    /// The results of a job; only failed rows and spared members, with `failed_only`. Rows as they were received
-    /// (`with_input`) may show all that the sender may see.
+    /// The results of a job; only failed rows and spared members, with `failed_only`. Rows as they were
+    /// received may show all that the sender may see.
     pub async fn job_results(
         &self,
         id: &str,
         failed_only: bool,
-        with_input: bool,
+        shows: ShownInput,
     ) -> Result<ResultReader, Error> {
         let job = self.job(id).await?;
-        if with_input {
+        if shows == ShownInput::Rows {
             self.check_input(&job)?;
         }
         let jobs = Arc::clone(self.jobs(AccessLevel::Read, job.base).await?);
-        let input = if with_input { Some(RawRows::open(Arc::clone(&jobs), &job)) } else { None };
+        let input = (shows != ShownInput::Nothing).then(|| RawRows::open(Arc::clone(&jobs), &job));
         Ok(ResultReader {
             jobs,
             job,
             failed_only,
+            shows,
             input,
             plan: (0, 0),
             steps: (0, VecDeque::new()),
@@ -118,8 +133,8 @@ impl ResultReader {
     /// The headings of the list as text, if the rows are returned as they were received.
     pub async fn headings(&mut self) -> Result<String, Error> {
         match &mut self.input {
-            Some(input) => Ok(input.headings().await?),
-            None => Ok(String::new()),
+            Some(input) if self.shows == ShownInput::Rows => Ok(input.headings().await?),
+            Some(_) | None => Ok(String::new()),
         }
     }
 
@@ -158,11 +173,13 @@ impl ResultReader {
             if self.failed_only && result.error.is_none() {
                 continue;
             }
-            let input = match &mut self.input {
+            let received = match &mut self.input {
                 Some(input) => input.row(place).await?,
                 None => None,
             };
-            results.push(JobResultRow::Row { line: planned.line, result, is_applied, input });
+            let (key, text) = received.map_or((None, None), |row| (row.key, Some(row.text)));
+            let input = text.filter(|_| self.shows == ShownInput::Rows);
+            results.push(JobResultRow::Row { line: planned.line, result, is_applied, key, input });
         }
         Ok(results)
     }

@@ -2,15 +2,17 @@
 //!
 //! - The list becomes a job only by [`ListUpload::complete`]. A list that ends early leaves nothing behind.
 //! - The file is read while it arrives, so a file that cannot be read is refused at once, before it is stored
-//!   as a whole. What single rows lack is decided by the plan.
+//!   as a whole. What single rows lack is decided by the plan, unless the caller wants them checked at once
+//!   ([`NewList::is_checked`]): then a list with faults is read on for more of them, but not stored.
 
+use super::file_check::{FileCheck, FileFault};
 use super::input::reading;
 use super::start::check_name;
 use crate::directory::{Directory, Error};
 use crate::lists::{List, ListRow, Reader, Source};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Job, JobInput, JobTask, ListFormat, ListOptions, Reason, Refusal};
+use crate::model::{BaseNumber, Job, JobInput, JobTask, ListFormat, ListOptions, Reason, Refusal, Violation};
 use crate::table::Upload;
 
 /// A full list, as a caller announces it.
@@ -30,6 +32,9 @@ pub struct NewList {
     pub format: Option<ListFormat>,
     /// The sheet of a workbook; `None`: the only visible one with data.
     pub sheet: Option<String>,
+    /// Whether rows of another shape than the header, rows without a required value and keys that an earlier
+    /// row has refuse the file. Otherwise these rows fail.
+    pub is_checked: bool,
 }
 
 /// How a list begins.
@@ -46,8 +51,10 @@ pub struct ListUpload {
     new: NewList,
     upload: Upload,
     reader: Reader,
+    check: Option<FileCheck>,
     rows: Vec<ListRow>,
     count: u64,
+    is_read: bool,
 }
 
 impl Directory {
@@ -64,26 +71,53 @@ impl Directory {
         self.get_base(base).await?;
         let upload = jobs.begin(base)?;
         let reader = Reader::new(reading(&new.options, new.format, new.sheet.as_deref()));
-        let (directory, rows) = (self.clone(), Vec::new());
-        Ok(BegunList::New(Box::new(ListUpload { directory, new, upload, reader, rows, count: 0 })))
+        Ok(BegunList::New(Box::new(ListUpload {
+            directory: self.clone(),
+            check: new.is_checked.then(|| FileCheck::new(self.fold())),
+            new,
+            upload,
+            reader,
+            rows: Vec::new(),
+            count: 0,
+            is_read: false,
+        })))
     }
 }
 
 impl ListUpload {
-    /// Reads and stores the next bytes.
+    /// Reads and stores the next bytes. After a refusal of the file, [`Self::faults`] may say more.
     pub async fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.directory.guarded.check_base(AccessLevel::Write, self.new.base).await?;
         let read = self.reader.push(bytes, &mut self.rows);
-        read.map_err(|fault| refused(&fault))?;
-        self.count_rows();
-        Ok(self.upload.push(bytes).await?)
+        self.take_rows(read)?;
+        if self.faults().is_empty() {
+            self.upload.push(bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads to the end of the file, after which no more bytes may come. Refuses a file with faults.
+    pub fn end(&mut self) -> Result<(), Error> {
+        if !std::mem::replace(&mut self.is_read, true) {
+            let read = self.reader.finish(&mut self.rows).map(drop);
+            self.take_rows(read)?;
+        }
+        match self.faults() {
+            [] => Ok(()),
+            faults => Err(has_faults(faults)),
+        }
+    }
+
+    /// The faults of the file that were found so far, up to 100; empty if its rows are not checked.
+    #[must_use]
+    pub fn faults(&self) -> &[FileFault] {
+        self.check.as_ref().map_or(&[], FileCheck::faults)
     }
 
     /// Makes the job. `rows` and `sha256` are what the caller has sent, if it says so.
     pub async fn complete(mut self, rows: Option<u64>, sha256: Option<[u8; 32]>) -> Result<Job, Error> {
-        self.reader.finish(&mut self.rows).map_err(|fault| refused(&fault))?;
+        self.end()?;
         let format = self.format();
-        self.count_rows();
         if let Some(said) = rows.filter(|said| *said != self.count) {
             let text = format!("{said} rows were announced and {} arrived; no job was made", self.count);
             return Err(Refusal::field(Reason::ListIncomplete, "complete.rows", text).into());
@@ -118,11 +152,30 @@ impl ListUpload {
         self.new.format.unwrap_or(found)
     }
 
-    /// Counts rows. They are read again for the plan.
-    fn count_rows(&mut self) {
+    /// Counts and checks the rows that were read. They are read again for the plan.
+    fn take_rows(&mut self, read: Result<(), crate::lists::Refusal>) -> Result<(), Error> {
         self.count += u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
-        self.rows.clear();
+        let Some(check) = &mut self.check else {
+            self.rows.clear();
+            return read.map_err(|fault| refused(&fault));
+        };
+        self.rows.drain(..).for_each(|row| check.row(&row));
+        if let Err(fault) = &read {
+            check.refusal(fault);
+        }
+        if read.is_err() || check.is_full() { Err(has_faults(check.faults())) } else { Ok(()) }
     }
+}
+
+/// A file with these faults.
+fn has_faults(faults: &[FileFault]) -> Error {
+    let text = |fault: &FileFault| {
+        let line = fault.line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        let column = if fault.column.is_empty() { String::new() } else { format!("{} ", fault.column) };
+        Violation::new("", format!("{line}{column}{}", fault.message))
+    };
+    let violations = faults.iter().map(text).collect();
+    Refusal { violations, ..Refusal::new(Reason::FileRefused) }.into()
 }
 
 /// A file that cannot be read.

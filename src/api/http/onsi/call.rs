@@ -1,16 +1,18 @@
 //! What a call is: its description, what it reads of a request, and what it does.
 
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use http::request::Parts;
 use http::{Method, StatusCode};
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::failure::Failure;
 use super::issues::Issues;
 use crate::api::http::expected::Expects;
 use crate::api::http::openapi::Document;
+use crate::api::http::pieces::Pieces;
 use crate::api::http::receive::Received;
 use crate::directory::{Directory, Key, Selector};
 use crate::model::BaseNumber;
@@ -23,7 +25,7 @@ pub trait Call: 'static {
     /// What it reads of a request besides the id in the path.
     type Input: Input;
     /// Its reply.
-    type Reply: Serialize + JsonSchema + Send + Sync;
+    type Reply: Answer;
 
     /// Runs it.
     fn run(
@@ -98,6 +100,8 @@ impl About {
 pub trait Input: Sized + Send {
     /// The schema of the request body, if the call reads one.
     const BODY: Option<fn(&mut Document) -> Value> = None;
+    /// The types of the request body and their schemas, if the call reads a file piece by piece.
+    const FILE: Option<fn() -> Value> = None;
 
     /// Reads it. The result is not used if a fault was noted.
     fn read(request: &CallRequest, issues: &mut Issues) -> Option<Self>;
@@ -118,11 +122,21 @@ pub struct CallRequest {
     pub id: String,
     /// The parameters, as sent.
     pub query: String,
+    /// The head of the request.
+    pub head: Arc<Parts>,
     /// The body, if the call has one.
     pub body: Option<Received>,
+    /// The body, if it is a file; set once everything else was read. The lock is never waited for: it only
+    /// lets tasks share the request.
+    pub pieces: Mutex<Option<Pieces>>,
 }
 
 impl CallRequest {
+    /// The body, if it is a file that nobody has taken.
+    pub fn take_pieces(&mut self) -> Option<Pieces> {
+        self.pieces.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// The member of the path.
     pub fn selector(&self) -> Selector {
         Selector::Within(self.base, Key::Id(self.id.clone()))

@@ -1,6 +1,9 @@
 //! The list of this door's calls, from which its routes and its document are built.
 
 use super::call::Call;
+use super::csv::PutList;
+use super::job::{self, Approve, Reject};
+use super::job_results::Results;
 use super::read::{Get, Search, Tiers};
 use super::write::{Activate, Create, Offboard, Replace, Update};
 
@@ -20,4 +23,10 @@ pub fn every_call(visitor: &mut impl Visitor) {
     visitor.visit::<Offboard>();
     visitor.visit::<Activate>();
     visitor.visit::<Tiers>();
+    visitor.visit::<PutList<1>>();
+    visitor.visit::<PutList<2>>();
+    visitor.visit::<job::Get>();
+    visitor.visit::<Results>();
+    visitor.visit::<Approve>();
+    visitor.visit::<Reject>();
 }

@@ -2,15 +2,15 @@
 //! error.
 
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::response::Response;
-use http::StatusCode;
 use http::request::Parts;
-use serde::Serialize;
 
+use super::answer::Answer;
 use super::call::{Call, CallRequest, Input};
 use super::failure::Failure;
 use super::issue::Code;
@@ -19,8 +19,8 @@ use crate::api::bearer::api_key;
 use crate::api::http::Door;
 use crate::api::http::header::single;
 use crate::api::http::idempotency::{IDEMPOTENCY_KEY, mark_repeat, request_id, with_request_id};
-use crate::api::http::receive::drain;
-use crate::api::http::reply::{counted, json};
+use crate::api::http::pieces::drain;
+use crate::api::http::reply::counted;
 use crate::api::peer::peer_of;
 use crate::compute::{self, Size};
 use crate::directory::{Directory, Error};
@@ -29,6 +29,10 @@ use crate::model::{BaseNumber, IdError, Sealer};
 
 /// The header with the id of the memberbase, for tokens that are not bound to one.
 pub const BASE: &str = "x-member-base-id";
+/// The place of a job's id in a path.
+pub const JOB_ID: &str = "{jobId}";
+/// Largest file, in bytes.
+const FILE_BYTES: usize = 1024 * 1024 * 1024;
 
 /// Handles one call.
 pub async fn handle<C: Call>(
@@ -37,6 +41,7 @@ pub async fn handle<C: Call>(
     request: Request,
 ) -> Response {
     let (head, mut body) = request.into_parts();
+    let head = Arc::new(head);
     let outcome = serve::<C>(&door, id_in(params), &head, &mut body).await;
     // A client that is still sending would otherwise see a broken connection instead of the reply.
     drain(&head.headers, body).await;
@@ -58,7 +63,7 @@ fn id_in(params: Result<RawPathParams, RawPathParamsRejection>) -> Option<String
 async fn serve<C: Call>(
     door: &Door,
     id: Option<String>,
-    head: &Parts,
+    head: &Arc<Parts>,
     body: &mut Body,
 ) -> Result<Response, Failure> {
     let (mut directory, base) = enter(door, head, C::ABOUT.needs).await?;
@@ -80,18 +85,30 @@ async fn serve<C: Call>(
     let is_repeat = directory.is_repeat();
     let mut issues = Issues::default();
     if let Some(id) = &id {
-        check_id(directory.sealer(), id, &mut issues);
+        check_id(C::ABOUT.path, directory.sealer(), id, &mut issues);
     }
     let query = head.uri.query().unwrap_or_default().to_owned();
-    let request = CallRequest { directory, base, id: id.unwrap_or_default(), query, body: received };
+    let mut request = CallRequest {
+        directory,
+        base,
+        id: id.unwrap_or_default(),
+        query,
+        head: Arc::clone(head),
+        body: received,
+        pieces: Mutex::new(None),
+    };
     let size = request.body.as_ref().map_or(Size::Small, |body| body.size);
     let input = compute::here(size, || C::Input::read(&request, &mut issues)).await;
     let input = issues.finish(input)?;
+    if C::Input::FILE.is_some() {
+        let pieces = door.bodies.pieces(&head.headers, body, FILE_BYTES)?;
+        request.pieces = Mutex::new(Some(pieces));
+    }
     let replies = request.directory.replies();
     let run = pin!(async {
         match C::run(request, input).await {
             Ok(reply) => {
-                let mut response = reply_with(C::ABOUT.success, &reply, C::ABOUT.name).await;
+                let mut response = reply.into_response(C::ABOUT.success, C::ABOUT.name).await;
                 if is_repeat {
                     mark_repeat(&mut response);
                 }
@@ -103,11 +120,16 @@ async fn serve<C: Call>(
     Ok(counted(replies, C::ABOUT.needs, run).await?)
 }
 
-/// Notes a fault of the id in the path.
-fn check_id(sealer: &Sealer, id: &str, issues: &mut Issues) {
-    match sealer.open_member(id) {
-        Ok(_) | Err(IdError::Unknown) => {}
-        Err(fault) => issues.add(Code::PathValidation, "id".to_owned(), &fault.to_string()),
+/// Notes a fault of the id in a path of this form.
+fn check_id(path: &str, sealer: &Sealer, id: &str, issues: &mut Issues) {
+    let (name, opened) = if path.contains(JOB_ID) {
+        ("jobId", sealer.open_job(id).map(drop))
+    } else {
+        ("id", sealer.open_member(id).map(drop))
+    };
+    match opened {
+        Ok(()) | Err(IdError::Unknown) => {}
+        Err(fault) => issues.add(Code::PathValidation, name.to_owned(), &fault.to_string()),
     }
 }
 
@@ -121,9 +143,4 @@ async fn enter(door: &Door, head: &Parts, needs: AccessLevel) -> Result<(Directo
         error => error.into(),
     })?;
     Ok((directory, base))
-}
-
-/// The response with this status and reply.
-async fn reply_with<T: Serialize + Sync>(status: StatusCode, reply: &T, name: &str) -> Response {
-    json(status, reply).await.unwrap_or_else(|error| Failure::from(error).into_response_for(name))
 }

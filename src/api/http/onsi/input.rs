@@ -65,18 +65,22 @@ fn read(request: &CallRequest, shape: Shape, issues: &mut Issues) -> Option<Box<
     row(bytes, shape, request.directory.now().date(), issues).map(Box::new)
 }
 
-/// The row in the body; none if the body is not an object.
-pub fn row(bytes: &[u8], shape: Shape, today: Date, issues: &mut Issues) -> Option<MemberRow> {
-    let fields = match parse_with(bytes, std::marker::PhantomData::<Entries>) {
-        Ok(entries) => entries,
+/// The fields of the object in the body; none if the body is not an object.
+pub fn entries(bytes: &[u8], issues: &mut Issues) -> Option<Entries> {
+    match parse_with(bytes, std::marker::PhantomData::<Entries>) {
+        Ok(entries) => Some(entries),
         Err(refusal) => {
             // The text has the position of the fault; a body that is not JSON has no fields.
             let fault = refusal.violations.into_iter().next().map(|fault| fault.description);
-            let description = fault.unwrap_or_default();
-            issues.add(Code::BodyValidation, String::new(), &description);
-            return None;
+            issues.add(Code::BodyValidation, String::new(), &fault.unwrap_or_default());
+            None
         }
-    };
+    }
+}
+
+/// The row in the body; none if the body is not an object.
+pub fn row(bytes: &[u8], shape: Shape, today: Date, issues: &mut Issues) -> Option<MemberRow> {
+    let fields = entries(bytes, issues)?;
     let (needed, nullable) = match shape {
         Shape::Add | Shape::Replace => (Presence::Required, Presence::Optional),
         Shape::Update => (Presence::Optional, Presence::Nullable),

@@ -42,6 +42,8 @@ pub enum Code {
     InvalidRemoveMemberPayload,
     /// The bank details are not valid.
     BankAccountInvalid,
+    /// The file of a list is wrong.
+    FileContent,
 }
 
 /// One fault.
@@ -61,12 +63,15 @@ pub struct Issue {
     /// The e-mail address that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The line of the file that it is about; the header is line 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<u64>,
 }
 
 impl Issue {
     /// An issue with a code and a message.
     pub fn new(code: Code, message: String) -> Self {
-        Self { code, message, path: None, member_id: None, email: None }
+        Self { code, message, path: None, member_id: None, email: None, row: None }
     }
 
     /// An issue about `path`; the message is the path and then `description`.

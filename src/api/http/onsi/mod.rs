@@ -5,14 +5,20 @@
 //! and parameters, fields given twice and values of a wrong type are rejected. Every error is `{"issues":
 //! […]}` with all faults that were found.
 
+mod accept;
+mod answer;
 mod call;
 mod calls;
+mod csv;
 mod failure;
 mod fields;
+mod file;
 mod handle;
 mod input;
 mod issue;
 mod issues;
+mod job;
+mod job_results;
 mod member;
 mod openapi;
 mod query;

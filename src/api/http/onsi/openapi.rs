@@ -3,10 +3,12 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::answer::Answer;
 use super::call::{Call, Input};
 use super::calls::{Visitor, every_call};
 use super::failure::{Envelope, TRACE_ID};
-use super::handle::BASE;
+use super::handle::{BASE, JOB_ID};
+use super::job::JobId;
 use super::member::MemberId;
 use crate::api::bearer::API_KEY;
 use crate::api::http::openapi::values::MemberBaseId;
@@ -33,7 +35,7 @@ pub fn document() -> Value {
         "key": { "type": "apiKey", "in": "header", "name": API_KEY, "description": "A token. A server without any tokens needs none." },
         "token": { "type": "http", "scheme": "bearer", "description": "The same token as a bearer token." },
     });
-    document.finish("memberbase: Onsi door", "One member at a time, and searches.", &schemes)
+    document.finish("memberbase: Onsi door", "One member at a time, searches, and full lists.", &schemes)
 }
 
 impl Visitor for Document {
@@ -45,17 +47,21 @@ impl Visitor for Document {
         });
         let responses = Responses {
             success: about.success,
-            reply: self.reply::<C::Reply>(),
+            reply: C::Reply::content(self),
             envelope: self.reply::<Envelope>(),
             headers: Map::from_iter([(TRACE_ID.to_string(), trace_id)]),
             takes_request_id: about.takes_request_id(),
         };
-        let of_bodies = OF_BODIES.iter().filter(|_| C::Input::BODY.is_some());
+        let of_bodies = OF_BODIES.iter().filter(|_| C::Input::BODY.is_some() || C::Input::FILE.is_some());
         let refusals = OF_EVERY_CALL.iter().chain(of_bodies).chain(about.refusals);
         let mut parameters = C::Input::parameters(self);
         if about.path.contains("{id}") {
             let schema = self.request::<MemberId>();
             parameters.push(json!({ "name": "id", "in": "path", "required": true, "schema": schema }));
+        }
+        if about.path.contains(JOB_ID) {
+            let schema = self.request::<JobId>();
+            parameters.push(json!({ "name": "jobId", "in": "path", "required": true, "schema": schema }));
         }
         parameters.push(json!({
             "name": BASE, "in": "header", "required": false, "schema": self.request::<MemberBaseId>(),
@@ -73,9 +79,13 @@ impl Visitor for Document {
             "parameters": parameters,
             "responses": responses.with(refusals),
         });
-        if let Some((schema, operation)) = C::Input::BODY.zip(operation.as_object_mut()) {
-            let body = json!({ "required": true, "content": content(&schema(self)) });
-            operation.insert("requestBody".to_owned(), body);
+        let body = match (C::Input::BODY, C::Input::FILE) {
+            (Some(schema), _) => Some(content(&schema(self))),
+            (None, Some(content)) => Some(content()),
+            (None, None) => None,
+        };
+        if let Some((content, operation)) = body.zip(operation.as_object_mut()) {
+            operation.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
         }
         self.add(about.path, about.method.as_str(), operation);
     }
@@ -105,6 +115,6 @@ mod tests {
             item.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
         });
         assert_eq!(methods.collect::<BTreeSet<_>>(), calls.0);
-        assert_eq!(calls.0.len(), 8);
+        assert_eq!(calls.0.len(), 14);
     }
 }

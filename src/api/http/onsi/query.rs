@@ -46,6 +46,36 @@ pub fn no_parameters(text: &str, issues: &mut Issues) {
     }
 }
 
+/// The parameters of a call that has only these, each `true` or `false`.
+pub fn flags<const N: usize>(names: [&str; N], text: &str, issues: &mut Issues) -> Option<[bool; N]> {
+    let mut values = [None; N];
+    for (name, value) in pairs(text, issues) {
+        let place = names.iter().position(|known| *known == name);
+        let Some(slot) = place.and_then(|place| values.get_mut(place)) else {
+            issues.add(Code::QueryValidation, name, UNKNOWN);
+            continue;
+        };
+        let value = match value.as_str() {
+            "true" => true,
+            "false" => false,
+            _ => {
+                issues.add(Code::QueryValidation, name, "must be true or false");
+                continue;
+            }
+        };
+        if slot.replace(value).is_some() {
+            issues.add(Code::QueryValidation, name, "is given twice");
+        }
+    }
+    Some(values.map(Option::unwrap_or_default))
+}
+
+/// One of them, for the document.
+pub fn flag(name: &str, description: &str) -> Value {
+    let schema = json!({ "type": "boolean", "default": false });
+    json!({ "name": name, "in": "query", "required": false, "schema": schema, "description": description })
+}
+
 /// The parameters in the order of the text. A parameter that is not valid UTF-8 is noted, and left out.
 fn pairs(text: &str, issues: &mut Issues) -> Vec<(String, String)> {
     let mut pairs = Vec::new();

@@ -37,7 +37,7 @@ const OF_REQUEST_IDS: [StatusCode; 2] = [StatusCode::CONFLICT, StatusCode::UNPRO
 pub struct Responses {
     /// The status of its success.
     pub success: StatusCode,
-    /// The schema of its reply.
+    /// The content of its reply, by type.
     pub reply: Value,
     /// The schema of its refusals.
     pub envelope: Value,
@@ -51,7 +51,7 @@ impl Responses {
     /// The responses by status, with refusals of these statuses.
     pub fn with<'a>(&self, refusals: impl Iterator<Item = &'a StatusCode>) -> Map<String, Value> {
         let replayed = if self.takes_request_id { replayed() } else { json!({}) };
-        let done = json!({ "description": "Done.", "content": content(&self.reply), "headers": replayed });
+        let done = json!({ "description": "Done.", "content": self.reply, "headers": replayed });
         let mut responses = Map::from_iter([(self.success.as_u16().to_string(), done)]);
         for status in refusals.chain(OF_REQUEST_IDS.iter().filter(|_| self.takes_request_id)) {
             let mut headers = headers(*status);

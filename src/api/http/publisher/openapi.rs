@@ -38,7 +38,7 @@ impl Visitor for Document {
     fn visit<C: Call>(&mut self) {
         let responses = Responses {
             success: StatusCode::OK,
-            reply: self.reply::<C::Reply>(),
+            reply: content(&self.reply::<C::Reply>()),
             envelope: self.reply::<Envelope>(),
             headers: Map::new(),
             takes_request_id: C::NEEDS > AccessLevel::Read,

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use memberbase::model::Timestamp;
 use serde_json::{Value, json};
 
-use super::calls::{NO_MEMBER, every_call};
+use super::calls::{NO_MEMBER, every_call, job_calls};
 use super::{Onsi, member};
 use crate::harness::Server;
 use crate::http::Http;
@@ -32,7 +32,8 @@ async fn the_table_has_every_documented_call() {
         .collect();
     let listed = every_call(NO_MEMBER, EMAIL).into_iter();
     let listed = listed.map(|call| format!("{} /v1/{}", call.method, call.path.replace(NO_MEMBER, "{id}")));
-    assert_eq!(listed.collect::<BTreeSet<_>>(), documented);
+    let of_jobs = job_calls("{jobId}").into_iter().map(|call| format!("{} {}", call.method, call.path));
+    assert_eq!(listed.chain(of_jobs).collect::<BTreeSet<_>>(), documented);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,6 +42,60 @@ pub fn every_call(id: &str, email: &str) -> Vec<Call> {
     ]
 }
 
+/// A call about jobs that has the same status at every repeat.
+#[derive(Debug, Clone)]
+pub struct JobCall {
+    pub method: &'static str,
+    /// The whole path.
+    pub path: String,
+    /// The access level that it needs.
+    pub needs: &'static str,
+    /// The HTTP status of its reply: 409 where a job that has ended does not allow the call.
+    pub status: u16,
+    /// The content type, and the body.
+    pub body: Option<(&'static str, &'static str)>,
+    /// The job.
+    id: String,
+}
+
+/// Every call about jobs, about the job `id`, which has ended.
+pub fn job_calls(id: &str) -> Vec<JobCall> {
+    let list = Some(("text/csv", "email,first_name,last_name,tier\na@x.com,Jane,Smith,Gold\n"));
+    let approval = Some(("application/json", r#"{"planHash": "00000000000000000000000000000000"}"#));
+    let one = format!("/v1/members/jobs/{id}");
+    let call = |method, path: &str, needs, status, body| JobCall {
+        method,
+        path: path.to_owned(),
+        needs,
+        status,
+        body,
+        id: id.to_owned(),
+    };
+    vec![
+        call("PUT", "/v1/members/jobs/csv", "write", 202, list),
+        call("PUT", "/v2/members/jobs/csv", "write", 202, list),
+        call("GET", &one, "read", 200, None),
+        call("GET", &format!("{one}/results"), "read", 200, None),
+        call("POST", &format!("{one}/approve"), "write", 409, approval),
+        call("POST", &format!("{one}/reject"), "write", 409, None),
+    ]
+}
+
+impl JobCall {
+    /// The same call about another job.
+    pub fn about(&self, id: &str) -> Self {
+        Self { path: self.path.replace(&self.id, id), id: id.to_owned(), ..self.clone() }
+    }
+
+    /// Makes the call.
+    pub async fn of(&self, onsi: &Onsi) -> Reply {
+        match self.body {
+            Some((kind, body)) => onsi.send(self.method, &self.path, kind, body.as_bytes()).await,
+            None => onsi.call(self.method, &self.path, None).await,
+        }
+    }
+}
+
 impl Call {
     /// Makes the call.
     pub async fn of(&self, onsi: &Onsi) -> Reply {

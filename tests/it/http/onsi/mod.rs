@@ -5,6 +5,7 @@ mod body;
 pub mod calls;
 mod documented;
 mod idempotency;
+mod jobs;
 mod lifecycle;
 mod refused;
 mod search;
@@ -83,9 +84,11 @@ impl Onsi {
         exchange(self.address, &self.head(method, path, headers), body).await
     }
 
+    /// The head of a request. A path without a slash before it is one under `/v1/`.
     fn head(&self, method: &str, path: &str, headers: &str) -> String {
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/v1/{path}") };
         format!(
-            "{method} /v1/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}{headers}\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}{headers}\r\n",
             self.headers
         )
     }

@@ -13,7 +13,7 @@ use crate::api::grpc::replies::pull::{self, Pulled, pull};
 use crate::api::grpc::replies::reply;
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::job_service_server::JobService;
-use crate::directory::{Directory, Gate, NewDelete};
+use crate::directory::{Directory, Gate, NewDelete, ShownInput};
 use crate::model::{Job, JobState, Reason, Refusal};
 
 /// The service.
@@ -140,7 +140,8 @@ impl JobService for JobCalls {
         let directory = enter(&self.gate, &request).await?;
         let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let request = request.into_inner();
-        let reader = directory.job_results(&request.id, request.failed_only, request.with_input).await?;
+        let shows = if request.with_input { ShownInput::Rows } else { ShownInput::Nothing };
+        let reader = directory.job_results(&request.id, request.failed_only, shows).await?;
         Ok(pull::stream(pull(Results::new(directory, reader), replies, ends)))
     }
 

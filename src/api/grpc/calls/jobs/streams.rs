@@ -76,11 +76,12 @@ impl Results {
     fn wire(&self, result: JobResultRow) -> v1::JobResult {
         let (base, sealer) = (self.reader.job().base, self.directory.sealer());
         match result {
-            JobResultRow::Row { line, result, is_applied, input } => {
+            JobResultRow::Row { line, result, is_applied, key, input } => {
                 let holder = result.error.as_ref().and_then(|error| error.taken_by);
                 let holder = holder.map(|row| sealer.member_id(base, row));
                 v1::JobResult {
                     line,
+                    key: key.unwrap_or_default(),
                     member_id: result.row.map(|row| sealer.member_id(base, row)).unwrap_or_default(),
                     outcome: outcome::to_wire(result.outcome).into(),
                     error: result.error.map(|error| row_error(error, holder, &mut 0)),

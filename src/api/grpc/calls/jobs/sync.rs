@@ -165,6 +165,7 @@ fn announced(
         asks_first: options.ask_first,
         format,
         sheet: Some(options.sheet.clone()).filter(|sheet| !sheet.is_empty()),
+        is_checked: false,
     };
     faults.finish(options)
 }
