@@ -161,10 +161,12 @@ fn weigh(json: &[u8], object_bytes: usize) -> usize {
     values.max(objects.saturating_mul(object_bytes))
 }
 
-/// Whether the content type is JSON. A browser may send other types to a server on this machine without a
+/// Whether the content type is JSON, and given once. A browser may send other types to a server on this machine without a
 /// preflight request, but not JSON.
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let value = values.next().filter(|_| values.next().is_none());
+    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
 }
@@ -253,6 +255,9 @@ mod tests {
             is_json(&headers("application/json")) && is_json(&headers("Application/JSON; charset=utf-8"))
         );
         assert!(!is_json(&headers("text/plain")) && !is_json(&HeaderMap::new()));
+        let mut twice = headers("application/json");
+        twice.append(CONTENT_TYPE, "text/plain".parse().unwrap());
+        assert!(!is_json(&twice));
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ const KEYS: usize = 4_000_000;
 pub struct FileFault {
     /// The line where it stands, from 1; `None` if it is about the whole file.
     pub line: Option<u64>,
-    /// The column, as the file names it; empty if the fault is not in one.
+    /// The column; empty if the fault is not in one.
     pub column: String,
     /// What is wrong, for people.
     pub message: String,

@@ -235,7 +235,7 @@ fn expected(case: &Case, before: &Reference, now: Timestamp) -> Expected {
             || found.is_some_and(|found| found_before.contains(&found));
         let (outcome, place) = match small.fault {
             None if !is_again => {
-                let told = reference.upsert(&[row.clone()], &options, WriteMode::Partial, now);
+                let told = reference.upsert(std::slice::from_ref(&row), &options, WriteMode::Partial, now);
                 (told[0].0, told[0].1)
             }
             _ => (Outcome::Failed, None),

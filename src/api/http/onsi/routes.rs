@@ -15,9 +15,9 @@ use crate::api::http::routes::Routes;
 
 /// The prefixes of this door's paths.
 pub const PREFIXES: [&str; 2] = ["/v1/", "/v2/"];
-/// Largest body other than a file, in bytes; a member has 32 KiB at most. A body is parsed in one step, which keeps nothing but
-/// the fields of a member. So no more bodies are parsed at a time than there are threads, and the few
-/// megabytes that one may need for that are not counted.
+/// Largest body other than a file, in bytes; a member has 32 KiB at most. A body is parsed in one step, which
+/// keeps nothing but the fields of a member. So no more bodies are parsed at a time than there are threads,
+/// and the few megabytes that one may need for that are not counted.
 pub const BODY_BYTES: usize = 256 * 1024;
 
 /// The calls of this door and its document.

@@ -265,10 +265,9 @@ async fn documented_calls_that_are_not_implemented_never_seem_to_succeed() {
         exchange(server.address(), &head, b"a,b").await
     };
     for (method, path) in [
-        ("PUT", "/v1/members/jobs/csv"),
-        ("PUT", "/v2/members/jobs/csv"),
+        ("PUT", "/v2/members/jobs"),
         ("GET", "/v2/"),
-        ("GET", "/v1/members/jobs/maj_00000000000000000000000000"),
+        ("POST", "/v1/members/jobs/maj_00000000000000000000000000/revert"),
         ("GET", "/v1/pay/balance"),
     ] {
         assert_eq!(send(method, path).await.issues(404), [("NotFound", "-")], "{method} {path}");

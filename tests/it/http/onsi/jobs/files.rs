@@ -15,7 +15,7 @@ use crate::http::onsi::{Onsi, content};
 async fn a_file_is_read_however_it_is_sent_and_written() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base(&server).await;
-    let text = "E-mail;First Name;LAST_NAME;tier\nzoe@x.com;Zoë;\"Müller\nMeier\";Gold\n";
+    let text = "E-mail;First Name;LAST_NAME;tier\nzoe@x.com;Zoë;\"Müller; Meier\";Gold\n";
     let utf16: Vec<u8> =
         [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     let windows: Vec<u8> =
@@ -33,16 +33,16 @@ async fn a_file_is_read_however_it_is_sent_and_written() {
         let job = onsi.settled(&sent).await;
         assert_eq!(job["progress"]["type"], "Completed", "{kind}: {job}");
         let zoe = onsi.member_of("zoe@x.com").await;
-        assert_eq!((&zoe["firstName"], &zoe["lastName"]), (&json!("Zoë"), &json!("Müller\nMeier")), "{kind}");
+        assert_eq!((&zoe["firstName"], &zoe["lastName"]), (&json!("Zoë"), &json!("Müller; Meier")), "{kind}");
         // So that the next file has something to do.
         let id = zoe["memberId"].as_str().unwrap();
         onsi.call("PATCH", &format!("members/{id}"), Some(json!({ "firstName": "Z", "lastName": "M" })))
             .await
             .is(200);
     }
-    let chunked = format!("Content-Type: text/csv\r\nTransfer-Encoding: chunked\r\n");
+    let chunked = "Content-Type: text/csv\r\nTransfer-Encoding: chunked\r\n";
     let body = format!("{:x}\r\n{text}\r\n0\r\n\r\n", text.len());
-    let sent = onsi.raw("PUT", "members/jobs/csv", &chunked, body.as_bytes()).await;
+    let sent = onsi.raw("PUT", "members/jobs/csv", chunked, body.as_bytes()).await;
     onsi.settled(&sent).await;
 }
 

@@ -51,7 +51,7 @@ async fn every_row_and_every_offboarded_member_has_a_result() {
         ];
         assert_eq!(shown, expected, "{results:?}");
         assert_eq!((&results[1]["memberId"], &results[3]["memberId"]), (&json!(same), &json!(left)));
-        assert_eq!((&results[2]["code"], &results[2]["path"]), (&json!("FIELD_INVALID"), &json!("email")));
+        assert_eq!((&results[2]["code"], &results[2]["path"]), (&json!("EMAIL_INVALID"), &json!("email")));
         assert!(results[2]["message"].as_str().unwrap().contains("email"));
         let is_dry_run = target.contains("dryRun");
         assert_eq!(
