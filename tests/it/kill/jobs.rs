@@ -265,7 +265,7 @@ async fn send(jobs: &mut Jobs, base: &str, list: &List) -> Result<String, Status
         member_base_id: base.to_owned(),
         name: list.number.to_string(),
         request_id: list.number.to_string(),
-        expect_removals: list.number.is_multiple_of(2).then(|| list.removed.len() as u64),
+        expect_removals: list.number.is_multiple_of(2).then_some(list.removed.len() as u64),
         ..Default::default()
     };
     let first = v1::SyncMembersRequest { options: Some(options), ..Default::default() };
