@@ -5,7 +5,7 @@ use crate::model::Job;
 /// Limits on the jobs of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobLimits {
-    /// Bytes that all jobs together may count for ([`weight`]).
+    /// Bytes that all jobs together may count for (their weight).
     pub room_bytes: u64,
     /// How long a job is stored after its end, in microseconds.
     pub retention_micros: i64,
