@@ -1,7 +1,7 @@
 //! Durable jobs: the record of each job, and its data (input, plan and results).
 //!
 //! The data of a job are values of at most 64 KiB, each compressed by itself ([`value`]). What they hold is
-//! said by their `Part`.
+//! said by their `JobPart`.
 
 mod example;
 mod filters;
