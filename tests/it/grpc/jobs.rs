@@ -25,7 +25,11 @@ pub async fn follow(jobs: &mut Jobs, job: Option<v1::Job>) -> v1::Job {
     let id = job.unwrap().id;
     let mut stream = jobs.watch_job(v1::WatchJobRequest { id: id.clone() }).await.unwrap().into_inner();
     while stream.message().await.unwrap().is_some() {}
-    jobs.get_job(v1::GetJobRequest { id }).await.unwrap().into_inner().job.unwrap()
+    get(jobs, &id).await
+}
+
+pub async fn get(jobs: &mut Jobs, id: &str) -> v1::Job {
+    jobs.get_job(v1::GetJobRequest { id: id.to_owned() }).await.unwrap().into_inner().job.unwrap()
 }
 
 pub async fn approve(jobs: &mut Jobs, job: &v1::Job) -> v1::Job {

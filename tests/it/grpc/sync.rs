@@ -1,11 +1,11 @@
 //! `SyncMembers`: a full list makes the memberbase equal to it, or changes nothing.
 
 use memberbase::api::grpc::v1;
-use memberbase::api::grpc::v1::JobState::{Failed, Held, Succeeded};
+use memberbase::api::grpc::v1::JobState::{Failed, Held, Rejected, Succeeded};
 use memberbase::api::grpc::v1::Outcome;
 use tonic::{Code, Status};
 
-use super::jobs::{Jobs, approve, follow, results, with_members};
+use super::jobs::{Jobs, approve, follow, get, results, with_members};
 use crate::harness::{Base, Server, refused, row};
 
 /// Sends a file, and returns the job.
@@ -197,6 +197,20 @@ async fn an_older_list_after_a_newer_one_is_refused() {
     let job = send(&mut jobs, &base, &list(9), |options| options.as_of = at(now - 1)).await.unwrap();
     let job = follow(&mut jobs, job).await;
     assert_eq!((job.state(), job.reason.as_str()), (Failed, "LIST_SUPERSEDED"), "{job:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_applied_takes_the_place_of_a_held_one_and_a_dry_run_does_not() {
+    let server = Server::start().await;
+    let (base, mut jobs) = with_members(&server, 100).await;
+    let held = sync(&mut jobs, &base, &list(40)).await;
+    assert_eq!(held.state(), Held, "{held:?}");
+    let job = send(&mut jobs, &base, &list(100), |options| options.dry_run = true).await.unwrap();
+    assert_eq!(follow(&mut jobs, job).await.state(), Succeeded);
+    assert_eq!(get(&mut jobs, &held.id).await.state(), Held);
+    assert_eq!(sync(&mut jobs, &base, &list(100)).await.state(), Succeeded);
+    let ended = get(&mut jobs, &held.id).await;
+    assert_eq!((ended.state(), ended.reason.as_str()), (Rejected, "LIST_SUPERSEDED"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

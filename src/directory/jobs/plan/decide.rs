@@ -45,7 +45,7 @@ pub async fn decide(
     let difference = before.map(|(plan, _)| difference(&plan, &summary));
     let changes_nothing = changes_nothing(&summary.counts);
     let (planned_at, now_hash) = (work.table.now(), summary.hash);
-    if job.is_dry_run || summary.holds.is_empty() || changes_nothing {
+    if !job.is_dry_run && (summary.holds.is_empty() || changes_nothing) {
         supersede(work, &job).await?;
     }
     work.change(|job| {
