@@ -161,8 +161,8 @@ fn weigh(json: &[u8], object_bytes: usize) -> usize {
     values.max(objects.saturating_mul(object_bytes))
 }
 
-/// Whether the content type is JSON, and given once. A browser may send other types to a server on this machine without a
-/// preflight request, but not JSON.
+/// Whether the content type is JSON, and given once. A browser may send other types to a server on this
+/// machine without a preflight request, but not JSON.
 fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let value = values.next().filter(|_| values.next().is_none());

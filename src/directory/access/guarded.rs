@@ -9,8 +9,10 @@ use crate::directory::{Error, Lacking, RateLimit, Replies, Room, Shows};
 use crate::model::field::ProfileField;
 use crate::model::origin::Actor;
 use crate::model::token::{AccessLevel, Token, TokenId};
-use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, Sealer, Sight, Timestamp};
-use crate::table::{Base, Idempotency, Jobs, LiveToken, MayMake, Table, TableError, Tokens, Whose};
+use crate::model::{
+    BaseNumber, CursorKey, Filter, Fold, Member, MemberRow, RowError, Sealer, Sight, Timestamp,
+};
+use crate::table::{Base, Idempotency, Jobs, LiveToken, MayMake, Table, Tokens, Whose};
 
 /// The table, for one caller.
 #[derive(Clone)]
@@ -153,16 +155,14 @@ impl Guarded {
         self.token().is_none_or(|token| token.pii)
     }
 
-    /// The open bases that share accounts with `base`, see [`Table::sharing_with`]. The caller needs no
-    /// access to them, because their members affect only the first status of new members of `base`.
-    pub async fn sharing_with(&self, base: BaseNumber) -> Result<Vec<Arc<Base>>, Error> {
-        Ok(self.table.sharing_with(base).await?)
-    }
-
-    /// Skips one of these bases for a while if `error` says that it cannot be read for good; else returns the
-    /// error.
-    pub fn pass_over(&self, base: &Base, error: TableError) -> Result<(), Error> {
-        Ok(self.table.pass_over(base.number(), error)?)
+    /// Marks the rows of people who have an account, see [`Table::mark_accounts`]. The caller needs no access
+    /// to the other memberbases, because their members affect only the first status of new members of `base`.
+    pub async fn mark_accounts(
+        &self,
+        base: BaseNumber,
+        rows: &mut [Result<MemberRow, RowError>],
+    ) -> Result<(), Error> {
+        Ok(self.table.mark_accounts(base, rows, |row| row.as_mut().ok()).await?)
     }
 
     /// Turns rows and base numbers into ids and back, which reveals nothing about them.

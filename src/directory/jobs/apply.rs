@@ -128,7 +128,8 @@ async fn apply_some(
     work.check()?;
     let some = ready.get(..STEP).unwrap_or(ready);
     let places: Vec<u64> = some.iter().map(|(place, _)| *place).collect();
-    let rows = some.iter().map(|(_, row)| row.clone()).collect();
+    let mut rows: Vec<_> = some.iter().map(|(_, row)| row.clone()).collect();
+    work.table.mark_accounts(work.base, &mut rows, |row| row.as_mut().ok()).await?;
     let done = move |job: &mut Job, outcomes: &[StepOutcome]| {
         let mut results = Vec::with_capacity(outcomes.len());
         for (place, outcome) in places.into_iter().zip(outcomes) {
@@ -232,7 +233,6 @@ fn has_written(outcome: &StepOutcome) -> bool {
 /// How the guard judges the next step: the whole plan before the first one.
 fn judging(job: &Job) -> Judging {
     let planned = job.plan.as_ref().map_or(0, |plan| plan.would_remove);
-    let missing = job.plan.as_ref().map_or(0, |plan| plan.counts.removed);
     // After a restore the cursor stands at the beginning again.
     if job.cursor.row > 0 || job.cursor.removal > 0 {
         // Until the missing members are removed, rows may use what the plan counts for them.
@@ -243,6 +243,6 @@ fn judging(job: &Job) -> Judging {
         JobTask::DeleteByFilter { expect_removals, .. } => *expect_removals,
         JobTask::Batch | JobTask::Revert(_) => None,
     };
-    let is_expected = job.approved.is_some() || (job.by_admin && expected == Some(missing));
+    let is_expected = job.approved.is_some() || (job.by_admin && expected == Some(planned));
     Judging::Whole { would_remove: planned, is_expected }
 }

@@ -167,7 +167,7 @@ impl ResultReader {
     async fn rows(&mut self, first: u64, planned: Vec<PlannedResult>) -> Result<Vec<JobResultRow>, Error> {
         let mut results = Vec::with_capacity(planned.len());
         for (place, planned) in (first..).zip(planned) {
-            let applied = self.applied(place).await?;
+            let applied = self.of_step(place, |step| &mut step.rows).await?;
             let is_applied = applied.is_some();
             let result = applied.unwrap_or(planned.result);
             if self.failed_only && result.error.is_none() {
@@ -184,31 +184,6 @@ impl ResultReader {
         Ok(results)
     }
 
-    /// What a step did with a row. Rows are asked for in order.
-    async fn applied(&mut self, place: u64) -> Result<Option<RowResult>, Error> {
-        loop {
-            let (next, steps) = &mut self.steps;
-            while let Some(step) = steps.front_mut() {
-                while step.rows.front().is_some_and(|(row, _)| *row < place) {
-                    step.rows.pop_front();
-                }
-                match step.rows.front() {
-                    Some((row, _)) if *row == place => {
-                        return Ok(step.rows.pop_front().map(|(_, result)| result));
-                    }
-                    Some(_) => return Ok(None),
-                    None => drop(steps.pop_front()),
-                }
-            }
-            let more = self.jobs.step_results(self.job.base, self.job.number, *next, VALUES).await?;
-            if more.is_empty() {
-                return Ok(None);
-            }
-            *next += u64::try_from(more.len()).unwrap_or(u64::MAX);
-            steps.extend(more);
-        }
-    }
-
     async fn members(&mut self) -> Result<Option<Vec<JobResultRow>>, Error> {
         let rows = self.jobs.removals(self.job.base, self.job.number, self.removal, REMOVALS).await?;
         if rows.is_empty() {
@@ -217,7 +192,7 @@ impl ResultReader {
         self.removal += u64::try_from(rows.len()).unwrap_or(u64::MAX);
         let mut results = Vec::with_capacity(rows.len());
         for row in rows {
-            let fate = self.fate(row).await?;
+            let fate = self.of_step(row, |step| &mut step.removals).await?;
             if self.failed_only && !fate.is_some_and(|fate| fate != RemovedResult::Removed) {
                 continue;
             }
@@ -226,17 +201,22 @@ impl ResultReader {
         Ok(Some(results))
     }
 
-    /// What a step did with a member. Members are asked for in order.
-    async fn fate(&mut self, row: Row) -> Result<Option<RemovedResult>, Error> {
+    /// What a step did with a row or member. They are asked for in order.
+    async fn of_step<K: Ord + Send, T: Send>(
+        &mut self,
+        key: K,
+        entries: fn(&mut StepResults) -> &mut VecDeque<(K, T)>,
+    ) -> Result<Option<T>, Error> {
         loop {
             let (next, steps) = &mut self.steps;
             while let Some(step) = steps.front_mut() {
-                while step.removals.front().is_some_and(|(other, _)| *other < row) {
-                    step.removals.pop_front();
+                let entries = entries(step);
+                while entries.front().is_some_and(|(other, _)| *other < key) {
+                    entries.pop_front();
                 }
-                match step.removals.front() {
-                    Some((other, _)) if *other == row => {
-                        return Ok(step.removals.pop_front().map(|(_, fate)| fate));
+                match entries.front() {
+                    Some((other, _)) if *other == key => {
+                        return Ok(entries.pop_front().map(|(_, result)| result));
                     }
                     Some(_) => return Ok(None),
                     None => drop(steps.pop_front()),

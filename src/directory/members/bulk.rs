@@ -89,7 +89,7 @@ impl Directory {
             let revision = view(&base, None).await?.revision();
             return Ok(UpsertReply { outcomes: Vec::new(), revision });
         }
-        self.mark_accounts(number, &mut request.rows).await?;
+        self.guarded.mark_accounts(number, &mut request.rows).await?;
         // A request that writes nothing has no result to store.
         let claim = self.claim().filter(|_| request.mode != WriteMode::ValidateOnly);
         let refused = claim.clone().filter(|_| request.mode == WriteMode::Atomic);
@@ -143,7 +143,7 @@ impl Directory {
             return Ok(PendingUpsert(State::Stored(stored?)));
         }
         self.guarded.take_rows(request.rows.len())?;
-        self.mark_accounts(number, &mut request.rows).await?;
+        self.guarded.mark_accounts(number, &mut request.rows).await?;
         let request = request.request(self, Call::IMPORT_MEMBERS, self.claim());
         Ok(PendingUpsert(State::Pending(base.begin_upsert(request, series).await?)))
     }

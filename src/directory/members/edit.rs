@@ -70,7 +70,7 @@ impl Directory {
     async fn marked(&self, base: BaseNumber, row: MemberRow) -> Result<MemberRow, Error> {
         self.guarded.check_base(AccessLevel::Write, base).await?;
         let mut rows = [Ok(row)];
-        self.mark_accounts(base, &mut rows).await?;
+        self.guarded.mark_accounts(base, &mut rows).await?;
         let [row] = rows;
         Ok(row?)
     }

@@ -1,6 +1,5 @@
 //! The operations on members: get and batch get, list, search, export, create, update, delete and bulk calls.
 
-mod accounts;
 mod bulk;
 mod edit;
 mod export;

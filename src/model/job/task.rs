@@ -37,7 +37,8 @@ pub struct ListOptions {
     pub as_of: Option<Timestamp>,
     /// Only members that match this filter before the list is applied may be removed. Empty: all.
     pub scope: Vec<RawFilter>,
-    /// How many members the list is meant to remove. From an admin the guard accepts exactly this number.
+    /// How many members the list is meant to remove, those whom its rows make inactive included. From an admin
+    /// the guard accepts exactly this number.
     pub expect_removals: Option<u64>,
     /// Whether members get the status of their rows.
     pub apply_status: bool,

@@ -10,8 +10,8 @@
 //! - The plan writes nothing and takes no turn in the lane. It is made in slices, each on what is published
 //!   at that time, and others write meanwhile.
 //! - Rows see what earlier rows do: of two rows that have the same key or find the same member the second
-//!   fails, and a key that an earlier row frees is free. So applying the rows in order has the same outcomes, as long as nobody else
-//!   writes.
+//!   fails, and a key that an earlier row frees is free. So applying the rows in order has the same outcomes,
+//!   as long as nobody else writes.
 //! - Memory does not grow with the list, except for a few bytes a row: the line that names each member, and
 //!   the keys of rows that fail, create a member or change one.
 //!

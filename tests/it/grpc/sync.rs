@@ -214,6 +214,67 @@ async fn a_list_that_is_applied_takes_the_place_of_a_held_one_and_a_dry_run_does
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn members_whom_rows_make_inactive_count_as_removals_in_the_plan() {
+    let server = Server::start().await;
+    let (mut base, mut jobs) = with_members(&server, 100).await;
+    let rows: Vec<String> = (0..99)
+        .map(|n| format!("a{n},a{n}@example.com,{}\n", if n < 30 { "inactive" } else { "" }))
+        .collect();
+    let file = format!("ref,email,status\n{}", rows.concat());
+    let mut plan = async |expected: Option<u64>, dry_run: bool| {
+        let job = send(&mut jobs, &base, &file, |options| {
+            (options.apply_status, options.expect_removals, options.dry_run) = (true, expected, dry_run);
+        });
+        let job = job.await.unwrap();
+        follow(&mut jobs, job).await
+    };
+    assert_eq!(plan(None, true).await.plan.unwrap().holds, ["REMOVAL_GUARD"]);
+    // One member is missing, and 30 become inactive.
+    for wrong in [1, 30] {
+        let held = plan(Some(wrong), false).await;
+        assert_eq!((held.state(), held.reason.as_str()), (Held, "REMOVAL_GUARD"), "{held:?}");
+    }
+    let done = plan(Some(31), false).await;
+    assert_eq!(done.state(), Succeeded, "{done:?}");
+    for (n, expected) in [(0, "inactive"), (29, "inactive"), (30, "active"), (99, "inactive")] {
+        assert_eq!(status(&mut base, &format!("a{n}")).await, expected, "{n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expected_number_does_not_pass_an_empty_list() {
+    let server = Server::start().await;
+    let (base, mut jobs) = with_members(&server, 5).await;
+    let job = send(&mut jobs, &base, "ref,email\n", |options| options.expect_removals = Some(5)).await;
+    let held = follow(&mut jobs, job.unwrap()).await;
+    assert_eq!((held.state(), held.reason.as_str()), (Held, "EMPTY_LIST"), "{held:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_active_elsewhere_starts_active_from_a_list_too() {
+    let server = Server::start().await;
+    let sharing = || v1::CreateMemberBaseRequest {
+        name: "Shared".into(),
+        new_members: Some("invited".into()),
+        share_accounts: Some(true),
+        ..Default::default()
+    };
+    let mut there = server.base_with(sharing()).await;
+    let mut here = server.base_with(sharing()).await;
+    let status_there = Some("active".into());
+    let email = Some("Ada@example.com".into());
+    there.fill(vec![v1::MemberInput { status: status_there, email, ..row("1") }]).await;
+    let mut jobs = v1::job_service_client::JobServiceClient::new(server.channel());
+    let file = "ref,email\n1,ada@example.com\n2,ben@example.com\n";
+    let job = sync(&mut jobs, &here, file).await;
+    assert_eq!(job.state(), Succeeded, "{job:?}");
+    assert_eq!(
+        (status(&mut here, "1").await, status(&mut here, "2").await),
+        ("active".into(), "invited".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_sent_as_messages_are_a_list_too_and_repeats_find_their_job() {
     let server = Server::start().await;
     let (mut base, mut jobs) = with_members(&server, 3).await;

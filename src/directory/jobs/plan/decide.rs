@@ -8,6 +8,7 @@ use crate::table::Base;
 
 /// A complete plan. What it says about rows is stored already.
 pub struct Made {
+    /// What it does, and why it must be approved.
     pub summary: PlanSummary,
     /// The members that it removes, in order.
     pub removals: Vec<Row>,
@@ -23,7 +24,6 @@ pub async fn is_still_approved(job: &Job, base: &Arc<Base>) -> bool {
 /// Stores the plan, and decides.
 pub async fn decide(
     work: &Work,
-    base: &Arc<Base>,
     job: Job,
     before: Option<(PlanSummary, Vec<Row>)>,
     made: Made,
@@ -38,9 +38,11 @@ pub async fn decide(
                     && removals.iter().all(|row| removed.binary_search(row).is_ok())
             })
     });
-    summary.holds = if is_approved { Vec::new() } else { holds(base, &job, &summary).await };
-    if job.approved.is_some() && !is_approved {
-        summary.holds.push(Hold::PlanChanged);
+    if is_approved {
+        summary.holds.clear();
+    } else {
+        summary.holds.extend(job.asks_first.then_some(Hold::Requested));
+        summary.holds.extend(job.approved.map(|_| Hold::PlanChanged));
     }
     let difference = before.map(|(plan, _)| difference(&plan, &summary));
     let changes_nothing = changes_nothing(&summary.counts);
@@ -87,43 +89,11 @@ fn is_harmless(plan: &PlanSummary) -> bool {
     plan.holds.iter().all(|hold| *hold == Hold::Requested)
 }
 
-/// Why the plan must be approved.
-async fn holds(base: &Arc<Base>, job: &Job, plan: &PlanSummary) -> Vec<Hold> {
-    let removed = plan.counts.removed;
-    let mut holds = Vec::new();
-    let (expected, is_list) = match &job.task {
-        JobTask::Sync(options) => (options.expect_removals, true),
-        JobTask::DeleteByFilter { expect_removals, .. } => (*expect_removals, false),
-        JobTask::Batch | JobTask::Revert(_) => (None, false),
-    };
-    let is_expected = job.by_admin && expected == Some(removed);
-    let state = base.removal_state().await;
-    if removed > 0 && !is_expected {
-        if !state.allows(removed) {
-            holds.push(Hold::Removals);
-        }
-        if is_list && plan.counts.rows.rows() == 0 {
-            holds.push(Hold::EmptyList);
-        }
-        let counts = base.view().await.summary().counts;
-        if is_list && removed >= counts.active.saturating_add(counts.invited) {
-            holds.push(Hold::Everybody);
-        }
-    }
-    if removed > 0 && plan.unreadable > 0 {
-        holds.push(Hold::UnreadableRows);
-    }
-    if job.asks_first {
-        holds.push(Hold::Requested);
-    }
-    holds
-}
-
 fn message(hold: Hold, plan: &PlanSummary) -> String {
-    let removed = plan.counts.removed;
+    let (removed, would_remove) = (plan.counts.removed, plan.would_remove);
     match hold {
         Hold::Removals => {
-            format!("it would remove {removed} members, which is over the limit of the memberbase")
+            format!("it would remove {would_remove} members, which is over the limit of the memberbase")
         }
         Hold::Changes => "it would change more than the memberbase allows within 24 hours".to_owned(),
         Hold::UnreadableRows => format!(
@@ -132,7 +102,7 @@ fn message(hold: Hold, plan: &PlanSummary) -> String {
             crate::model::words::count(plan.unreadable, "row")
         ),
         Hold::EmptyList => format!("the list is empty, and {removed} members would be removed"),
-        Hold::Everybody => format!("it would remove all {removed} members"),
+        Hold::Everybody => format!("it would remove all {would_remove} members"),
         Hold::PlanChanged => "the plan differs from the one that was approved".to_owned(),
         Hold::StoreRestored => "the store was restored while the job was running".to_owned(),
         Hold::Requested => "the caller asked to see the plan first".to_owned(),

@@ -7,14 +7,19 @@ use sha2::{Digest, Sha256};
 use super::decide::Made;
 use crate::directory::jobs::work::{Halt, Work};
 use crate::model::filter::MemberView;
-use crate::model::{Effort, Filter, ListCounts, PlanHash, PlanSummary, RawFilter, Row};
+use crate::model::{Effort, Filter, Hold, ListCounts, PlanHash, PlanSummary, RawFilter, Row};
 use crate::table::Base;
 
 /// Members read under one view.
 const READ_AT_ONCE: usize = 500;
 
-/// Finds the members that match.
-pub async fn plan(work: &Work, base: &Arc<Base>, filters: &[RawFilter]) -> Result<Made, Halt> {
+/// Finds the members that match. The guard accepts exactly the expected number of them.
+pub async fn plan(
+    work: &Work,
+    base: &Arc<Base>,
+    filters: &[RawFilter],
+    expected: Option<u64>,
+) -> Result<Made, Halt> {
     let (table, today) = (&work.table, work.table.now().date());
     let parsed = Filter::parse_members(filters.to_vec(), table.sealer(), work.base, table.fold(), today);
     let filter = parsed
@@ -42,6 +47,7 @@ pub async fn plan(work: &Work, base: &Arc<Base>, filters: &[RawFilter]) -> Resul
     }
     let removed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     let hash = digest(&rows);
+    let is_held = expected != Some(removed) && !base.removal_state().await.allows(removed);
     let summary = PlanSummary {
         counts: ListCounts { removed, ..ListCounts::default() },
         unreadable: 0,
@@ -51,7 +57,7 @@ pub async fn plan(work: &Work, base: &Arc<Base>, filters: &[RawFilter]) -> Resul
         would_remove: removed,
         hash,
         rows_hash: PlanHash::default(),
-        holds: Vec::new(),
+        holds: is_held.then_some(Hold::Removals).into_iter().collect(),
     };
     Ok(Made { summary, removals: rows })
 }

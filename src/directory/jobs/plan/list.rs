@@ -48,7 +48,9 @@ pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOption
     let mut done = 0_u64;
     while let Some(rows) = read.recv().await {
         work.check()?;
-        let planned = plan.rows(rows?).await?;
+        let mut rows = rows?;
+        work.table.mark_accounts(work.base, &mut rows, |listed| listed.row.as_mut().ok()).await?;
+        let planned = plan.rows(rows).await?;
         done += u64::try_from(planned.len()).unwrap_or(u64::MAX);
         written.add(planned).await?;
         work.jobs().note_progress(Job { planned_rows: done, ..job.clone() });

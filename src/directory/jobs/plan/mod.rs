@@ -39,10 +39,13 @@ pub async fn plan(work: &Work, job: Job) -> Result<(), Halt> {
     work.jobs().delete_plan(work.base, work.number).await?;
     let made = match &job.task {
         JobTask::Sync(options) => list::plan(work, &base, &job, options).await?,
-        JobTask::DeleteByFilter { filters, .. } => delete::plan(work, &base, filters).await?,
+        JobTask::DeleteByFilter { filters, expect_removals } => {
+            let expected = expect_removals.filter(|_| job.by_admin);
+            delete::plan(work, &base, filters, expected).await?
+        }
         JobTask::Batch | JobTask::Revert(_) => {
             return Err(Halt::Failed("NOT_SUPPORTED".to_owned(), "this kind of job is not known".to_owned()));
         }
     };
-    decide::decide(work, &base, job, before.map(|plan| (plan, removed_before)), made).await
+    decide::decide(work, job, before.map(|plan| (plan, removed_before)), made).await
 }
