@@ -23,7 +23,7 @@ use crate::stored::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 13] = [
     ("log", log::segment),
     ("snapshot", log::snapshot),
     ("payload", log::payload),
@@ -34,6 +34,9 @@ pub const TARGETS: [Target; 10] = [
     ("csv", lists::table),
     ("ndjson", lists::ndjson),
     ("workbook", lists::workbook),
+    ("xlsx", lists::xlsx),
+    ("ods", lists::ods),
+    ("xls", lists::xls),
 ];
 
 /// Runs the target of this name.

@@ -1,5 +1,10 @@
 //! The entries for fuzzing the readers of lists, see [`crate::fuzz`].
 
+use std::io::{Cursor, Write};
+
+use zip::CompressionMethod;
+use zip::write::{SimpleFileOptions, ZipWriter};
+
 use super::columns::Wanted;
 use super::text::Records;
 use super::{Format, ListRow, Options, Reader, Reading, Refusal};
@@ -26,6 +31,60 @@ pub(crate) fn ndjson(bytes: &[u8]) {
 /// Reads `bytes` as a spreadsheet.
 pub(crate) fn workbook(bytes: &[u8]) {
     drop(read(bytes, bytes.len().max(1), &Options { format: Some(Format::Workbook), ..Options::default() }));
+}
+
+/// Reads `bytes` as the XML of the only sheet of an `.xlsx` file. So the fuzzer need not get past the zip.
+pub(crate) fn xlsx(bytes: &[u8]) {
+    let relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let to = |kind: &str, target: &str| {
+        format!(
+            r#"<Relationships><Relationship Id="a" Type="{relations}/{kind}" Target="{target}"/></Relationships>"#
+        )
+    };
+    let workbook =
+        r#"<workbook xmlns:r="r"><sheets><sheet name="A" sheetId="1" r:id="a"/></sheets></workbook>"#;
+    let codes = [("164", "00000"), ("165", "dd/mm/yyyy"), ("166", "[h]:mm"), ("167", "#,##0.00")];
+    let formats: String =
+        codes.iter().map(|(id, code)| format!(r#"<numFmt numFmtId="{id}" formatCode="{code}"/>"#)).collect();
+    let styles: String = codes.iter().map(|(id, _)| format!(r#"<xf numFmtId="{id}"/>"#)).collect();
+    let styles = format!(
+        "<styleSheet><numFmts>{formats}</numFmts><cellXfs><xf numFmtId=\"0\"/>{styles}</cellXfs></styleSheet>"
+    );
+    let strings = "<sst><si><t>ref</t></si><si><t>dob</t></si><si><r><t>a </t></r><r><t>b</t></r></si></sst>";
+    zipped(&[
+        ("_rels/.rels", to("officeDocument", "xl/workbook.xml").as_bytes()),
+        ("xl/workbook.xml", workbook.as_bytes()),
+        ("xl/_rels/workbook.xml.rels", to("worksheet", "worksheets/a.xml").as_bytes()),
+        ("xl/styles.xml", styles.as_bytes()),
+        ("xl/sharedStrings.xml", strings.as_bytes()),
+        ("xl/worksheets/a.xml", bytes),
+    ]);
+}
+
+/// Reads `bytes` as the XML of an `.ods` file.
+pub(crate) fn ods(bytes: &[u8]) {
+    zipped(&[("content.xml", bytes)]);
+}
+
+/// Reads `bytes` as the stream of the workbook in an `.xls` file.
+pub(crate) fn xls(bytes: &[u8]) {
+    let Ok(mut file) = cfb::CompoundFile::create(Cursor::new(Vec::new())) else { return };
+    let written = file.create_stream("/Workbook").and_then(|mut stream| stream.write_all(bytes));
+    assert!(written.is_ok(), "the stream cannot be written: {written:?}");
+    workbook(&file.into_inner().into_inner());
+}
+
+/// Reads a zip of these parts as a spreadsheet.
+fn zipped(parts: &[(&str, &[u8])]) {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let how = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (path, bytes) in parts {
+        let written = zip.start_file(*path, how).map_err(Into::into).and_then(|()| zip.write_all(bytes));
+        assert!(written.is_ok(), "the zip cannot be written: {written:?}");
+    }
+    let file = zip.finish().map(Cursor::into_inner);
+    assert!(file.is_ok(), "the zip cannot be written: {file:?}");
+    workbook(&file.unwrap_or_default());
 }
 
 fn same_in_pieces(bytes: &[u8], options: &Options) {

@@ -98,7 +98,10 @@ fn expected() -> Vec<(&'static str, Must)> {
         ("empty-rows-at-the-end.csv", read(THREE)),
         ("exceljs-hidden-rows-column-sheet.xlsx", read(HIDDEN)),
         ("exceljs-table-with-total.xlsx", read(TOTAL)),
+        ("gnumeric-hidden-rows-column-sheet.xls", read(HIDDEN)),
+        ("gnumeric-number-formats.xls", without("01E05")),
         ("gnumeric.csv", eight()),
+        ("gnumeric.xls", eight()),
         ("json2csv-excel-strings.csv", eight()),
         ("libreoffice.ods", eight()),
         ("libreoffice.xlsx", eight()),
@@ -140,6 +143,7 @@ fn expected() -> Vec<(&'static str, Must)> {
         ("sep-line.csv", read(THREE)),
         ("sheetjs-1904-flag.xlsx", later()),
         ("sheetjs-indented.ods", eight()),
+        ("sheetjs-plain.xls", eight()),
         ("sheetjs-plain.xlsx", eight()),
         ("sheetjs-rounded-phones.csv", Fail(&["2: NUMBER_NOT_TEXT phone", "4: NUMBER_NOT_TEXT phone"])),
         ("sqlite-shell-tabs.tsv", Fail(&["5: CELL_COUNT"])),
@@ -161,6 +165,20 @@ fn expected() -> Vec<(&'static str, Must)> {
             Fail(&["2: CELL_INVALID worker_id", "3: CELL_INVALID worker_id", "4: CELL_INVALID worker_id"]),
         ),
         ("xlsxwriter-plain.xlsx", eight()),
+        ("xlwt-1904.xls", eight()),
+        (
+            "xlwt-faults.xls",
+            Fail(&[
+                "2: CELL_INVALID worker_id",
+                "3: CELL_INVALID last_name",
+                "4: CELL_INVALID phone",
+                "5: CELL_INVALID phone",
+            ]),
+        ),
+        ("xlwt-hidden-rows-column-sheet.xls", read(HIDDEN)),
+        ("xlwt-merged.xls", Refuse("sheet \"Members\", F3: covered by the merged cell F2:F3")),
+        ("xlwt-number-formats.xls", without("01E05")),
+        ("xlwt-plain.xls", eight()),
     ]
 }
 

@@ -64,11 +64,32 @@ impl Grid {
         if self.cells.last().is_some_and(|last| last.name >= name) {
             return Err(self.refuse(name, "the cell is stored twice or out of order"));
         }
+        self.push_anywhere(name, is_formula, value, limits)
+    }
+
+    /// Adds a cell in any order. The grid must be [`sorted`](Self::sorted) in the end.
+    pub(super) fn push_anywhere(
+        &mut self,
+        name: CellName,
+        is_formula: bool,
+        value: Value,
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
         if self.cells.len() == limits.cells {
             return Err(too_many_cells(&self.sheet, limits));
         }
         self.cells.push(Stored { name, is_formula, value });
         Ok(())
+    }
+
+    /// The grid with its cells in order.
+    pub(super) fn sorted(mut self) -> Result<Self, Refusal> {
+        self.cells.sort_unstable_by_key(|cell| cell.name);
+        let mut pairs = self.cells.iter().zip(self.cells.iter().skip(1));
+        match pairs.find(|(cell, next)| cell.name == next.name) {
+            Some((cell, _)) => Err(self.refuse(cell.name, "the cell is stored twice")),
+            None => Ok(self),
+        }
     }
 
     /// Adds a text, with line feeds as its line breaks.

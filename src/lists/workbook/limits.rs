@@ -5,6 +5,8 @@ pub struct Limits {
     pub packed: u64,
     /// Bytes of an `.ods` file.
     pub packed_ods: u64,
+    /// Bytes of an `.xls` file.
+    pub packed_xls: u64,
     /// Bytes of all entries of a zip together, unpacked.
     pub unpacked: u64,
     /// Filled cells of one sheet, and different texts of a workbook.
@@ -18,6 +20,7 @@ impl Default for Limits {
         Self {
             packed: 64 << 20,
             packed_ods: 16 << 20,
+            packed_xls: 16 << 20,
             unpacked: 512 << 20,
             cells: 2_000_000,
             text: 256 << 20,
@@ -35,6 +38,8 @@ pub(super) const STYLE_PIECE: usize = 4 << 10;
 pub(super) const SMALL_PART: u64 = 16 << 20;
 /// Styles of cells.
 pub(super) const STYLES: usize = 65_490;
+/// Formats of an `.xls` workbook.
+pub(super) const FORMATS: usize = 5_000;
 /// Entries of a zip.
 pub(super) const ENTRIES: usize = 10_000;
 /// Sheets of a workbook.

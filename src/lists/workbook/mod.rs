@@ -15,9 +15,10 @@
 //!   a counter before a reader opens it. No grid is laid out: only filled cells are stored.
 //! - Nothing outside the file is opened.
 //!
-//! calamine reads the values of `.xlsx` files. It does not tell what is hidden, which numbers are formulas without a result,
-//! and which parts of a rich text lose the space between them, and it trusts counts that the file claims. So
-//! the XML is read here first, and both readings must agree on every cell.
+//! calamine reads the values of `.xlsx` files. It does not tell what is hidden, which numbers are formulas
+//! without a result, and which parts of a rich text lose the space between them, and it trusts counts that the
+//! file claims. So the XML is read here first, and both readings must agree on every cell. `.ods` and `.xls`
+//! files are read here alone; `ods` and `xls` say why.
 
 mod cell;
 mod fault;
@@ -32,6 +33,7 @@ mod refusal;
 mod table;
 #[cfg(test)]
 mod tests;
+mod xls;
 mod xlsx;
 mod xml;
 

@@ -5,7 +5,7 @@ use super::options::Options;
 use super::package::Package;
 use super::refusal::Refusal;
 use super::table::Table;
-use super::xlsx;
+use super::{xls, xlsx};
 
 const ZIP: &[u8] = b"PK\x03\x04";
 /// An OLE file: an old `.xls`, or an encrypted workbook of any kind.
@@ -17,8 +17,7 @@ pub fn is_workbook(beginning: &[u8]) -> bool {
     beginning.starts_with(ZIP) || beginning.starts_with(OLE)
 }
 
-/// Reads the list in a workbook. An old `.xls` file is refused by its kind: it tells neither what it hides nor
-/// how large its sheets are before all of them are laid out.
+/// Reads the list in a workbook.
 ///
 /// # Errors
 ///
@@ -31,8 +30,10 @@ pub fn read<R: Read + Seek>(mut source: R, options: &Options<'_>) -> Result<Tabl
     source.by_ref().take(8).read_to_end(&mut beginning).map_err(unreadable)?;
     source.rewind().map_err(unreadable)?;
     if beginning.starts_with(OLE) {
-        check_length(length, options.limits.packed)?;
-        return Err(old(&mut source));
+        check_length(length, options.limits.packed_xls)?;
+        let mut bytes = Vec::new();
+        source.take(options.limits.packed_xls).read_to_end(&mut bytes).map_err(unreadable)?;
+        return Table::new(xls::read(&bytes, options)?, options.is_heading);
     }
     if !beginning.starts_with(ZIP) {
         return Err(Refusal::NotAWorkbook);
@@ -46,17 +47,6 @@ pub fn read<R: Read + Seek>(mut source: R, options: &Options<'_>) -> Result<Tabl
         xlsx::read(package, options)?
     };
     Table::new(grid, options.is_heading)
-}
-
-/// Why a file in OLE is refused. An encrypted workbook has a stream of this name.
-fn old(source: &mut impl Read) -> Refusal {
-    let encrypted: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let mut bytes = Vec::new();
-    match source.read_to_end(&mut bytes) {
-        Err(error) => Refusal::Unreadable(error.to_string()),
-        Ok(_) if bytes.windows(encrypted.len()).any(|window| window == encrypted) => Refusal::Encrypted,
-        Ok(_) => Refusal::Kind { kind: "an old .xls workbook" },
-    }
 }
 
 fn check_length(length: u64, limit: u64) -> Result<(), Refusal> {

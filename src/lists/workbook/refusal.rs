@@ -9,7 +9,7 @@ pub enum Refusal {
     #[error("cannot read the file: {0}")]
     Unreadable(String),
     /// The first bytes are those of no spreadsheet.
-    #[error("not a spreadsheet: expected an .xlsx or .ods file")]
+    #[error("not a spreadsheet: expected an .xlsx, .xls or .ods file")]
     NotAWorkbook,
     /// A spreadsheet of a kind that is not read.
     #[error("{kind} is not read; save the list as .xlsx or .csv")]

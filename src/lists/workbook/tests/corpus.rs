@@ -78,6 +78,10 @@ fn plain_lists_of_many_writers_are_read() {
         "libreoffice.xlsx",
         "libreoffice.ods",
         "sheetjs-indented.ods",
+        "gnumeric.xls",
+        "sheetjs-plain.xls",
+        "xlwt-plain.xls",
+        "xlwt-1904.xls",
     ] {
         let table = reads(name, EIGHT);
         assert_eq!(table.notes(), [], "{name}");
@@ -96,7 +100,9 @@ fn a_list_below_a_title_is_read_with_the_names_of_its_cells() {
 #[test]
 fn numbers_are_read_as_their_formats_show_them() {
     let without_one: Vec<&str> = EIGHT.lines().filter(|line| !line.starts_with("01E05")).collect();
-    reads("openpyxl-number-formats.xlsx", &without_one.join("\n"));
+    for name in ["openpyxl-number-formats.xlsx", "gnumeric-number-formats.xls", "xlwt-number-formats.xls"] {
+        reads(name, &without_one.join("\n"));
+    }
 }
 
 #[test]
@@ -116,9 +122,16 @@ fn dates_of_the_1904_system_are_read_as_shown() {
 
 #[test]
 fn hidden_rows_columns_and_sheets_are_left_out_and_counted() {
-    let table = reads(
-        "exceljs-hidden-rows-column-sheet.xlsx",
-        "worker_id,email,first_name,last_name,phone,dob
+    let hidden = [Note::HiddenRows(2), Note::HiddenColumns(1)];
+    let below_a_title = [&hidden[..], &[Note::RowsAbove(1)]].concat();
+    for (name, notes) in [
+        ("exceljs-hidden-rows-column-sheet.xlsx", &hidden[..]),
+        ("gnumeric-hidden-rows-column-sheet.xls", &hidden),
+        ("xlwt-hidden-rows-column-sheet.xls", &below_a_title),
+    ] {
+        let table = reads(
+            name,
+            "worker_id,email,first_name,last_name,phone,dob
 00101,ada.example@example.org,Ada,Example,+447700900101,1990-01-05
 00102,ben.beispiel@example.org,Ben,Beispiel,,1924-02-29
 00104,dee.osample@example.org,Dee,O'Sample,07700900104,
@@ -126,9 +139,10 @@ fn hidden_rows_columns_and_sheets_are_left_out_and_counted() {
 01E05,gus.probe@example.org,Gus,Probe,+447700900107,1952-11-30
 00108,zoe.lucka@example.org,Zoë,Łucka,,1968-08-08
 ",
-    );
-    assert_eq!(table.notes(), [Note::HiddenRows(2), Note::HiddenColumns(1)]);
-    assert_eq!(table.sheet(), "Members");
+        );
+        assert_eq!(table.notes(), notes, "{name}");
+        assert_eq!(table.sheet(), "Members", "{name}");
+    }
 }
 
 #[test]
@@ -151,6 +165,17 @@ fn error_cells_are_faults_with_their_names() {
         faults("openpyxl-error-cells.xlsx"),
         ["E3: the cell shows the error #N/A", "F5: the cell shows the error #REF!"]
     );
+}
+
+#[test]
+fn cells_of_an_old_workbook_that_are_not_certain_are_faults() {
+    let faults = faults("xlwt-faults.xls");
+    let names: Vec<&str> = faults.iter().map(|fault| &fault[..3]).collect();
+    assert_eq!(names, ["A2:", "D3:", "E4:", "E5:"]);
+    assert!(faults[0].contains("a formula whose result is not text"), "{faults:?}");
+    assert!(faults[1].contains("a formula with the stored result 0"), "{faults:?}");
+    assert!(faults[2].contains("more than 15 digits"), "{faults:?}");
+    assert!(faults[3].ends_with("the cell shows the error #N/A"), "{faults:?}");
 }
 
 #[test]
@@ -177,6 +202,8 @@ fn merged_cells_over_the_list_refuse_it() {
         refusal.ends_with("A3: covered by the merged cell A2:A3; unmerge it and fill in every row"),
         "{refusal}"
     );
+    let refusal = open("xlwt-merged.xls").unwrap_err().to_string();
+    assert!(refusal.contains("F3: covered by the merged cell F2:F3"), "{refusal}");
 }
 
 #[test]

@@ -4,4 +4,5 @@ mod corpus;
 mod made;
 mod ods;
 mod refused;
+mod xls;
 mod xlsx;

@@ -4,7 +4,14 @@ use super::super::{Limits, Refusal};
 use super::made::{Xlsx, headed, inline, ods, read_with, refusal, zipped};
 
 fn small() -> Limits {
-    Limits { packed: 1 << 20, packed_ods: 1 << 20, unpacked: 1 << 20, cells: 1_000, text: 4 << 10 }
+    Limits {
+        packed: 1 << 20,
+        packed_ods: 1 << 20,
+        packed_xls: 1 << 20,
+        unpacked: 1 << 20,
+        cells: 1_000,
+        text: 4 << 10,
+    }
 }
 
 fn list() -> Xlsx {
@@ -17,7 +24,7 @@ fn other_files_are_refused_by_their_kind() {
     assert_eq!(kind(b"worker_id,name\n1,Ada\n"), Refusal::NotAWorkbook);
     assert_eq!(kind(b""), Refusal::NotAWorkbook);
     assert!(matches!(kind(&zipped(&[("a.txt", "x")])), Refusal::Broken { .. }));
-    assert!(matches!(kind(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1 and nothing else"), Refusal::Kind { .. }));
+    assert!(matches!(kind(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1 and nothing else"), Refusal::Broken { .. }));
 }
 
 #[test]
