@@ -156,8 +156,8 @@ fn written(at: DateTime) -> String {
 pub(super) enum Value {
     /// A range of bytes in the texts of the grid.
     Text {
-        start: usize,
-        end: usize,
+        start: u32,
+        end: u32,
     },
     /// A number, with its format's place among the formats of the grid.
     Number {
@@ -167,18 +167,22 @@ pub(super) enum Value {
     /// A number with a range of bytes in the texts, if the sheet shows the whole number there.
     Shown {
         value: f64,
-        text: Option<(usize, usize)>,
+        text: Option<(u32, u32)>,
     },
     DateTime(DateTime),
     Bool(bool),
-    Fault(CellFault),
+    Fault(Box<CellFault>),
 }
 
 impl Value {
+    pub(super) fn fault(fault: CellFault) -> Self {
+        Self::Fault(Box::new(fault))
+    }
+
     /// The value as content, with the texts and formats of its grid.
     pub(super) fn content<'a>(&'a self, texts: &'a str, formats: &[Format]) -> Content<'a> {
         match self {
-            Self::Text { start, end } => match texts.get(*start..*end) {
+            Self::Text { start, end } => match within(texts, *start, *end) {
                 Some("") | None => Content::Empty,
                 Some(text) => Content::Text(text),
             },
@@ -191,7 +195,7 @@ impl Value {
                 Content::Number { value: *value, shown, has_format: true }
             }
             Self::Shown { value, text } => {
-                let shown = text.and_then(|(start, end)| texts.get(start..end));
+                let shown = text.and_then(|(start, end)| within(texts, start, end));
                 let shown = shown.map(str::to_owned);
                 let shown = shown.ok_or_else(|| CellFault::FormatUnknown(format::general(*value)));
                 Content::Number { value: *value, shown, has_format: false }
@@ -203,20 +207,25 @@ impl Value {
     }
 }
 
+/// A range of bytes of a text.
+fn within(texts: &str, start: u32, end: u32) -> Option<&str> {
+    texts.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+}
+
 /// The parts of a serial date as calamine returns them, as a value. Days 0 to 2 of the 1900 system stand for
 /// unknown dates.
 pub(super) fn serial_date(date: &calamine::ExcelDateTime, is_1904: bool) -> Value {
     let serial = date.as_f64();
     let shown = || format::general(serial);
     if date.is_duration() {
-        return Value::Fault(CellFault::Duration);
+        return Value::fault(CellFault::Duration);
     }
     if !(0.0..2_958_466.0).contains(&serial) {
-        return Value::Fault(CellFault::NoSuchDate(shown()));
+        return Value::fault(CellFault::NoSuchDate(shown()));
     }
     let (year, month, day, hour, minute, second, milli) = date.to_ymd_hms_milli();
     if !is_1904 && serial < 3.0 {
-        return Value::Fault(CellFault::UnknownDate(format!("{year:04}-{month:02}-{day:02}")));
+        return Value::fault(CellFault::UnknownDate(format!("{year:04}-{month:02}-{day:02}")));
     }
     let small = |part: u8| i8::try_from(part).unwrap_or(-1);
     let nanos = i32::from(milli) * 1_000_000;
@@ -224,7 +233,7 @@ pub(super) fn serial_date(date: &calamine::ExcelDateTime, is_1904: bool) -> Valu
     let time = Time::new(small(hour), small(minute), small(second), nanos).ok();
     match (day, time) {
         (Some(day), Some(time)) => Value::DateTime(day.to_datetime(time)),
-        _ => Value::Fault(CellFault::NoSuchDate(shown())),
+        _ => Value::fault(CellFault::NoSuchDate(shown())),
     }
 }
 
@@ -233,10 +242,10 @@ pub(super) fn iso_date(text: &str) -> Value {
     if let Ok(at) = text.parse::<DateTime>() {
         let is_unknown = at.date() <= UNKNOWN_UNTIL;
         return if is_unknown {
-            Value::Fault(CellFault::UnknownDate(written(at)))
+            Value::fault(CellFault::UnknownDate(written(at)))
         } else {
             Value::DateTime(at)
         };
     }
-    Value::Fault(CellFault::NoSuchDate(text.to_owned()))
+    Value::fault(CellFault::NoSuchDate(text.to_owned()))
 }

@@ -12,6 +12,9 @@ pub enum CellFault {
     /// A formula's result 0, which some writers store for every formula.
     #[error("a formula with the stored result 0, which may stand for no result; replace it by its value")]
     ZeroResult,
+    /// A formula's result is an empty text, which xlwt stores for every formula.
+    #[error("a formula with an empty stored result, which may stand for no result; replace it by its value")]
+    EmptyResult,
     /// A formula's result in a key column is a number or a boolean, so zeros in front may be lost.
     #[error("a formula whose result is not text; replace it by its value, stored as text")]
     ResultNotText,

@@ -117,7 +117,10 @@ impl Grid {
                 c => self.texts.push(c),
             }
         }
-        Ok(Value::Text { start, end: self.texts.len() })
+        let place = |at: usize| {
+            u32::try_from(at).map_err(|_| self.refuse(name, "the texts of the sheet take more than 4 GiB"))
+        };
+        Ok(Value::Text { start: place(start)?, end: place(self.texts.len())? })
     }
 
     pub(super) fn refuse(&self, cell: CellName, reason: &str) -> Refusal {

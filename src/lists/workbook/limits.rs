@@ -32,6 +32,8 @@ impl Default for Limits {
 pub(super) const CELL_CHARS: usize = 32_767;
 /// Bytes between two tags, and of a tag.
 pub(super) const XML_PIECE: usize = 1 << 20;
+/// Elements within each other.
+pub(super) const DEPTH: usize = 256;
 /// Bytes between two tags of the styles. calamine copies names of fonts and formats for each style.
 pub(super) const STYLE_PIECE: usize = 4 << 10;
 /// Bytes of a part that is neither a sheet nor the shared texts.

@@ -6,7 +6,7 @@ use std::io::{BufReader, Read, Seek};
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
-use super::limits::{ENTRIES, Limits, SMALL_PART, STYLE_PIECE, XML_PIECE};
+use super::limits::{DEPTH, ENTRIES, Limits, SMALL_PART, STYLE_PIECE, XML_PIECE};
 use super::refusal::Refusal;
 
 /// A zip whose entries can be unpacked within the limits.
@@ -107,10 +107,12 @@ fn too_large(limit: u64) -> Refusal {
     Refusal::too_large("the unpacked workbook", format!("{} MiB", limit >> 20))
 }
 
-/// Measures the pieces between the tags of a part, and its tags, because XML readers keep one in memory.
+/// Measures the pieces between the tags of a part, its tags and how deep they are nested, because XML readers
+/// keep a piece and the names of all open elements in memory.
 struct Pieces {
     limit: usize,
     length: usize,
+    depth: usize,
     within: Within,
 }
 
@@ -119,13 +121,24 @@ enum Within {
     Text,
     /// The first byte of a tag.
     Opened,
-    Tag,
+    Tag {
+        /// Whether the tag ends its element, if it ends here.
+        is_empty: bool,
+    },
     Quoted(u8),
+    /// The end of an element.
+    End,
+    Instruction {
+        /// Whether the last byte was a question mark, which ends it together with the next.
+        is_closing: bool,
+    },
 }
+
+const UNUSUAL: &str = "it holds XML that no spreadsheet program writes";
 
 impl Pieces {
     fn new(limit: usize) -> Self {
-        Self { limit, length: 0, within: Within::Text }
+        Self { limit, length: 0, depth: 0, within: Within::Text }
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
@@ -140,19 +153,31 @@ impl Pieces {
                     Within::Opened
                 }
                 (Within::Text, _) => Within::Text,
-                (Within::Opened, b'!') => return Err("it holds XML that no spreadsheet program writes"),
-                (Within::Opened | Within::Tag, b'<') => return Err("a tag stands within another"),
-                (Within::Opened | Within::Tag, b'>') => {
-                    self.length = 0;
-                    Within::Text
-                }
-                (Within::Opened | Within::Tag, b'"' | b'\'') => Within::Quoted(byte),
-                (Within::Opened | Within::Tag, _) => Within::Tag,
-                (Within::Quoted(quote), byte) if byte == quote => Within::Tag,
-                (Within::Quoted(_), b'<') => return Err("a tag stands within another"),
+                (Within::Opened, b'!') => return Err(UNUSUAL),
+                (Within::Quoted(quote), byte) if byte == quote => Within::Tag { is_empty: false },
+                (_, b'<') => return Err("a tag stands within another"),
                 (Within::Quoted(quote), _) => Within::Quoted(quote),
+                (Within::Opened, b'/') => Within::End,
+                (Within::Opened, b'?') => Within::Instruction { is_closing: false },
+                (Within::Instruction { is_closing: false }, b'>') => return Err(UNUSUAL),
+                (within, b'>') => self.close(within)?,
+                (Within::Instruction { .. }, _) => Within::Instruction { is_closing: byte == b'?' },
+                (Within::End, b'"' | b'\'') => return Err(UNUSUAL),
+                (Within::End, _) => Within::End,
+                (Within::Opened | Within::Tag { .. }, b'"' | b'\'') => Within::Quoted(byte),
+                (Within::Opened | Within::Tag { .. }, _) => Within::Tag { is_empty: byte == b'/' },
             };
         }
         Ok(())
+    }
+    /// Counts the element whose tag ends here.
+    fn close(&mut self, within: Within) -> Result<Within, &'static str> {
+        self.length = 0;
+        match within {
+            Within::End => self.depth = self.depth.saturating_sub(1),
+            Within::Tag { is_empty: true } | Within::Instruction { .. } => {}
+            _ => self.depth += 1,
+        }
+        if self.depth > DEPTH { Err("its elements are nested too deeply") } else { Ok(Within::Text) }
     }
 }

@@ -33,7 +33,7 @@ pub fn read<R: Read + Seek>(mut source: R, options: &Options<'_>) -> Result<Tabl
         check_length(length, options.limits.packed_xls)?;
         let mut bytes = Vec::new();
         source.take(options.limits.packed_xls).read_to_end(&mut bytes).map_err(unreadable)?;
-        return Table::new(xls::read(&bytes, options)?, options.is_heading);
+        return Table::new(xls::read(bytes, options)?, options.is_heading);
     }
     if !beginning.starts_with(ZIP) {
         return Err(Refusal::NotAWorkbook);

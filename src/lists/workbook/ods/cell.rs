@@ -57,11 +57,11 @@ impl Found {
         limits: &Limits,
     ) -> Result<Option<Value>, Refusal> {
         let value = match self.kind.as_deref() {
-            None if self.is_formula => Value::Fault(CellFault::NoResult),
+            None if self.is_formula => Value::fault(CellFault::NoResult),
             None if self.shown.is_empty() => return Ok(None),
             None => grid.text(name, &self.shown, limits)?,
             Some("string") => match self.error() {
-                Some(error) => Value::Fault(CellFault::Error(error)),
+                Some(error) => Value::fault(CellFault::Error(error)),
                 None => {
                     let text = if self.shown.is_empty() { self.value.as_deref() } else { Some(&*self.shown) };
                     grid.text(name, text.unwrap_or_default(), limits)?
@@ -76,7 +76,7 @@ impl Found {
                 Some(date) => iso_date(date),
                 None => return Err(grid.refuse(name, "a date without a value")),
             },
-            Some("time") => Value::Fault(CellFault::Duration),
+            Some("time") => Value::fault(CellFault::Duration),
             Some("float" | "percentage" | "currency") => self.number(grid, name, limits)?,
             Some(kind) => return Err(grid.refuse(name, &format!("a value of the unknown type {kind:.20}"))),
         };
@@ -90,10 +90,10 @@ impl Found {
             return Err(grid.refuse(name, "a number without a value"));
         };
         if self.is_error || ERRORS.contains(&&*self.shown) || self.shown.starts_with("Err:") {
-            return Ok(Value::Fault(CellFault::Error(self.error().unwrap_or("#VALUE!"))));
+            return Ok(Value::fault(CellFault::Error(self.error().unwrap_or("#VALUE!"))));
         }
         if value.abs() >= 1e15 {
-            return Ok(Value::Fault(CellFault::TooManyDigits));
+            return Ok(Value::fault(CellFault::TooManyDigits));
         }
         let percent = self.shown.strip_suffix('%').and_then(|shown| shown.trim().parse::<f64>().ok());
         let is_whole = match self.kind.as_deref() {

@@ -1,6 +1,6 @@
 //! Workbooks that are refused: damaged, ambiguous, or larger than they may be.
 
-use super::super::{Limits, Refusal};
+use super::super::{Limits, Note, Refusal};
 use super::made::{Xlsx, headed, inline, ods, read_with, refusal, zipped};
 
 fn small() -> Limits {
@@ -108,6 +108,64 @@ fn too_many_cells_texts_and_long_texts_are_refused() {
 }
 
 #[test]
+fn a_cell_of_a_gigabyte_is_refused_before_it_is_in_memory() {
+    // The other 1,008 MiB would not be unpacked either.
+    let cell = inline("A2", &"x".repeat(16 << 20));
+    let bytes = Xlsx::of(&headed(&format!("<row>{cell}</row>"))).bytes();
+    assert!(bytes.len() < 64 << 10);
+    let refused = refusal(read_with(&bytes, None, Limits::default()));
+    assert_eq!(refused, "cannot read xl/worksheets/s0.xml: it holds a text or a tag that is too long");
+}
+
+#[test]
+fn elements_nested_without_end_are_refused() {
+    let nested = "<a>".repeat(1 << 20);
+    let mut file = list();
+    file.sheets[0].2 = nested.clone();
+    assert!(refusal(file.read()).ends_with("its elements are nested too deeply"));
+    let refused = refusal(read_with(&zipped(&[("content.xml", &nested)]), None, Limits::default()));
+    assert!(refused.ends_with("its elements are nested too deeply"));
+    // Empty elements and those that end are not nested.
+    let mut file = list();
+    file.strings = "<a/><b></b><?c d?>".repeat(1_000);
+    assert_eq!(file.read().unwrap().rows().count(), 1);
+}
+
+#[test]
+fn a_part_that_is_named_again_and_again_is_read_once() {
+    let mut file = list();
+    let relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let to = |id: usize, path: &str| {
+        format!(r#"<Relationship Id="r{id}" Type="{relations}/table" Target="{path}"/>"#)
+    };
+    let targets: String =
+        (0..1_000).map(|id| to(id, if id % 2 == 0 { "/xl/T.xml" } else { "../t.xml" })).collect();
+    let table = |count: u32| format!(r#"<table ref="A1:C2" totalsRowCount="{count}"/>"#);
+    file.others = vec![
+        ("xl/worksheets/_rels/s0.xml.rels", format!("<Relationships>{targets}</Relationships>")),
+        ("xl/t.xml", table(1)),
+    ];
+    assert_eq!(file.read().unwrap().notes(), [Note::TotalRows(1)]);
+    file.others[1].1 = table(1 << 20);
+    assert!(refusal(file.read()).ends_with("a table with 1048576 total rows"));
+    let twice = ["s0", "s1"].map(|id| {
+        let sheet = format!(r#"<sheet name="{id}" sheetId="1" r:id="{id}"/>"#);
+        let to = format!(r#"<Relationship Id="{id}" Type="{relations}/worksheet" Target="s.xml"/>"#);
+        (sheet, to)
+    });
+    let [(one, to_one), (other, to_other)] = twice;
+    let document = format!(r#"<Relationship Id="d" Type="{relations}/officeDocument" Target="xl/w.xml"/>"#);
+    let bytes = zipped(&[
+        ("_rels/.rels", &format!("<Relationships>{document}</Relationships>")),
+        ("xl/w.xml", &format!("<workbook><sheets>{one}{other}</sheets></workbook>")),
+        ("xl/_rels/w.xml.rels", &format!("<Relationships>{to_one}{to_other}</Relationships>")),
+        ("xl/s.xml", "<worksheet/>"),
+    ]);
+    let refused = refusal(read_with(&bytes, None, Limits::default()));
+    assert_eq!(refused, "cannot read xl/w.xml: two sheets stand in xl/s.xml");
+}
+
+#[test]
 fn counts_that_the_file_claims_are_not_believed() {
     let mut file = list();
     file.strings = "</sst><sst uniqueCount=\"99999999999999\">".to_owned();
@@ -121,9 +179,16 @@ fn external_links_and_declarations_are_refused() {
     let mut file = list();
     file.others = vec![("xl/externalLinks/externalLink1.xml", "<externalLink/>".to_owned())];
     assert!(matches!(file.read(), Err(Refusal::ExternalLink { .. })));
+    let laughs = r#"<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><si><t>&b;</t></si>"#;
+    for unusual in ["<!ENTITY a \"b\">", laughs, "<?a > <b ?>", "<?>", "</si '>'>", "<![CDATA[<]]>"] {
+        let mut file = list();
+        file.strings = unusual.to_owned();
+        let refused = refusal(file.read());
+        assert!(refused.ends_with("it holds XML that no spreadsheet program writes"), "{unusual}: {refused}");
+    }
     let mut file = list();
-    file.strings = "<!ENTITY a \"b\">".to_owned();
-    assert!(refusal(file.read()).ends_with("it holds XML that no spreadsheet program writes"));
+    file.strings = "<si><t>&b;</t></si>".to_owned();
+    assert!(refusal(file.read()).ends_with("unknown entity &b;"));
 }
 
 #[test]

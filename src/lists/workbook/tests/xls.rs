@@ -90,8 +90,8 @@ fn own(text: Result<std::borrow::Cow<'_, str>, CellFault>) -> Result<String, Cel
 
 #[test]
 fn numbers_of_every_kind_are_shown_by_their_formats() {
-    let whole = |value: i32| (value << 2 | 2).to_le_bytes();
-    let divided = |value: i32| (value << 2 | 3).to_le_bytes();
+    let whole = |value: i32| ((value << 2) | 2).to_le_bytes();
+    let divided = |value: i32| ((value << 2) | 3).to_le_bytes();
     let row =
         [&4_u16.to_le_bytes()[..], &[0, 0], &[1, 0], &whole(7), &[0, 0], &divided(150), &[1, 0]].concat();
     let records = [
@@ -156,7 +156,7 @@ fn results_of_formulas_are_read_where_they_are_certain() {
         Err(CellFault::ResultNotText),
         Err(CellFault::ResultNotText),
         Err(CellFault::Error("#N/A")),
-        Ok(String::new()),
+        Err(CellFault::EmptyResult),
         Err(CellFault::Error("#DIV/0!")),
         Ok("TRUE".to_owned()),
         Err(CellFault::NoResult),

@@ -8,14 +8,11 @@
 //! Every record that is read is within the file, which is small, so memory is bounded by its length and by
 //! [`Limits`](super::Limits).
 
+mod container;
 mod globals;
 mod record;
 mod sheet;
 mod style;
-
-use std::io::{Cursor, Read};
-
-use cfb::CompoundFile;
 
 use super::grid::Grid;
 use super::options::Options;
@@ -33,12 +30,8 @@ const EOF: u16 = 0x000A;
 const VERSION: u16 = 0x0600;
 
 /// Reads the one sheet with data, or the one that the caller names.
-pub(super) fn read(bytes: &[u8], options: &Options<'_>) -> Result<Grid, Refusal> {
-    read_stream(&stream(bytes)?, options)
-}
-
-/// Reads the stream of a workbook.
-pub(super) fn read_stream(stream: &[u8], options: &Options<'_>) -> Result<Grid, Refusal> {
+pub(super) fn read(bytes: Vec<u8>, options: &Options<'_>) -> Result<Grid, Refusal> {
+    let stream = &*container::stream(bytes)?;
     let globals = globals::read(stream, &options.limits)?;
     let sheets = globals.sheets.iter().filter(|sheet| sheet.is_visible && sheet.is_worksheet);
     let visible: Vec<&str> = sheets.clone().map(|sheet| &*sheet.name).collect();
@@ -72,27 +65,4 @@ pub(super) fn read_stream(stream: &[u8], options: &Options<'_>) -> Result<Grid, 
             Ok(grid)
         }
     }
-}
-
-/// The bytes of the workbook's stream.
-fn stream(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let broken = |error: std::io::Error| Refusal::broken("the OLE file", error);
-    let mut file = CompoundFile::open(Cursor::new(bytes)).map_err(broken)?;
-    if file.is_stream("/EncryptedPackage") {
-        return Err(Refusal::Encrypted);
-    }
-    if !file.is_stream("/Workbook") {
-        let kind = if file.is_stream("/Book") { OLD } else { "an OLE file without a workbook" };
-        return Err(Refusal::Kind { kind });
-    }
-    let stream = file.open_stream("/Workbook").map_err(broken)?;
-    let length = stream.len();
-    let mut workbook = Vec::new();
-    // The directory may claim any length.
-    let most = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    stream.take(most).read_to_end(&mut workbook).map_err(broken)?;
-    if u64::try_from(workbook.len()) != Ok(length) {
-        return Err(Refusal::broken(WORKBOOK, "its stream is cut off"));
-    }
-    Ok(workbook)
 }

@@ -79,8 +79,15 @@ fn read_records(
         return Err(Fault::Record("its records do not begin where the workbook says"));
     }
     let grid = Grid::new(&sheet.name, Vec::new(), Layout::default());
-    let mut reading =
-        Reading { grid, globals, limits, open: None, rows: BTreeSet::new(), are_rows_hidden: false };
+    let mut reading = Reading {
+        grid,
+        globals,
+        limits,
+        open: None,
+        rows: BTreeSet::new(),
+        are_rows_hidden: false,
+        columns: 0,
+    };
     // Charts within the sheet.
     let mut depth = 1_usize;
     while depth > 0 {
@@ -106,6 +113,8 @@ struct Reading<'a> {
     rows: BTreeSet<u32>,
     /// Whether rows without a record of their own are hidden.
     are_rows_hidden: bool,
+    /// How many records describe columns.
+    columns: u16,
 }
 
 impl Reading<'_> {
@@ -163,8 +172,7 @@ impl Reading<'_> {
             }
             [1, _, value, _, _, _, 0xFF, 0xFF] => Value::Bool(value != 0),
             [2, _, value, _, _, _, 0xFF, 0xFF] => error(value)?,
-            // An empty text.
-            [3, _, _, _, _, _, 0xFF, 0xFF] => Value::Text { start: 0, end: 0 },
+            [3, _, _, _, _, _, 0xFF, 0xFF] => Value::fault(CellFault::EmptyResult),
             [_, _, _, _, _, _, 0xFF, 0xFF] => {
                 return Err(Fault::Record("a formula has a result of an unknown kind"));
             }
@@ -203,6 +211,10 @@ impl Reading<'_> {
             COLINFO => {
                 let (first, last, width) = (data.u16()?, data.u16()?, data.u16()?);
                 data.skip(2)?;
+                self.columns += 1;
+                if self.columns > COLUMNS {
+                    return Err("it describes its columns more than once");
+                }
                 if width == 0 || data.u16()? & 1 == 1 {
                     hidden_columns.extend(u32::from(first)..=u32::from(last.min(COLUMNS - 1)));
                 }
@@ -245,7 +257,7 @@ impl Reading<'_> {
         let date = ExcelDateTime::new(value, ExcelDateTimeType::DateTime, is_1904);
         match self.globals.styles.get(usize::from(style)) {
             Some(Style::Date) => serial_date(&date, is_1904),
-            Some(Style::Duration) => Value::Fault(CellFault::Duration),
+            Some(Style::Duration) => Value::fault(CellFault::Duration),
             Some(Style::Number(format)) => Value::Number { value, format: *format },
             None => Value::Number { value, format: u32::MAX },
         }
@@ -264,7 +276,7 @@ impl Reading<'_> {
     /// A formula that was to be followed by a text and was not has no result.
     fn close(&mut self) -> Result<(), Refusal> {
         let Some(name) = self.open.take() else { return Ok(()) };
-        self.grid.push_anywhere(name, true, Value::Fault(CellFault::NoResult), self.limits)
+        self.grid.push_anywhere(name, true, Value::fault(CellFault::NoResult), self.limits)
     }
 
     fn end(mut self) -> Result<Grid, Refusal> {
@@ -318,5 +330,5 @@ fn error(code: u8) -> Result<Value, &'static str> {
         0x2B => "#GETTING_DATA",
         _ => return Err("a cell shows an unknown error"),
     };
-    Ok(Value::Fault(CellFault::Error(error)))
+    Ok(Value::fault(CellFault::Error(error)))
 }

@@ -57,20 +57,24 @@ fn choose<R: Read + Seek>(
         let visible = visible.iter().map(|sheet| sheet.name.clone()).collect();
         return Err(Refusal::NoSuchSheet { name: name.to_owned(), visible });
     }
+    let mut wanted = None;
     for sheet in visible {
-        let mut scan = sheet::scan(package, sheet, &options.limits)?;
-        let is_named = options.sheet == Some(&sheet.name);
-        if is_named || (options.sheet.is_none() && !scan.cells.is_empty()) {
-            scan.layout.total_rows = parts::total_rows(package, sheet)?;
-            filled.push((sheet.clone(), scan));
+        let scan = sheet::scan(package, sheet, &options.limits)?;
+        let is_wanted = match options.sheet {
+            Some(name) => name == sheet.name,
+            None => !scan.cells.is_empty(),
+        };
+        if is_wanted {
+            filled.push(sheet.name.clone());
+            wanted = wanted.or(Some((sheet.clone(), scan)));
         }
     }
-    match filled.len() {
-        0 => Err(Refusal::NoData),
-        1 => filled.pop().ok_or(Refusal::NoData),
-        _ => {
-            let sheets = filled.into_iter().map(|(sheet, _)| sheet.name).collect();
-            Err(Refusal::SeveralSheets { sheets })
+    match (wanted, filled.len()) {
+        (None, _) => Err(Refusal::NoData),
+        (Some(_), 2..) => Err(Refusal::SeveralSheets { sheets: filled }),
+        (Some((sheet, mut scan)), _) => {
+            scan.layout.total_rows = parts::total_rows(package, &sheet)?;
+            Ok((sheet, scan))
         }
     }
 }
@@ -111,6 +115,7 @@ fn values<R: Read + Seek>(
     let mut cells = calamine.worksheet_cells_reader(&sheet.name).map_err(broken)?;
     let formats = formats(cells.styles());
     let mut grid = Grid::new(&sheet.name, formats, scan.layout);
+    grid.cells.reserve_exact(scan.cells.len());
     let mut seen = scan.cells.into_iter().peekable();
     while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(broken)? {
         let (row, column) = cell.get_position();
@@ -124,7 +129,7 @@ fn values<R: Read + Seek>(
             return Err(grid.refuse(name, "the cell cannot be read with certainty"));
         };
         let value = match value {
-            DataRef::Empty if seen.is_formula => Value::Fault(CellFault::NoResult),
+            DataRef::Empty if seen.is_formula => Value::fault(CellFault::NoResult),
             DataRef::Empty => continue,
             DataRef::String(text) => text_value(&mut grid, &seen, text, strings, options)?,
             DataRef::SharedString(text) => text_value(&mut grid, &seen, text, strings, options)?,
@@ -133,8 +138,8 @@ fn values<R: Read + Seek>(
             DataRef::Bool(value) => Value::Bool(*value),
             DataRef::DateTime(date) => serial_date(date, is_1904),
             DataRef::DateTimeIso(text) => iso_date(text),
-            DataRef::DurationIso(_) => Value::Fault(CellFault::Duration),
-            DataRef::Error(error) => Value::Fault(CellFault::Error(error_text(error))),
+            DataRef::DurationIso(_) => Value::fault(CellFault::Duration),
+            DataRef::Error(error) => Value::fault(CellFault::Error(error_text(error))),
         };
         grid.push(name, seen.is_formula, value, &options.limits)?;
     }
@@ -159,7 +164,7 @@ fn text_value(
         Kind::Inline { is_glued } => is_glued,
         Kind::Other => false,
     };
-    if is_glued { Ok(Value::Fault(CellFault::Glued)) } else { grid.text(seen.name, text, &options.limits) }
+    if is_glued { Ok(Value::fault(CellFault::Glued)) } else { grid.text(seen.name, text, &options.limits) }
 }
 
 /// The formats of all styles. A format whose code the file does not hold is unknown.

@@ -49,7 +49,7 @@ pub(super) fn workbook<R: Read + Seek>(package: &mut Package<R>) -> Result<Workb
         return Err(Refusal::broken(path, "the part is missing"));
     };
     let mut sheets: Vec<Sheet> = Vec::new();
-    let mut names = HashSet::new();
+    let (mut names, mut paths) = (HashSet::new(), HashSet::new());
     xml::for_each_element(part, |element| {
         if element.local_name().as_ref() != "sheet" {
             return Ok(());
@@ -64,6 +64,10 @@ pub(super) fn workbook<R: Read + Seek>(package: &mut Package<R>) -> Result<Workb
         };
         if !names.insert(name.clone()) {
             return Err(format!("two sheets are called \"{name}\""));
+        }
+        // Otherwise a small file could take hours.
+        if !paths.insert(path.to_ascii_lowercase()) {
+            return Err(format!("two sheets stand in {path}"));
         }
         if sheets.len() == SHEETS {
             return Err(format!("it lists more than {SHEETS} sheets"));
@@ -84,8 +88,9 @@ pub(super) fn total_rows<R: Read + Seek>(
     let (folder, name) = sheet.path.rsplit_once('/').unwrap_or(("", &sheet.path));
     let to = relationships(package, &format!("{folder}/_rels/{name}.rels"))?;
     let mut rows = BTreeSet::new();
-    for to in to.values().filter(|to| to.kind == "table") {
-        let path = resolve(folder, &to.target);
+    let tables = to.values().filter(|to| to.kind == "table");
+    let paths: BTreeSet<String> = tables.map(|to| resolve(folder, &to.target).to_ascii_lowercase()).collect();
+    for path in paths {
         let Some(part) = package.part(&path)? else {
             return Err(Refusal::broken(path, "the part is missing"));
         };
@@ -97,8 +102,11 @@ pub(super) fn total_rows<R: Read + Seek>(
             let count: u32 = count.map_or(Ok(0), |count| count.parse()).map_err(|_| "a faulty count")?;
             let range = xml::attribute(element, "ref")?.ok_or("a table without a range")?;
             let range = area(&range)?;
-            let height = range.last.row - range.first.row + 1;
-            rows.extend(range.last.row + 1 - count.min(height)..=range.last.row);
+            match count {
+                0 => {}
+                1 => drop(rows.insert(range.last.row)),
+                _ => return Err(format!("a table with {count} total rows")),
+            }
             Ok(())
         })
         .map_err(|reason| Refusal::broken(path, reason))?;

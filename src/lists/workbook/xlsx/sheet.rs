@@ -14,7 +14,7 @@ use super::super::refusal::Refusal;
 use super::super::xml;
 use super::names::{area, cell_name};
 use super::parts::Sheet;
-use super::strings::is_glued;
+use super::strings::text;
 
 /// A cell with a value or a formula.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Seen {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     /// Among the shared texts, in this place.
-    Shared(usize),
+    Shared(u32),
     /// In the cell, as a text with parts.
     Inline { is_glued: bool },
     /// In the cell.
@@ -95,12 +95,13 @@ fn scan_part(part: impl BufRead, limits: &Limits) -> Result<Scan, String> {
                 }
                 "col" => {
                     columns += 1;
-                    if columns > COLUMNS {
-                        return Err(format!("it describes more than {COLUMNS} columns"));
-                    }
                     if is_hidden(&element, "width")? {
                         let (first, last) = (bound(&element, "min")?, bound(&element, "max")?);
+                        columns += last.saturating_sub(first);
                         scan.layout.hidden_columns.extend(first - 1..last);
+                    }
+                    if columns > COLUMNS {
+                        return Err(format!("it describes more than {COLUMNS} columns"));
                     }
                 }
                 "mergeCell" => {
@@ -163,12 +164,12 @@ fn cell<R: BufRead>(
                     found.kind = found.kind.or(Some(Kind::Other));
                 }
                 "is" if found.kind.is_none() => {
-                    found.kind = Some(Kind::Inline { is_glued: is_glued(reader, "is")? });
+                    found.kind = Some(Kind::Inline { is_glued: text(reader, "is")?.is_glued });
                 }
                 // After a formula comes its value.
                 "v" if found.is_formula && !is_value => is_value = true,
                 "is" if found.is_formula => {
-                    found.kind = Some(Kind::Inline { is_glued: is_glued(reader, "is")? });
+                    found.kind = Some(Kind::Inline { is_glued: text(reader, "is")?.is_glued });
                 }
                 "extLst" => {}
                 other => return Err(format!("cell {name} holds <{other}> where none is expected")),

@@ -15,8 +15,8 @@ use super::super::xml;
 /// How many texts the cells share, and which of them are ambiguous.
 #[derive(Default)]
 pub(super) struct Strings {
-    pub count: usize,
-    pub glued: BTreeSet<usize>,
+    pub count: u32,
+    pub glued: BTreeSet<u32>,
 }
 
 /// Reads the part in the place in which calamine looks for it.
@@ -34,6 +34,8 @@ fn scan_part(part: impl BufRead, limits: &Limits) -> Result<Strings, String> {
     let mut reader = xml::reader(part);
     let mut buffer = Vec::new();
     let mut strings = Strings::default();
+    // calamine keeps all of them in memory.
+    let mut left = limits.text;
     loop {
         buffer.clear();
         match reader.read_event_into(&mut buffer).map_err(|error| error.to_string())? {
@@ -47,10 +49,14 @@ fn scan_part(part: impl BufRead, limits: &Limits) -> Result<Strings, String> {
                 }
             }
             Event::Start(element) if element.local_name().as_ref() == "si" => {
-                if strings.count == limits.cells {
+                if usize::try_from(strings.count) == Ok(limits.cells) {
                     return Err(format!("it holds more than {} texts", limits.cells));
                 }
-                if is_glued(&mut reader, "si")? {
+                let text = text(&mut reader, "si")?;
+                left = left
+                    .checked_sub(text.bytes)
+                    .ok_or_else(|| format!("its texts are longer than {} bytes together", limits.text))?;
+                if text.is_glued {
                     strings.glued.insert(strings.count);
                 }
                 strings.count += 1;
@@ -61,9 +67,16 @@ fn scan_part(part: impl BufRead, limits: &Limits) -> Result<Strings, String> {
     }
 }
 
-/// Reads a text up to the end of its element. Returns whether it has several parts of which one begins or
-/// ends with a space that its mark does not preserve.
-pub(super) fn is_glued<R: BufRead>(reader: &mut Reader<R>, element: &str) -> Result<bool, String> {
+/// What is known about a text.
+pub(super) struct Text {
+    /// Whether it has several parts of which one begins or ends with a space that its mark does not preserve.
+    pub is_glued: bool,
+    /// Its length, with that of its phonetics.
+    pub bytes: usize,
+}
+
+/// Reads a text up to the end of its element.
+pub(super) fn text<R: BufRead>(reader: &mut Reader<R>, element: &str) -> Result<Text, String> {
     let mut buffer = Vec::new();
     let (mut parts, mut bytes) = (0_usize, 0_usize);
     let (mut is_phonetic, mut has_outer_space) = (false, false);
@@ -93,7 +106,9 @@ pub(super) fn is_glued<R: BufRead>(reader: &mut Reader<R>, element: &str) -> Res
                     has_outer_space |= has_space && !is_kept && !is_phonetic;
                 }
                 "rPh" => is_phonetic = false,
-                name if name == element => return Ok(parts > 1 && has_outer_space),
+                name if name == element => {
+                    return Ok(Text { is_glued: parts > 1 && has_outer_space, bytes });
+                }
                 _ => {}
             },
             Event::Eof => return Err("the XML is cut off".to_owned()),
