@@ -7,16 +7,7 @@ use super::{placed, read, said};
 use crate::lists::columns::Wanted;
 use crate::lists::{Format, Note, Options, Reading};
 
-const EIGHT: &str = r#"worker_id,email,first_name,last_name,phone,tier,dob
-00101,ada.example@example.org,Ada,Example,+447700900101,gold,1990-01-05
-00102,ben.beispiel@example.org,Ben,Beispiel,,silver,1924-02-29
-00103,cyd.junior@example.org,Cyd,"Example, Jr.",+447700900103,gold,2001-12-31
-00104,dee.osample@example.org,Dee,O'Sample,07700900104,silver,
-00105,eve.mueller@example.org,Eve,Müller,+447700900105,bronze,1985-07-14
-00106,fay.muster@example.org,Fay,"de ""Muster""",+447700900106,gold,1999-02-28
-01E05,gus.probe@example.org,Gus,Probe,+447700900107,bronze,1952-11-30
-00108,zoe.lucka@example.org,Zoë,Łucka,,gold,1968-08-08
-"#;
+const EIGHT: &str = include_str!("eight.csv");
 const THREE: &str = "worker_id,email,tier
 00101,ada.example@example.org,gold
 00102,ben.beispiel@example.org,silver

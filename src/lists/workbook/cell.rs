@@ -146,6 +146,9 @@ impl<'a> Cell<'a> {
 /// Dates up to this one stand for unknown dates: they are the days 0 to 2 of the 1900 system.
 const UNKNOWN_UNTIL: Date = Date::constant(1900, 1, 2);
 
+/// Characters of a faulty date that a message shows.
+const DATE_CHARS: usize = 40;
+
 /// A date alone, or a date and a time.
 fn written(at: DateTime) -> String {
     if at.time() == Time::midnight() { at.date().to_string() } else { at.to_string() }
@@ -247,5 +250,6 @@ pub(super) fn iso_date(text: &str) -> Value {
             Value::DateTime(at)
         };
     }
-    Value::fault(CellFault::NoSuchDate(text.to_owned()))
+    // A text of any length may stand here, and an `.ods` file may repeat it in many cells.
+    Value::fault(CellFault::NoSuchDate(text.chars().take(DATE_CHARS).collect()))
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use thiserror::Error;
 
 /// Why a cell cannot be read as what the caller asked for.
@@ -26,8 +28,8 @@ pub enum CellFault {
     Format {
         /// The number.
         value: String,
-        /// The code of its format.
-        format: Box<str>,
+        /// The code of its format. Many cells may share it, so it is not copied for each.
+        format: Arc<str>,
     },
     /// The file does not tell in which format a number is shown.
     #[error("the number {0}, whose format is not known, so zeros in front may be lost; store it as text")]

@@ -3,6 +3,8 @@
 //! Only formats whose text is certain are applied: digits, decimals, grouping, percent and literals. Any other
 //! format, and any format that hides a part of the number, is a fault of the cell.
 
+use std::sync::Arc;
+
 use super::fault::CellFault;
 
 /// Numbers from here on have more than 15 digits.
@@ -16,14 +18,14 @@ pub(super) enum Format {
     Simple(Box<Simple>),
     /// Any other format.
     Other {
-        code: Box<str>,
+        code: Arc<str>,
     },
 }
 
 /// A format with its sections for positive numbers, negative ones and zero.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Simple {
-    code: Box<str>,
+    code: Arc<str>,
     positive: Pattern,
     negative: Option<Pattern>,
     zero: Option<Pattern>,
@@ -78,7 +80,7 @@ impl Format {
         if !value.is_finite() || value.abs() >= SIXTEEN_DIGITS {
             return Err(CellFault::TooManyDigits);
         }
-        let fault = |code: &str| CellFault::Format { value: general(value), format: code.into() };
+        let fault = |code: &Arc<str>| CellFault::Format { value: general(value), format: code.clone() };
         match self {
             Self::General => Ok(general(value)),
             Self::Other { code } => Err(fault(code)),

@@ -11,7 +11,10 @@ pub struct Limits {
     pub unpacked: u64,
     /// Filled cells of one sheet, and different texts of a workbook.
     pub cells: usize,
-    /// Bytes of the texts of all cells of a sheet.
+    /// Cells of the list with the empty ones: its rows times its columns.
+    pub area: usize,
+    /// Bytes of the texts of all cells of a sheet, of all shared texts, and of the styles as calamine keeps
+    /// them.
     pub text: usize,
 }
 
@@ -23,6 +26,7 @@ impl Default for Limits {
             packed_xls: 16 << 20,
             unpacked: 512 << 20,
             cells: 2_000_000,
+            area: 16_000_000,
             text: 256 << 20,
         }
     }
@@ -40,12 +44,14 @@ pub(super) const STYLE_PIECE: usize = 4 << 10;
 pub(super) const SMALL_PART: u64 = 16 << 20;
 /// Styles of cells.
 pub(super) const STYLES: usize = 65_490;
-/// Formats of an `.xls` workbook.
+/// Formats of an `.xls` workbook, and characters of one.
 pub(super) const FORMATS: usize = 5_000;
+pub(super) const FORMAT_CHARS: usize = 255;
 /// Entries of a zip.
 pub(super) const ENTRIES: usize = 10_000;
-/// Sheets of a workbook.
+/// Sheets of a workbook, and bytes of the name of one in an `.ods` file.
 pub(super) const SHEETS: usize = 1_000;
+pub(super) const NAME: usize = 1_024;
 /// Merged ranges of a sheet.
 pub(super) const MERGES: usize = 100_000;
 /// Rows and columns of a sheet.

@@ -9,6 +9,9 @@ use zip::read::ZipFile;
 use super::limits::{DEPTH, ENTRIES, Limits, SMALL_PART, STYLE_PIECE, XML_PIECE};
 use super::refusal::Refusal;
 
+/// The mark of an entry in the directory of a zip.
+const ENTRY: u32 = 0x504B_0102;
+
 /// A zip whose entries can be unpacked within the limits.
 pub(super) struct Package<R> {
     archive: ZipArchive<R>,
@@ -20,11 +23,9 @@ pub(super) struct Package<R> {
 
 impl<R: Read + Seek> Package<R> {
     /// Unpacks every entry once, and checks its length, its checksum and the sizes of its pieces of XML.
-    pub(super) fn open(source: R, limits: &Limits) -> Result<Self, Refusal> {
+    pub(super) fn open(mut source: R, limits: &Limits) -> Result<Self, Refusal> {
+        check_entries(&mut source)?;
         let archive = ZipArchive::new(source).map_err(|error| Refusal::broken("the zip", error))?;
-        if archive.len() > ENTRIES {
-            return Err(Refusal::too_large("the number of entries of the zip", ENTRIES.to_string()));
-        }
         let mut package = Self { archive, parts: HashMap::new(), paths: BTreeSet::new() };
         let mut left = limits.unpacked;
         for place in 0..package.archive.len() {
@@ -61,6 +62,26 @@ impl<R: Read + Seek> Package<R> {
         let entry = self.archive.by_index(place).map_err(|error| Refusal::broken(path, error))?;
         Ok(Some(BufReader::new(entry)))
     }
+}
+
+/// Counts the marks with which entries begin in the directory of a zip, because `zip` keeps all entries in
+/// memory before it tells their number. The packed bytes of other entries hardly ever contain the mark.
+fn check_entries(source: &mut (impl Read + Seek)) -> Result<(), Refusal> {
+    let unreadable = |error: std::io::Error| Refusal::Unreadable(error.to_string());
+    let (mut last, mut entries) = (0_u32, 0_usize);
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = source.read(&mut buffer).map_err(unreadable)?;
+        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+        for &byte in bytes {
+            last = last << 8 | u32::from(byte);
+            entries += usize::from(last == ENTRY);
+        }
+        if entries > ENTRIES {
+            return Err(Refusal::too_large("the number of entries of the zip", ENTRIES.to_string()));
+        }
+    }
+    source.rewind().map_err(unreadable)
 }
 
 /// Whether an entry is in XML and may be read. Documents of the office program itself are not.
@@ -170,6 +191,7 @@ impl Pieces {
         }
         Ok(())
     }
+
     /// Counts the element whose tag ends here.
     fn close(&mut self, within: Within) -> Result<Within, &'static str> {
         self.length = 0;

@@ -33,7 +33,7 @@ pub fn read<R: Read + Seek>(mut source: R, options: &Options<'_>) -> Result<Tabl
         check_length(length, options.limits.packed_xls)?;
         let mut bytes = Vec::new();
         source.take(options.limits.packed_xls).read_to_end(&mut bytes).map_err(unreadable)?;
-        return Table::new(xls::read(bytes, options)?, options.is_heading);
+        return Table::new(xls::read(bytes, options)?, options);
     }
     if !beginning.starts_with(ZIP) {
         return Err(Refusal::NotAWorkbook);
@@ -46,7 +46,7 @@ pub fn read<R: Read + Seek>(mut source: R, options: &Options<'_>) -> Result<Tabl
     } else {
         xlsx::read(package, options)?
     };
-    Table::new(grid, options.is_heading)
+    Table::new(grid, options)
 }
 
 fn check_length(length: u64, limit: u64) -> Result<(), Refusal> {

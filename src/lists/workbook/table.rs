@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::cell::{Cell, CellName, Content};
 use super::grid::{Area, Grid, Stored};
 use super::limits::ROWS_TO_HEADINGS;
+use super::options::Options;
 use super::refusal::Refusal;
 
 /// The list of a sheet: its headings, and the rows below them.
@@ -109,11 +110,11 @@ impl Table {
     }
 
     /// Finds the headings of a sheet, and leaves out what it hides.
-    pub(super) fn new(mut grid: Grid, is_heading: &dyn Fn(&str) -> bool) -> Result<Self, Refusal> {
+    pub(super) fn new(mut grid: Grid, options: &Options<'_>) -> Result<Self, Refusal> {
         let mut notes = leave_out(&mut grid);
         let mut table = Self { grid, headings: Vec::new(), rows: Vec::new(), notes: Vec::new() };
         let mut rows = table.filled_rows();
-        let place = table.find_headings(&rows, is_heading)?;
+        let place = table.find_headings(&rows, options.is_heading)?;
         let below = rows.split_off((place + 1).min(rows.len()));
         if place > 0 {
             notes.push(Note::RowsAbove(place));
@@ -124,6 +125,11 @@ impl Table {
         };
         table.notes = notes;
         table.rows = below;
+        // Each row has a cell for each heading, also where the sheet has none.
+        if table.rows.len().saturating_mul(table.headings.len()) > options.limits.area {
+            let what = format!("the number of rows times columns of sheet \"{}\"", table.sheet());
+            return Err(Refusal::too_large(what, options.limits.area.to_string()));
+        }
         table.check_columns()?;
         table.check_merges()?;
         Ok(table)

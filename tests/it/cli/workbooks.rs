@@ -15,9 +15,13 @@ async fn spreadsheets_are_imported_and_their_failed_rows_come_back_as_csv() {
         world.path(to).to_str().unwrap().to_owned()
     };
     let arguments = ["--create-base", "--match", "worker-id"];
-    for (name, to) in
-        [("openpyxl-plain.xlsx", "a.xlsx"), ("libreoffice.ods", "b.ODS"), ("xlsxwriter-plain.xlsx", "c")]
-    {
+    for (name, to) in [
+        ("openpyxl-plain.xlsx", "a.xlsx"),
+        ("libreoffice.ods", "b.ODS"),
+        ("xlsxwriter-plain.xlsx", "c"),
+        ("gnumeric.xls", "d.xls"),
+        ("xlwt-plain.xls", "e"),
+    ] {
         let base = to.replace('.', "-");
         let ended = world.import(&copy(name, to), &base, &arguments).await.expect(1);
         // One phone number has no country code.

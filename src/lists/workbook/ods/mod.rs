@@ -15,7 +15,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::cell::CellName;
 use super::grid::{Area, Grid, Layout};
-use super::limits::{COLUMNS, MERGES, ROWS, SHEETS};
+use super::limits::{COLUMNS, MERGES, NAME, ROWS, SHEETS};
 use super::options::Options;
 use super::package::Package;
 use super::refusal::Refusal;
@@ -89,16 +89,20 @@ impl<R: BufRead> Document<'_, R> {
                 self.reader.read_event_into(&mut buffer).map_err(|error| broken(error.to_string()))?;
             match event {
                 Event::Start(element) => match element.name().as_ref() {
-                    "style:style" => style = qualified(&element, "style:name").map_err(broken)?,
+                    "style:style" => style = named(&element, "style:name").map_err(broken)?,
                     "style:table-properties" => {
                         let display = qualified(&element, "table:display").map_err(broken)?;
                         if display.as_deref() == Some("false") {
                             hidden_styles.extend(style.take());
                         }
+                        // Programs write one style for all sheets that look the same.
+                        if hidden_styles.len() > SHEETS {
+                            return Err(broken(format!("it holds more than {SHEETS} styles of sheets")));
+                        }
                     }
                     "table:table-source" => return Err(Refusal::ExternalLink { part: PART.to_owned() }),
                     "table:table" => {
-                        let name = qualified(&element, "table:name").map_err(broken)?.unwrap_or_default();
+                        let name = named(&element, "table:name").map_err(broken)?.unwrap_or_default();
                         let style = qualified(&element, "table:style-name").map_err(broken)?;
                         if !names.insert(name.clone()) {
                             return Err(broken(format!("two sheets are called \"{name}\"")));
@@ -259,5 +263,14 @@ impl<R: BufRead> Document<'_, R> {
             }
         }
         Ok(())
+    }
+}
+
+/// The name of a sheet or of a style, which is kept in memory.
+fn named(element: &BytesStart<'_>, attribute: &str) -> Result<Option<String>, String> {
+    let name = qualified(element, attribute)?;
+    match name {
+        Some(name) if name.len() > NAME => Err(format!("a name has more than {NAME} bytes")),
+        name => Ok(name),
     }
 }

@@ -87,6 +87,27 @@ fn repeated_cells_are_counted_before_they_are_stored() {
 }
 
 #[test]
+fn what_is_kept_for_repeated_cells_and_for_sheets_is_short() {
+    let long = "x".repeat(100_000);
+    let cells = format!(
+        "<table:table-cell office:value-type=\"date\" office:date-value=\"{long}\" table:number-columns-repeated=\"3\"/>"
+    );
+    let read = read_with(&ods("", &row(&cells)), None, Limits::default()).unwrap();
+    assert_eq!(first(&read)[2].date(), Err(CellFault::NoSuchDate("x".repeat(40))));
+    let named = row("").replace("Members", &long[..1_025]);
+    let refused = refusal(read_with(&ods("", &named), None, Limits::default()));
+    assert_eq!(refused, "cannot read content.xml: a name has more than 1024 bytes");
+    let hidden = |style: usize| {
+        format!(
+            "<style:style style:name=\"{style}\"><style:table-properties table:display=\"false\"/></style:style>"
+        )
+    };
+    let styles: String = (0..1_001).map(hidden).collect();
+    let refused = refusal(read_with(&ods(&styles, &row("")), None, Limits::default()));
+    assert_eq!(refused, "cannot read content.xml: it holds more than 1000 styles of sheets");
+}
+
+#[test]
 fn merged_cells_several_sheets_and_links_are_refused() {
     let spanned = "<table:table-cell office:value-type=\"string\" table:number-rows-spanned=\"2\"><text:p>1</text:p></table:table-cell>";
     let rows = format!(

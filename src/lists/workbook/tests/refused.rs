@@ -10,6 +10,7 @@ fn small() -> Limits {
         packed_xls: 1 << 20,
         unpacked: 1 << 20,
         cells: 1_000,
+        area: 2_000,
         text: 4 << 10,
     }
 }
@@ -129,6 +130,31 @@ fn elements_nested_without_end_are_refused() {
     let mut file = list();
     file.strings = "<a/><b></b><?c d?>".repeat(1_000);
     assert_eq!(file.read().unwrap().rows().count(), 1);
+}
+
+#[test]
+fn entries_of_a_zip_are_counted_before_they_are_read() {
+    let names: Vec<String> = (0..=10_000).map(|place| format!("{place}")).collect();
+    let parts: Vec<(&str, &str)> = names.iter().map(|name| (&**name, "")).collect();
+    let refused = refusal(read_with(&zipped(&parts), None, Limits::default()));
+    assert_eq!(refused, "the number of entries of the zip exceeds 10000");
+    assert!(refusal(read_with(&zipped(&parts[1..]), None, Limits::default())).starts_with("cannot read"));
+}
+
+#[test]
+fn empty_cells_of_a_list_and_copies_of_styles_are_limited() {
+    let rows = |count: usize| headed(&"<row><c><v>1</v></c></row>".repeat(count));
+    assert_eq!(read_with(&Xlsx::of(&rows(666)).bytes(), None, small()).unwrap().rows().count(), 666);
+    let refused = refusal(read_with(&Xlsx::of(&rows(667)).bytes(), None, small()));
+    assert_eq!(refused, "the number of rows times columns of sheet \"Members\" exceeds 2000");
+    let mut file = list();
+    file.formats = vec!["0"; 40];
+    assert!(read_with(&file.bytes(), None, small()).is_ok());
+    // calamine may copy this one 41 times.
+    file.formats[0] =
+        "0\" xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"";
+    let refused = refusal(read_with(&file.bytes(), None, small()));
+    assert_eq!(refused, "cannot read xl/styles.xml: its styles are longer than 4096 bytes together");
 }
 
 #[test]

@@ -242,6 +242,9 @@ fn protected_linked_and_older_workbooks_are_refused() {
     assert_eq!(with(record(0x2F, &[0; 6])).unwrap_err(), Refusal::Encrypted);
     assert!(with(record(0x1AE, &[1, 0, 0x01, 0x04])).is_ok());
     assert!(matches!(with(record(0x1AE, &[1, 0, 5, 0, 0])), Err(Refusal::ExternalLink { .. })));
+    assert!(read(&formats(&["0".repeat(255).as_str()]), &list()).is_ok());
+    let long = refusal(read(&formats(&["0".repeat(256).as_str()]), &list()));
+    assert_eq!(long, "cannot read the workbook: it holds a format that is too long");
     let kind =
         |name: &str, stream: &[u8]| read_with(&ole(name, stream), None, Limits::default()).unwrap_err();
     assert_eq!(kind("EncryptedPackage", &[]), Refusal::Encrypted);

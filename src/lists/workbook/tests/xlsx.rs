@@ -1,5 +1,7 @@
 //! What the cells of an `.xlsx` file read as.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::super::{CellFault, Content, Limits, Note, Refusal};
@@ -49,6 +51,19 @@ fn numbers_that_are_not_shown_whole_are_faults() {
     assert_eq!(scaled, "the number 123.7 in the format `0`, which cannot be shown exactly; store it as text");
     let unknown = cell(r#"<c r="A2" s="1"><v>5</v></c>"#, &["[Red]0"]).1;
     assert!(matches!(unknown, Err(CellFault::Format { .. })), "{unknown:?}");
+}
+
+#[test]
+fn faulty_cells_share_the_code_of_their_format() {
+    let rows = headed(r#"<row><c s="1"><v>5</v></c><c s="1"><v>6</v></c></row>"#);
+    let table = Xlsx { formats: vec!["[Red]0"], ..Xlsx::of(&rows) }.read().unwrap();
+    let cells = first(&table);
+    let (Err(CellFault::Format { format: one, .. }), Err(CellFault::Format { format: other, .. })) =
+        (cells[0].text(), cells[1].text())
+    else {
+        panic!("both are faults");
+    };
+    assert!(Arc::ptr_eq(&one, &other));
 }
 
 #[test]

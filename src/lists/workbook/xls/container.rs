@@ -5,8 +5,11 @@ use std::io::{Cursor, Read};
 use cfb::CompoundFile;
 
 use super::super::refusal::Refusal;
-use super::{OLD, WORKBOOK};
 
+/// The stream with the workbook, as errors call it.
+pub(super) const WORKBOOK: &str = "the workbook";
+/// The kind of a file with another stream or version.
+pub(super) const OLD: &str = "an .xls workbook of Excel 95 or older";
 /// The size of a sector in nearly all files, and of the header.
 const SECTOR: usize = 512;
 /// Where the header says how large sectors are, how many of them hold the table, and which.

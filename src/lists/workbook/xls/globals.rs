@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::format::Format;
-use super::super::limits::{FORMATS, Limits, SHEETS, STYLES};
+use super::super::limits::{FORMAT_CHARS, FORMATS, Limits, SHEETS, STYLES};
 use super::super::refusal::Refusal;
-use super::record::{Data, Records};
+use super::container::{OLD, WORKBOOK};
+use super::record::{BOF, Data, EOF, Records, VERSION};
 use super::style::{Shows, Style, shows};
-use super::{BOF, EOF, VERSION, WORKBOOK};
 
 const FILEPASS: u16 = 0x002F;
 const DATEMODE: u16 = 0x0022;
@@ -66,7 +66,7 @@ pub(super) fn read(stream: &[u8], limits: &Limits) -> Result<Globals, Refusal> {
         return Err(broken("it does not begin like one"));
     }
     if first.data.u16().map_err(broken)? != VERSION {
-        return Err(Refusal::Kind { kind: super::OLD });
+        return Err(Refusal::Kind { kind: OLD });
     }
     let mut found = Found::default();
     loop {
@@ -101,7 +101,11 @@ impl Found {
             SST => self.take_strings(data, limits).map_err(broken)?,
             FORMAT => {
                 let id = data.u16().map_err(broken)?;
-                self.codes.insert(id, data.text().map_err(broken)?);
+                let code = data.text().map_err(broken)?;
+                if code.chars().count() > FORMAT_CHARS {
+                    return Err(broken("it holds a format that is too long"));
+                }
+                self.codes.insert(id, code);
                 if self.codes.len() > FORMATS {
                     return Err(Refusal::broken(WORKBOOK, format!("it holds more than {FORMATS} formats")));
                 }

@@ -17,17 +17,7 @@ mod style;
 use super::grid::Grid;
 use super::options::Options;
 use super::refusal::Refusal;
-
-/// The stream with the workbook, as errors call it.
-const WORKBOOK: &str = "the workbook";
-/// The kind of a file with another stream or version.
-const OLD: &str = "an .xls workbook of Excel 95 or older";
-/// The first record of the workbook and of each sheet.
-const BOF: u16 = 0x0809;
-/// The last record of the workbook and of each sheet.
-const EOF: u16 = 0x000A;
-/// The version in `BOF`.
-const VERSION: u16 = 0x0600;
+use container::WORKBOOK;
 
 /// Reads the one sheet with data, or the one that the caller names.
 pub(super) fn read(bytes: Vec<u8>, options: &Options<'_>) -> Result<Grid, Refusal> {

@@ -1,6 +1,12 @@
 //! The records of a stream: a kind, a length and bytes. A record of more than 8 KiB goes on in the records of
 //! kind [`CONTINUE`] that follow it.
 
+/// The first record of the workbook and of each sheet.
+pub(super) const BOF: u16 = 0x0809;
+/// The last record of the workbook and of each sheet.
+pub(super) const EOF: u16 = 0x000A;
+/// The version in [`BOF`].
+pub(super) const VERSION: u16 = 0x0600;
 const CONTINUE: u16 = 0x003C;
 const CUT: &str = "a record is cut off";
 

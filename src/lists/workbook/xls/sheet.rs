@@ -10,9 +10,8 @@ use super::super::grid::{Area, Grid, Layout};
 use super::super::limits::{Limits, MERGES};
 use super::super::refusal::Refusal;
 use super::globals::{Globals, Sheet};
-use super::record::{Data, Record, Records};
+use super::record::{BOF, Data, EOF, Record, Records, VERSION};
 use super::style::Style;
-use super::{BOF, EOF, VERSION};
 
 const FORMULA: u16 = 0x0006;
 const COLINFO: u16 = 0x007D;

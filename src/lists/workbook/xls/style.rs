@@ -19,8 +19,8 @@ pub(super) enum Shows {
     Duration,
 }
 
-/// What the format with this id shows, with its code if the file holds it. The codes of ids that depend on the
-/// language of the program are not known.
+/// What the format with this id shows, with its code if the file holds it. The codes of ids that depend on
+/// the language of the program are not known.
 pub(super) fn shows(id: u16, code: Option<&str>) -> Shows {
     match (code, id) {
         (Some(code), _) => shows_code(code),

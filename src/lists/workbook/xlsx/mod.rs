@@ -13,7 +13,7 @@ use super::cell::{CellName, Value, iso_date, serial_date};
 use super::fault::CellFault;
 use super::format::Format;
 use super::grid::Grid;
-use super::limits::STYLES;
+use super::limits::{Limits, STYLES};
 use super::options::Options;
 use super::package::Package;
 use super::refusal::Refusal;
@@ -34,7 +34,7 @@ pub(super) fn read<R: Read + Seek>(
         return Err(Refusal::broken("the workbook", "its parts stand in no folder"));
     }
     let strings = strings::scan(&mut package, &workbook.folder, &options.limits)?;
-    check_styles(&mut package, &workbook.folder)?;
+    check_styles(&mut package, &workbook.folder, &options.limits)?;
     let (sheet, scan) = choose(&mut package, &workbook.sheets, options)?;
     let source = package.into_inner();
     let mut calamine = Xlsx::new(source).map_err(|error| Refusal::broken("the workbook", error))?;
@@ -79,14 +79,25 @@ fn choose<R: Read + Seek>(
     }
 }
 
-/// calamine copies the names of fonts and formats for each style, so their number is limited.
-fn check_styles<R: Read + Seek>(package: &mut Package<R>, folder: &str) -> Result<(), Refusal> {
+/// calamine copies the names of fonts and formats for each style, so all of them together are limited.
+fn check_styles<R: Read + Seek>(
+    package: &mut Package<R>,
+    folder: &str,
+    limits: &Limits,
+) -> Result<(), Refusal> {
     let path = format!("{folder}styles.xml");
     let Some(part) = package.part(&path)? else { return Ok(()) };
-    let mut styles = 0;
+    let (mut styles, mut longest) = (0_usize, 0_usize);
     super::xml::for_each_element(part, |element| {
         styles += usize::from(element.local_name().as_ref() == "xf");
-        if styles > 2 * STYLES { Err(format!("it holds more than {STYLES} styles")) } else { Ok(()) }
+        longest = longest.max(element.len());
+        if styles > 2 * STYLES {
+            return Err(format!("it holds more than {STYLES} styles"));
+        }
+        if styles * longest > limits.text {
+            return Err(format!("its styles are longer than {} bytes together", limits.text));
+        }
+        Ok(())
     })
     .map_err(|reason| Refusal::broken(path, reason))
 }
