@@ -18,30 +18,21 @@ import subprocess
 import sys
 import tempfile
 
+import server
+
 PHASES = "fresh,unchanged,get,single"
-
-
-def start(program, data):
-    """Starts a server, and waits until it says where it listens."""
-    arguments = [program, "serve", "--listen", "127.0.0.1:0", "--data", data]
-    server = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    for line in server.stdout:
-        if line.startswith("listening on "):
-            return server, line.split()[-1]
-    raise SystemExit(f"{program} did not start")
 
 
 def measure(program, load, options):
     """Microseconds of server CPU an operation, by phase."""
     with tempfile.TemporaryDirectory(dir=options.dir) as data:
-        server, url = start(program, data)
+        process, url = server.start(program, data)
         try:
-            command = [load, "bench", "--server", url, "--pid", str(server.pid), "--members", str(options.members)]
+            command = [load, "bench", "--server", url, "--pid", str(process.pid), "--members", str(options.members)]
             command += ["--seconds", str(options.seconds), "--phases", PHASES, "--json"]
             report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
         finally:
-            server.terminate()
-            server.wait()
+            server.stop(process)
     phases = report["phases"]
     return {p["name"]: p["server"]["cpu_seconds"] / p["count"] * 1e6 for p in phases if "server" in p and p["count"]}
 
