@@ -11,7 +11,7 @@ use tonic::{Code as GrpcCode, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::directory::Error;
-use crate::model::{Code, Reason, Refusal, Violation};
+use crate::model::{Code, GuardKind, Held, Reason, Refusal, Violation};
 
 /// The domain of every reason.
 pub const DOMAIN: &str = "memberbase";
@@ -166,6 +166,26 @@ fn cut(mut text: String) -> String {
     text
 }
 
+/// The numbers of a refusal by the guard.
+fn of_guard(held: &Held) -> Vec<(&'static str, String)> {
+    let mut numbers = vec![
+        ("of", held.of.to_string()),
+        ("limit", held.limit.percent().to_string()),
+        ("window", held.window.to_string()),
+    ];
+    if held.limit.count() > 0 {
+        numbers.push(("limit_count", held.limit.count().to_string()));
+    }
+    match held.kind() {
+        Some(GuardKind::Removals) | None => numbers.push(("would_remove", held.would_change.to_string())),
+        Some(kind) => {
+            numbers.push(("would_change", held.would_change.to_string()));
+            numbers.push(("count", kind.as_str().to_owned()));
+        }
+    }
+    numbers
+}
+
 /// The numbers in the text of an error, for programs.
 #[must_use]
 pub fn metadata(error: &Error) -> HashMap<String, String> {
@@ -190,12 +210,7 @@ pub fn metadata(error: &Error) -> HashMap<String, String> {
         Error::StorageFull { free, needed } => {
             vec![("free", free.to_string()), ("needed", needed.to_string())]
         }
-        Error::RemovalGuard(held) => vec![
-            ("would_remove", held.would_remove.to_string()),
-            ("of", held.state.of.to_string()),
-            ("limit", held.state.limit.percent().to_string()),
-            ("window", held.state.window.to_string()),
-        ],
+        Error::Guard(held) => of_guard(held),
         Error::SecretNotKept { id } => vec![("api_token_id", id.to_string())],
         Error::Refused(_)
         | Error::RequestRunning

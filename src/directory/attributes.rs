@@ -14,8 +14,8 @@ use crate::model::origin::Call;
 use crate::model::schema::{AttributeSchema, SentDefinition, is_unknown_key, parse_schema};
 use crate::model::token::AccessLevel;
 use crate::model::{
-    AttributePatch, AttributeValue, BaseNumber, Origin, RawFilter, RawValue, Reason, Refusal, Row, Rule,
-    Sight, Violation, Violations, attribute,
+    AttributePatch, AttributeValue, BaseNumber, GuardExpectation, Origin, RawFilter, RawValue, Reason,
+    Refusal, Row, Rule, Sight, Violation, Violations, attribute,
 };
 use crate::table::{AttributesRequest, Base, Claim, RequestResult, SettingsRequest, StoredResult};
 
@@ -99,7 +99,16 @@ impl Directory {
         let changes = rows.into_iter().zip(patches).collect();
         let claim = self.claim();
         let (sight, origin) = (self.guarded.sight(), self.origin(Call::SET_ATTRIBUTES));
-        let request = AttributesRequest { changes, is_strict: true, sight, claim, deadline: None, origin };
+        let request = AttributesRequest {
+            changes,
+            is_strict: true,
+            clears_in_all: None,
+            expected: self.expected_changes(),
+            sight,
+            claim,
+            deadline: None,
+            origin,
+        };
         let reply = open.change_attributes(request).await?;
         let of = |index: usize| places.get(index).map(Vec::as_slice).unwrap_or_default();
         let mut refused = reply.refused.into_iter();
@@ -153,25 +162,42 @@ impl Directory {
             (view.sets().living().chunks(), view.next_row())
         };
         let origin = self.origin(Call::DELETE_ATTRIBUTES);
+        if let Some(rows) = rows {
+            let mut clears = 0;
+            for rows in rows.chunks(DELETE_TOGETHER) {
+                clears += count(&holders(&open, rows, &patch).await?);
+            }
+            let guard = Clears { in_all: clears, expected: self.expected_clears(clears) };
+            return clear(&open, &rows, &patch, guard, self.claim(), origin).await;
+        }
+        // The guard judges the deletion as a whole, so its members are counted first.
+        let mut clears = 0;
+        for chunk in &chunks {
+            for rows in living(&open, *chunk, end).await?.chunks(DELETE_TOGETHER) {
+                clears += count(&holders(&open, rows, &patch).await?);
+            }
+        }
+        let mut guard = Clears { in_all: clears, expected: self.expected_clears(clears) };
         let mut deleted = 0;
-        match rows {
-            Some(rows) => return clear(&open, &rows, &patch, self.claim(), origin).await,
-            None => {
-                for chunk in chunks {
-                    let live = view(&open, None).await?.sets().living().chunk(chunk).into_owned();
-                    let rows: Vec<Row> =
-                        live.iter().map(|place| join(chunk, place)).filter(|row| *row < end).collect();
-                    for rows in rows.chunks(DELETE_TOGETHER) {
-                        let holders = holders(&open, rows, &patch).await?;
-                        deleted += clear(&open, &holders, &patch, None, origin).await?;
-                        // If the token was revoked meanwhile, the deletion ends here.
-                        self.guarded.check_base(AccessLevel::Write, base).await?;
-                    }
-                }
+        for chunk in chunks {
+            for rows in living(&open, chunk, end).await?.chunks(DELETE_TOGETHER) {
+                let holders = holders(&open, rows, &patch).await?;
+                // Others may have given attributes to more members since.
+                guard.in_all = guard.in_all.max(count(&holders));
+                deleted += clear(&open, &holders, &patch, guard, None, origin).await?;
+                guard.in_all -= count(&holders);
+                // If the token was revoked meanwhile, the deletion ends here.
+                self.guarded.check_base(AccessLevel::Write, base).await?;
             }
         }
         self.store_result(None, RequestResult::Changed(deleted)).await?;
         Ok(deleted)
+    }
+
+    /// The number of members that lose attributes, if an admin expects exactly this one.
+    fn expected_clears(&self, clears: u64) -> GuardExpectation {
+        let expected = self.expected_changes().clears.filter(|expected| *expected == clears);
+        GuardExpectation { clears: expected, ..GuardExpectation::default() }
     }
 
     /// One page of the attributes of a member.
@@ -272,10 +298,29 @@ async fn holders(base: &Base, rows: &[Row], patch: &AttributePatch) -> Result<Ve
     Ok(members.into_iter().filter(|(_, member)| holds(&member.attributes)).map(|(row, _)| row).collect())
 }
 
+/// The rows of a chunk that have a member, below `end`.
+async fn living(base: &Base, chunk: u64, end: Row) -> Result<Vec<Row>, Error> {
+    let live = view(base, None).await?.sets().living().chunk(chunk).into_owned();
+    Ok(live.iter().map(|place| join(chunk, place)).filter(|row| *row < end).collect())
+}
+
+fn count(rows: &[Row]) -> u64 {
+    u64::try_from(rows.len()).unwrap_or(u64::MAX)
+}
+
+/// What the guard judges a deletion by.
+#[derive(Clone, Copy)]
+struct Clears {
+    /// How many members lose attributes by the rest of it.
+    in_all: u64,
+    expected: GuardExpectation,
+}
+
 async fn clear(
     base: &Base,
     rows: &[Row],
     patch: &AttributePatch,
+    guard: Clears,
     claim: Option<Arc<Claim>>,
     origin: Origin,
 ) -> Result<u64, Error> {
@@ -287,6 +332,8 @@ async fn clear(
     let request = AttributesRequest {
         changes,
         is_strict: false,
+        clears_in_all: Some(guard.in_all),
+        expected: guard.expected,
         sight: Sight::default(),
         claim,
         deadline: None,

@@ -12,8 +12,8 @@ use crate::model::limits::PAGE_LIMIT_MAX;
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, BaseView, Direction, Effort, Filter, Origin, RawFilter, RemovalLimit,
-    Tier, Violations,
+    BaseName, BaseNumber, BaseSettings, BaseView, Direction, Effort, Filter, GuardKind, GuardLimitsChange,
+    LimitChange, Origin, PerKind, RawFilter, Reason, Tier, Violations,
 };
 use crate::table::{BaseSummary, CreatedBase, RequestResult, SetField, SettingsRequest};
 
@@ -33,8 +33,19 @@ pub struct BaseChange {
     pub share_accounts: Option<bool>,
     /// The tiers that members may have; empty: any.
     pub tiers: Option<Vec<String>>,
-    /// The share of the members that may be removed within 24 hours, in percent.
+    /// The share of the members that may be removed within 24 hours, in percent; the older way to set it.
     pub removal_limit: Option<u64>,
+    /// The limits of the guard.
+    pub guard_limits: PerKind<RawLimit>,
+}
+
+/// A limit of the guard as a caller sent it; `None` leaves a part of it as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RawLimit {
+    /// In percent of the members.
+    pub percent: Option<u64>,
+    /// In members; 0 for no limit.
+    pub count: Option<u64>,
 }
 
 /// The tiers of a memberbase.
@@ -90,7 +101,7 @@ impl Directory {
         settings.new_members = request.new_members;
         settings.share_accounts = request.share_accounts.unwrap_or(settings.share_accounts);
         settings.tiers = request.tiers.unwrap_or_default();
-        settings.removal_limit = request.removal_limit.unwrap_or_default();
+        settings.guard_limits = settings.guard_limits.changed(&request.guard_limits);
         let table = self.guarded.store(AccessLevel::Admin).await?;
         if let Some(stored) = self.stored_result() {
             let RequestResult::Base(number) = stored.result else { return Err(result_of_another_call()) };
@@ -251,9 +262,7 @@ fn parse(change: BaseChange, origin: Origin) -> Result<SettingsRequest, Error> {
             .new_members
             .and_then(|word| faults.check("new_members", parse_new_members(&word))),
         share_accounts: change.share_accounts,
-        removal_limit: change
-            .removal_limit
-            .and_then(|percent| faults.check("removal_limit_percent", RemovalLimit::parse(percent))),
+        guard_limits: parse_limits(change.removal_limit, &change.guard_limits, &mut faults),
         tiers: match change.tiers.map(parse_tiers).transpose() {
             Ok(tiers) => tiers,
             Err(refusal) => {
@@ -264,6 +273,31 @@ fn parse(change: BaseChange, origin: Origin) -> Result<SettingsRequest, Error> {
         ..SettingsRequest::new(origin)
     };
     Ok(faults.finish(request)?)
+}
+
+/// Parses the limits of the guard. The share of removals has two names.
+fn parse_limits(
+    removals: Option<u64>,
+    sent: &PerKind<RawLimit>,
+    faults: &mut Violations,
+) -> GuardLimitsChange {
+    let again = sent.removals.percent;
+    if removals.is_some() && again.is_some() && removals != again {
+        let text = "differs from guard_limits.removals.percent";
+        faults.add(Reason::FieldConflict, "removal_limit_percent", text);
+    }
+    GuardLimitsChange::of(|kind| {
+        let RawLimit { percent, count } = sent.get(kind);
+        let older = removals.filter(|_| kind == GuardKind::Removals);
+        let (percent, field) = match (percent, older) {
+            (None, Some(older)) => (Some(older), "removal_limit_percent".to_owned()),
+            (percent, _) => (percent, format!("guard_limits.{}.percent", kind.as_str())),
+        };
+        let percent = percent.and_then(|percent| faults.check(field, LimitChange::of_percent(percent)));
+        let field = format!("guard_limits.{}.count", kind.as_str());
+        let count = count.and_then(|count| faults.check(field, LimitChange::of_count(count)));
+        percent.unwrap_or_default().and(count.unwrap_or_default())
+    })
 }
 
 fn matches(filter: &Filter, base: &BaseSummary, effort: &mut Effort) -> bool {

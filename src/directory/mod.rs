@@ -43,7 +43,7 @@ mod tokens;
 pub use self::access::Caller;
 pub use self::attributes::{AttributeDeletion, AttributeEntry, AttributePage};
 pub use self::backup::{BackupPart, BackupReader};
-pub use self::bases::{BaseChange, BaseList, BasePage, TierList};
+pub use self::bases::{BaseChange, BaseList, BasePage, RawLimit, TierList};
 use self::error::Shows;
 pub use self::error::{Error, Lacking, RateLimit, TokenFault};
 pub use self::handle::{Directory, Expected, Gate};

@@ -96,8 +96,6 @@ pub const RESULTS_ALL_MAX_ROWS: usize = 100_000;
 pub const FAILURE_DETAILS_MAX_ROWS: usize = 1_000;
 /// Most keys of a batch get.
 pub const BATCH_GET_MAX_KEYS: usize = 10_000;
-/// Members that may be removed from a memberbase within 24 hours whatever its limit, in members.
-pub const REMOVALS_FREE: u64 = 10;
 /// Most jobs of a page.
 pub const JOBS_PAGE_MAX: usize = 500;
 /// Longest name of a job, in characters.
@@ -110,6 +108,9 @@ pub const JOB_RECORD_MAX_BYTES: usize = 48 * 1024;
 pub const JOB_MESSAGE_MAX_BYTES: usize = 2 * 1024;
 /// Most jobs of a store that have not come to their end.
 pub const OPEN_JOBS_MAX: usize = 10_000;
+/// Members of a memberbase that may be changed in one way within 24 hours whatever the limit of the guard, in
+/// members.
+pub const GUARD_FREE: u64 = 10;
 /// Most members of a bulk delete.
 pub const BULK_DELETE_MAX_MEMBERS: usize = 100_000;
 /// Most commits of a bulk delete whose revisions its reply has. It has more only if it shares its slices with

@@ -13,6 +13,7 @@ mod contact;
 mod effect;
 pub mod faulty_json;
 pub mod filter;
+mod guard;
 pub mod id;
 mod job;
 pub mod limits;
@@ -40,11 +41,17 @@ pub use self::contact::{email, phone};
 pub use self::effect::edit::Edit;
 pub use self::effect::rename::Rename;
 pub use self::effect::upsert::{Outcome, Update};
-pub use self::effect::{edit, mask, rename, upsert};
+pub use self::effect::{counted, edit, mask, rename, upsert};
 pub use self::filter::{
     BaseView, Condition, Effort, Field, Filter, MemberView, NamedAttributes, Operand, Operator, Parsed,
     RawFilter, RawRegex, RawValue, Stop,
 };
+pub use self::guard::allowance::{Allowance, Step};
+pub use self::guard::counts::{GuardCounts, GuardExpectation, GuardKind, PerKind};
+pub use self::guard::held::{Guarded, Held};
+pub use self::guard::limits::{GuardLimit, GuardLimits, GuardLimitsChange, LimitChange};
+pub use self::guard::state::GuardState;
+pub use self::guard::window::GuardWindow;
 pub use self::id::{BaseNumber, IdError, IdKey, JobNumber, Row, Sealer};
 #[cfg(test)]
 pub(crate) use self::job::samples as job_samples;
@@ -55,10 +62,8 @@ pub use self::job::{
 pub use self::list::cursor::{Cursor, CursorKey};
 pub use self::list::page::{Direction, PageRequest, RawSort, SortKey};
 pub use self::list::{cursor, page};
+pub use self::memberbase::base;
 pub use self::memberbase::base::{BaseSettings, StatusCounts};
-pub use self::memberbase::guard::{Held, RemovalLimit, RemovalState, Removing};
-pub use self::memberbase::removals::Removals;
-pub use self::memberbase::{base, guard, removals};
 pub use self::membership::alias::RefAlias;
 pub use self::membership::member::{Gender, Member, Profile, Status};
 pub use self::membership::{alias, lifecycle, member};

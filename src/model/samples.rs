@@ -8,8 +8,8 @@ use crate::model::attributes::attribute::{AttributePatch, AttributeValue, Attrib
 use crate::model::bank::account::AccountDetails;
 use crate::model::contact::email::Email;
 use crate::model::contact::phone::Phone;
+use crate::model::guard::limits::GuardLimits;
 use crate::model::memberbase::base::BaseSettings;
-use crate::model::memberbase::guard::RemovalLimit;
 use crate::model::membership::alias::RefAlias;
 use crate::model::membership::member::{Gender, Member, Profile, Status};
 use crate::model::row::change::Change;
@@ -231,8 +231,8 @@ pub fn raw_row(texts: &[(ProfileField, &str)]) -> RawRow<Option<RawAttribute>> {
     row
 }
 
-/// The settings of a memberbase of this name from which any number of members can be removed.
+/// The settings of a memberbase of this name without a guard.
 pub fn unguarded(name: &str) -> BaseSettings {
     let name = BaseName::parse(name).unwrap();
-    BaseSettings { removal_limit: RemovalLimit::OFF, ..BaseSettings::named(name) }
+    BaseSettings { guard_limits: GuardLimits::OFF, ..BaseSettings::named(name) }
 }

@@ -53,10 +53,17 @@ impl World {
     }
 
     async fn new_base(&self, name: &str) -> Result<String, Status> {
+        let off = v1::GuardLimit { percent: Some(100), count: None };
         let request = v1::CreateMemberBaseRequest {
             name: name.to_owned(),
             share_accounts: Some(true),
-            removal_limit_percent: Some(100),
+            guard_limits: Some(v1::GuardLimits {
+                removals: Some(off),
+                identities: Some(off),
+                clears: Some(off),
+                reactivations: Some(off),
+                tiers: Some(off),
+            }),
             ..Default::default()
         };
         let made = MemberBaseServiceClient::new(self.front.clone()).create_member_base(request).await?;

@@ -8,7 +8,7 @@ use super::bytes::{Reader, Writer};
 const VALUE: &str = "store meta";
 
 /// The newest format of a store that this program reads, and the one that it writes.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 /// The first format, in which the metadata ended after the keys.
 const FIRST_FORMAT: u32 = 1;
 

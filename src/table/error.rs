@@ -60,9 +60,9 @@ pub enum TableError {
     /// An earlier write of the base failed while this one was planned on it. Nothing of this one was written.
     #[error("an earlier write, which this one depends on, failed; nothing of this one was written")]
     PlannedOnFailure,
-    /// The request would remove too many members. Nothing was written.
+    /// The request would remove or change too many members. Nothing was written.
     #[error("{0}")]
-    RemovalGuard(Held),
+    Guard(Held),
     /// The request breaks a rule of the base. Nothing was written.
     #[error("{0}")]
     Refused(#[from] Refusal),
@@ -102,7 +102,7 @@ impl TableError {
             | Self::SchemaInUse { .. }
             | Self::RequestRunning
             | Self::PlannedOnFailure
-            | Self::RemovalGuard(_)
+            | Self::Guard(_)
             | Self::Refused(_)
             | Self::Closing => false,
         }

@@ -4,6 +4,7 @@
 mod doubts;
 mod faults;
 mod guard;
+mod guard_changes;
 mod idempotency;
 mod indexes;
 mod large;
@@ -38,8 +39,9 @@ use super::*;
 use crate::engine::Engine;
 use crate::engine::memory::MemoryEngine;
 use crate::model::{
-    BaseName, BaseNumber, BaseSettings, Change, Email, Fold, MatchBy, Member, MemberPatch, MemberRow, Origin,
-    Outcome, Ref, Rename, Row, Semantics, Status, Tier, Timestamp, Update, UpsertOptions, WorkerId, upsert,
+    BaseName, BaseNumber, BaseSettings, Change, Email, Fold, GuardLimits, GuardLimitsChange, LimitChange,
+    MatchBy, Member, MemberPatch, MemberRow, Origin, Outcome, Ref, Rename, Row, Semantics, Status, Tier,
+    Timestamp, Update, UpsertOptions, WorkerId, upsert,
 };
 
 /// A row whose keys come from small ranges, so that rows collide.
@@ -214,6 +216,17 @@ async fn open(engine: Arc<dyn Engine>, clock: &Arc<AtomicI64>) -> Arc<Table> {
 }
 
 impl Subject {
+    /// Sets the limits of the guard.
+    async fn guard_limits(&self, limits: GuardLimits) {
+        let guard_limits = GuardLimitsChange::of(|kind| {
+            let limit = limits.get(kind);
+            let percent = LimitChange::of_percent(limit.percent().into()).unwrap();
+            percent.and(LimitChange::of_count(limit.count()).unwrap())
+        });
+        let request = SettingsRequest { guard_limits, ..SettingsRequest::default() };
+        self.base.change_settings(request).await.unwrap();
+    }
+
     async fn new() -> Self {
         let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
         let clock = Arc::new(AtomicI64::new(1));

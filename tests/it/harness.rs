@@ -23,7 +23,6 @@ use tonic_types::StatusExt;
 const CLIENT_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// The longest time that a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-
 /// How long running calls may take when a test's server stops.
 pub const GRACE: Duration = Duration::from_secs(20);
 
@@ -40,6 +39,13 @@ pub struct Server {
     running: Option<Running>,
     channel: Channel,
     _data: TempDir,
+}
+
+/// Limits at which the guard is off.
+pub fn guard_off() -> Option<v1::GuardLimits> {
+    let off = Some(v1::GuardLimit { percent: Some(100), count: Some(0) });
+    let (removals, identities, clears) = (off, off, off);
+    Some(v1::GuardLimits { removals, identities, clears, reactivations: off, tiers: off })
 }
 
 impl Server {
@@ -84,12 +90,10 @@ impl Server {
         MemberBaseServiceClient::new(self.channel.clone())
     }
 
-    /// A new memberbase.
+    /// A new memberbase whose guard is off.
     pub async fn base(&self) -> Base {
-        let removal_limit_percent = Some(100);
-        let name = "Test".into();
-        self.base_with(v1::CreateMemberBaseRequest { name, removal_limit_percent, ..Default::default() })
-            .await
+        let (name, guard_limits) = ("Test".into(), guard_off());
+        self.base_with(v1::CreateMemberBaseRequest { name, guard_limits, ..Default::default() }).await
     }
 
     pub async fn base_with(&self, request: v1::CreateMemberBaseRequest) -> Base {

@@ -74,7 +74,7 @@ async fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
         let mut bases = MemberBaseServiceClient::new(harness::connect(&server.address).await);
         let request = v1::CreateMemberBaseRequest {
             name: "killed".into(),
-            removal_limit_percent: Some(100),
+            guard_limits: crate::harness::guard_off(),
             ..Default::default()
         };
         bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id

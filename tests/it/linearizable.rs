@@ -83,7 +83,7 @@ async fn run() {
 async fn create(channel: &Channel, name: &str) -> String {
     let request = v1::CreateMemberBaseRequest {
         name: name.into(),
-        removal_limit_percent: Some(100),
+        guard_limits: crate::harness::guard_off(),
         ..Default::default()
     };
     let mut bases = MemberBaseServiceClient::new(channel.clone());

@@ -50,7 +50,7 @@ impl Bench {
         let client = clients.first_mut().ok_or_else(|| Error::Usage("--connections must not be 0".into()))?;
         let member_base_id = match &args.base {
             Some(base) => base::find_or_create(client, base).await?,
-            None => base::create(client, "bench").await?,
+            None => create_base(client).await?,
         };
         let next_new = Arc::new(AtomicU64::new(u64::from(args.members)));
         Ok(Self { args, own, clients, member_base_id, next_new })
@@ -240,4 +240,21 @@ async fn connect(server: String, args: &Args) -> Result<Vec<Client>, Error> {
 
 fn own_usage() -> Usage {
     process::usage(std::process::id()).unwrap_or_default()
+}
+
+/// A memberbase of which any number of members may change.
+async fn create_base(client: &mut Client) -> Result<String, Error> {
+    let id = base::create(client, "bench").await?;
+    let off = || Some(v1::GuardLimit { percent: Some(100), count: None });
+    let limits = v1::GuardLimits {
+        removals: off(),
+        identities: off(),
+        clears: off(),
+        reactivations: off(),
+        tiers: off(),
+    };
+    let request =
+        v1::UpdateMemberBaseRequest { id: id.clone(), guard_limits: Some(limits), ..Default::default() };
+    client.bases.update_member_base(request).await?;
+    Ok(id)
 }

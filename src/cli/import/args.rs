@@ -64,6 +64,22 @@ pub struct Args {
     /// get the status of their row
     #[arg(long)]
     pub apply_status: bool,
+    /// With an admin token: the number of members that the import is meant to make inactive, if that is more than
+    /// the guard allows
+    #[arg(long, value_name = "MEMBERS")]
+    pub expect_removals: Option<u64>,
+    /// The same for members who get another e-mail address, other names, another date of birth or bank account
+    #[arg(long, value_name = "MEMBERS")]
+    pub expect_identities: Option<u64>,
+    /// The same for members who lose contact data, bank data or all attributes
+    #[arg(long, value_name = "MEMBERS")]
+    pub expect_clears: Option<u64>,
+    /// The same for inactive members who come back
+    #[arg(long, value_name = "MEMBERS")]
+    pub expect_reactivations: Option<u64>,
+    /// The same for members who leave their tier
+    #[arg(long, value_name = "MEMBERS")]
+    pub expect_tiers: Option<u64>,
     /// Rows in each chunk that is sent to the server
     #[arg(long, default_value_t = 1000, value_name = "ROWS", value_parser = client::rows_of_chunk())]
     pub chunk_rows: u16,
@@ -164,6 +180,13 @@ impl Args {
             reactivate: self.reactivate,
             import_id: id.to_string(),
             apply_status: self.apply_status,
+            expect: Some(v1::GuardExpectation {
+                removals: self.expect_removals,
+                identities: self.expect_identities,
+                clears: self.expect_clears,
+                reactivations: self.expect_reactivations,
+                tiers: self.expect_tiers,
+            }),
         }
     }
 

@@ -67,6 +67,7 @@ fn options(args: &Args, member_base_id: String) -> Result<v1::SyncOptions, Error
         sheet: args.sheet.clone().unwrap_or_default(),
         request_id: String::new(),
         ask_first: !args.dry_run && !args.yes,
+        expect: None,
     })
 }
 

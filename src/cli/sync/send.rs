@@ -20,8 +20,12 @@ const PIECE_BYTES: usize = 256 * 1024;
 pub async fn send(client: &mut Client, options: v1::SyncOptions, path: &Path) -> Result<v1::Job, Error> {
     let file = File::open(path).map_err(Error::file("open", path))?;
     let unread = Arc::new(Mutex::new(None));
-    let sending =
-        Sending { file, hash: Sha256::new(), next: Next::Options(options), unread: Arc::clone(&unread) };
+    let sending = Sending {
+        file,
+        hash: Sha256::new(),
+        next: Next::Options(Box::new(options)),
+        unread: Arc::clone(&unread),
+    };
     let messages = stream::unfold(sending, |mut sending| async {
         let message = sending.next()?;
         Some((message, sending))
@@ -49,7 +53,7 @@ struct Sending {
 }
 
 enum Next {
-    Options(v1::SyncOptions),
+    Options(Box<v1::SyncOptions>),
     Data,
     Nothing,
 }
@@ -58,7 +62,7 @@ impl Sending {
     fn next(&mut self) -> Option<v1::SyncMembersRequest> {
         let empty = v1::SyncMembersRequest::default();
         match std::mem::replace(&mut self.next, Next::Data) {
-            Next::Options(options) => Some(v1::SyncMembersRequest { options: Some(options), ..empty }),
+            Next::Options(options) => Some(v1::SyncMembersRequest { options: Some(*options), ..empty }),
             Next::Nothing => None,
             Next::Data => {
                 let mut data = Vec::with_capacity(PIECE_BYTES);

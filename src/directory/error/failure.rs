@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// The call would remove too many members. Nobody was removed.
     #[error("{0}")]
-    RemovalGuard(Held),
+    Guard(Held),
     /// There is no such memberbase, or it is deleted.
     #[error("there is no such memberbase")]
     MemberBaseNotFound,
@@ -240,7 +240,7 @@ impl Error {
             Self::TokenNotFound => Reason::TokenNotFound,
             Self::SchemaInUse { .. } => Reason::SchemaInUse,
             Self::TooManyTokens { .. } => Reason::TooManyTokens,
-            Self::RemovalGuard(_) => Reason::RemovalGuard,
+            Self::Guard(held) => held.reason(),
             Self::MemberBaseNotFound => Reason::MemberBaseNotFound,
             Self::NotDeleted => Reason::NotDeleted,
             Self::TooManyTiers => Reason::TierInUse,
@@ -294,7 +294,7 @@ impl Error {
             | Self::TokenNotFound
             | Self::SchemaInUse { .. }
             | Self::TooManyTokens { .. }
-            | Self::RemovalGuard(_)
+            | Self::Guard(_)
             | Self::MemberBaseNotFound
             | Self::NotDeleted
             | Self::TooManyTiers

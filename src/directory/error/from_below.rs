@@ -21,7 +21,7 @@ impl From<TableError> for Error {
     fn from(error: TableError) -> Self {
         match error {
             TableError::BaseNotFound | TableError::BaseDeleted => Self::MemberBaseNotFound,
-            TableError::RemovalGuard(held) => Self::RemovalGuard(held),
+            TableError::Guard(held) => Self::Guard(held),
             TableError::Refused(refusal) => Self::Refused(refusal),
             TableError::Overloaded { .. } => Self::Overloaded,
             TableError::DeadlinePassed => Self::Deadline,

@@ -5,7 +5,8 @@ use crate::directory::access::Guarded;
 use crate::directory::{Error, Lacking, PageRoom, Replies, Room};
 use crate::model::origin::{Call, Cause, Door};
 use crate::model::{
-    BaseNumber, Filter, Fold, IdError, Origin, Parsed, RawFilter, Reason, Refusal, Sealer, Timestamp,
+    BaseNumber, Filter, Fold, GuardExpectation, IdError, Origin, Parsed, RawFilter, Reason, Refusal, Sealer,
+    Timestamp,
 };
 use crate::table::Whose;
 
@@ -17,15 +18,15 @@ pub struct Directory {
     pub(super) door: Door,
     /// The state of the request that this serves, if it has a request id.
     pub(super) request: Option<RequestState>,
-    /// What the request is meant to remove.
+    /// What the request is meant to change.
     pub(super) expected: Expected,
 }
 
-/// How much a request is meant to remove, as its caller says.
+/// How much a request is meant to change, as its caller says.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Expected {
-    /// Members that it deletes or makes inactive.
-    pub removals: Option<u64>,
+    /// Changes that the guard counts.
+    pub changes: GuardExpectation,
     /// Members of the memberbase that it deletes.
     pub members: Option<u64>,
 }
@@ -34,13 +35,19 @@ impl Expected {
     /// So many members are to be removed.
     #[must_use]
     pub fn removals(removals: Option<u64>) -> Self {
-        Self { removals, members: None }
+        Self::changes(GuardExpectation::of_removals(removals))
+    }
+
+    /// So many changes are to be made.
+    #[must_use]
+    pub fn changes(changes: GuardExpectation) -> Self {
+        Self { changes, members: None }
     }
 
     /// The memberbase to be deleted has so many members.
     #[must_use]
     pub fn members(members: Option<u64>) -> Self {
-        Self { removals: None, members }
+        Self { changes: GuardExpectation::default(), members }
     }
 }
 
@@ -104,16 +111,21 @@ impl Directory {
         }
     }
 
-    /// The service for a request that is meant to remove so many members. The guard lets it pass if this is
+    /// The service for a request that is meant to change so many members. The guard lets it pass if this is
     /// right and the caller is an admin; otherwise it judges the request as usual.
     #[must_use]
     pub fn expecting(self, expected: Expected) -> Self {
         Self { expected, ..self }
     }
 
-    /// How many members the request is meant to remove, if an admin says so.
-    pub(in crate::directory) fn expected_removals(&self) -> Option<u64> {
-        self.expected.removals.filter(|_| self.guarded.is_admin())
+    /// How many changes the request is meant to make, if an admin says so.
+    pub(in crate::directory) fn expected_changes(&self) -> GuardExpectation {
+        self.as_admin(self.expected.changes)
+    }
+
+    /// An expectation, if the caller is an admin; otherwise none.
+    pub(in crate::directory) fn as_admin(&self, expected: GuardExpectation) -> GuardExpectation {
+        if self.guarded.is_admin() { expected } else { GuardExpectation::default() }
     }
 
     /// How many members the memberbase is meant to have that the request deletes.

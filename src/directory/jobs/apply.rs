@@ -11,7 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::input::RowSource;
 use super::work::{Halt, Work};
 use crate::model::origin::Cause;
-use crate::model::{Hold, Job, JobEnd, JobState, JobTask, MemberRow, Origin, Outcome, Row, RowError};
+use crate::model::{
+    GuardCounts, GuardExpectation, GuardKind, Hold, Job, JobEnd, JobState, JobTask, MemberRow, Origin,
+    Outcome, Row, RowError,
+};
 use crate::table::{
     Base, Jobs, Judging, PlannedResult, RemovedResult, RowResult, Spared, StepOps, StepOutcome, StepReply,
     StepRequest, StepResults, TableError,
@@ -42,15 +45,16 @@ pub async fn apply(work: &Work) -> Result<(), Halt> {
             (JobState::Cancelled, Some(JobEnd::new("CANCELLED", text)))
         }
         Err(Halt::Failed(reason, message)) => (JobState::Failed, Some(JobEnd::new(reason, message))),
-        Err(Halt::Later(TableError::RemovalGuard(held))) => {
+        Err(Halt::Later(TableError::Guard(held))) => {
             // The first step was refused, so nothing was written.
             let message = held.to_string();
+            let hold = if held.kind() == Some(GuardKind::Removals) { Hold::Removals } else { Hold::Changes };
             work.change(|job| {
                 job.state = JobState::Held;
                 job.approved = None;
-                job.end = Some(JobEnd::new(Hold::Removals.as_str(), message));
+                job.end = Some(JobEnd::new(hold.as_str(), message));
                 if let Some(plan) = &mut job.plan {
-                    plan.holds = vec![Hold::Removals];
+                    plan.holds = vec![hold];
                 }
             })
             .await?;
@@ -206,7 +210,7 @@ async fn step(
     };
     let request = StepRequest {
         ops,
-        judging: if is_last { Judging::Done { removals: 0 } } else { judging(job) },
+        judging: if is_last { Judging::Done { left: GuardCounts::default() } } else { judging(job) },
         is_last,
         write: Box::new(write),
         origin: Origin { cause: Cause::Job(u128::from(job.number.0)), ..job.origin },
@@ -232,17 +236,23 @@ fn has_written(outcome: &StepOutcome) -> bool {
 
 /// How the guard judges the next step: the whole plan before the first one.
 fn judging(job: &Job) -> Judging {
-    let planned = job.plan.as_ref().map_or(0, |plan| plan.would_remove);
+    let wanted = job.plan.as_ref().map_or(GuardCounts::default(), |plan| plan.counted);
     // After a restore the cursor stands at the beginning again.
     if job.cursor.row > 0 || job.cursor.removal > 0 {
         // Until the missing members are removed, rows may use what the plan counts for them.
-        return Judging::Done { removals: planned.saturating_sub(job.cursor.removal) };
+        return Judging::Done { left: wanted.minus(&GuardCounts::of_removals(job.cursor.removal)) };
     }
     let expected = match &job.task {
-        JobTask::Sync(options) => options.expect_removals,
-        JobTask::DeleteByFilter { expect_removals, .. } => *expect_removals,
-        JobTask::Batch | JobTask::Revert(_) => None,
+        JobTask::Sync(options) => options.expect,
+        JobTask::DeleteByFilter { expect, .. } => *expect,
+        JobTask::Batch | JobTask::Revert(_) => GuardExpectation::default(),
     };
-    let is_expected = job.approved.is_some() || (job.by_admin && expected == Some(planned));
-    Judging::Whole { would_remove: planned, is_expected }
+    let expected = if job.approved.is_some() {
+        GuardExpectation::of(|kind| Some(wanted.get(kind)))
+    } else if job.by_admin {
+        expected
+    } else {
+        GuardExpectation::default()
+    };
+    Judging::Whole { wanted, expected }
 }

@@ -7,8 +7,8 @@ use crate::model::limits::JOB_NAME_MAX_CHARS;
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseNumber, Job, JobCursor, JobInput, JobNumber, JobState, JobTask, ListCounts, RawFilter, Reason,
-    Refusal,
+    BaseNumber, GuardExpectation, Job, JobCursor, JobInput, JobNumber, JobState, JobTask, ListCounts,
+    RawFilter, Reason, Refusal,
 };
 use crate::table::RequestResult;
 
@@ -24,13 +24,13 @@ pub struct NewDelete {
     /// Whether the job ends after its plan.
     pub is_dry_run: bool,
     /// How many members are meant to be deleted.
-    pub expect_removals: Option<u64>,
+    pub expect: GuardExpectation,
 }
 
 impl Directory {
     /// Starts a job that deletes all members that match.
     pub async fn delete_by_filter(&self, new: NewDelete) -> Result<Job, Error> {
-        let NewDelete { base, filters, name, is_dry_run, expect_removals } = new;
+        let NewDelete { base, filters, name, is_dry_run, expect } = new;
         if let Some(job) = self.earlier_job(base).await? {
             return Ok(job);
         }
@@ -43,7 +43,7 @@ impl Directory {
         self.guarded.check_filter(&parsed.filter)?;
         self.get_base(base).await?;
         let upload = self.jobs(AccessLevel::Write, base).await?.begin(base)?;
-        let task = JobTask::DeleteByFilter { filters, expect_removals };
+        let task = JobTask::DeleteByFilter { filters, expect };
         let job = Job { is_dry_run, ..self.new_job(base, task, name, Call::DELETE_BY_FILTER) };
         Ok(upload.accept(job, self.claim()).await?)
     }

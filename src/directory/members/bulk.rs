@@ -37,10 +37,18 @@ pub struct Upsert {
 impl Upsert {
     fn request(self, directory: &Directory, call: Call, claim: Option<Arc<Claim>>) -> UpsertRequest {
         let Self { rows, options, mode, deadline } = self;
-        let expect_removals = directory.expected_removals();
-        let options = UpsertOptions { sight: directory.guarded.sight(), expect_removals, ..options };
+        let expected = directory.expected_changes();
+        let options = UpsertOptions { sight: directory.guarded.sight(), expected, ..options };
         let origin = directory.origin(call);
         UpsertRequest { rows, options, mode, claim, deadline, origin }
+    }
+}
+
+impl Directory {
+    /// A series of upserts that together are meant to change as much as the caller says.
+    #[must_use]
+    pub fn series(&self) -> Series {
+        Series::expecting(self.expected_changes())
     }
 }
 
@@ -175,7 +183,7 @@ impl Directory {
                 .await;
         let (rows, refs) = parsed?;
         let origin = self.origin(Call::DELETE_MEMBERS);
-        let expect_removals = self.expected_removals();
+        let expect_removals = self.expected_changes().removals;
         let request = DeleteRequest { rows, refs, expect_removals, claim: self.claim(), deadline, origin };
         let base = self.guarded.base(AccessLevel::Write, base).await?;
         if let Some(stored) = self.stored_result() {

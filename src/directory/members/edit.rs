@@ -82,8 +82,8 @@ impl Directory {
     }
 
     fn request(&self, what: EditWhat, deadline: Option<Instant>, origin: Origin) -> EditRequest {
-        let (sight, expect_removals) = (self.guarded.sight(), self.expected_removals());
-        EditRequest { what, sight, expect_removals, claim: self.claim(), deadline, origin }
+        let (sight, expected) = (self.guarded.sight(), self.expected_changes());
+        EditRequest { what, sight, expected, claim: self.claim(), deadline, origin }
     }
 
     async fn edit(&self, base: BaseNumber, request: EditRequest) -> Result<EditedMember, Error> {

@@ -5,6 +5,7 @@
 //! other layers.
 
 mod blind;
+pub mod counted;
 pub mod edit;
 pub mod mask;
 pub mod rename;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::model::guard::counts::GuardCounts;
 use crate::model::job::counts::ListCounts;
 
 /// The digest of a plan: over the options, the members to be removed, and each row's member and outcome. Two
@@ -93,9 +94,10 @@ pub struct PlanSummary {
     pub revisions: (u64, u64),
     /// Members may be removed only if their rows are lower than this.
     pub next_row: u64,
-    /// The members that the guard counts as removed: those that are missing, and those that rows make
-    /// inactive.
-    pub would_remove: u64,
+    /// What the guard counts: as removed both the members that are missing and those that rows make inactive.
+    /// If an older version of this program made the plan, other changes than removals are the most that there
+    /// can be.
+    pub counted: GuardCounts,
     /// The digest of all.
     pub hash: PlanHash,
     /// The digest without the members to be removed.

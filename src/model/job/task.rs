@@ -2,6 +2,7 @@
 
 use crate::model::access::token::TokenId;
 use crate::model::filter::RawFilter;
+use crate::model::guard::counts::GuardExpectation;
 use crate::model::id::JobNumber;
 use crate::model::membership::member::Profile;
 use crate::model::row::input::UpsertOptions;
@@ -22,7 +23,7 @@ pub enum JobTask {
         /// The filter.
         filters: Vec<RawFilter>,
         /// How many members are meant to be deleted. From an admin the guard accepts exactly this number.
-        expect_removals: Option<u64>,
+        expect: GuardExpectation,
     },
     /// Takes changes back.
     Revert(RevertOf),
@@ -37,9 +38,9 @@ pub struct ListOptions {
     pub as_of: Option<Timestamp>,
     /// Only members that match this filter before the list is applied may be removed. Empty: all.
     pub scope: Vec<RawFilter>,
-    /// How many members the list is meant to remove, those whom its rows make inactive included. From an admin
-    /// the guard accepts exactly this number.
-    pub expect_removals: Option<u64>,
+    /// How many changes of each kind the list is meant to make; removals include those whom its rows make
+    /// inactive. From an admin the guard accepts exactly these numbers.
+    pub expect: GuardExpectation,
     /// Whether members get the status of their rows.
     pub apply_status: bool,
     /// Whether empty bank columns keep the details of a member. Otherwise they clear them.
@@ -62,7 +63,7 @@ impl ListOptions {
             semantics,
             reactivate: true,
             apply_status,
-            expect_removals: None,
+            expected: GuardExpectation::default(),
             sight,
         }
     }

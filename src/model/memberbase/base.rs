@@ -1,8 +1,8 @@
 //! The settings of a memberbase, and its counts of members.
 
 use crate::model::access::origin::Door;
+use crate::model::guard::limits::GuardLimits;
 use crate::model::limits::TIERS_MAX;
-use crate::model::memberbase::guard::RemovalLimit;
 use crate::model::membership::member::Status;
 use crate::model::refusal::error::{Reason, Refusal, Violations};
 use crate::model::refusal::violation::Rule;
@@ -20,15 +20,15 @@ pub struct BaseSettings {
     pub share_accounts: bool,
     /// The tiers that members may have, in the owner's order of display. An empty list allows any tier.
     pub tiers: Vec<Tier>,
-    /// The share of its members that may be removed within 24 hours.
-    pub removal_limit: RemovalLimit,
+    /// How many of its members may be changed in each way within 24 hours.
+    pub guard_limits: GuardLimits,
 }
 
 impl BaseSettings {
     /// The settings of a new memberbase for which only a name was given.
     pub fn named(name: BaseName) -> Self {
-        let (tiers, removal_limit) = (Vec::new(), RemovalLimit::default());
-        Self { name, new_members: None, share_accounts: false, tiers, removal_limit }
+        let (tiers, guard_limits) = (Vec::new(), GuardLimits::default());
+        Self { name, new_members: None, share_accounts: false, tiers, guard_limits }
     }
 
     /// The status of members that are created, or come back, through `door`.

@@ -1,7 +1,5 @@
-//! The settings of a memberbase, its counts, its recent removals, and the guard against too many of them.
+//! The settings of a memberbase, and its counts of members.
 //!
-//! This room promises that settings are valid, and that the removals take bounded space.
+//! This room promises that settings are valid.
 
 pub mod base;
-pub mod guard;
-pub mod removals;

@@ -180,6 +180,9 @@ reasons! {
     /// The commit log no longer has the changes that are to be reverted.
     CommitsGone = "COMMITS_GONE", FailedPrecondition,
         "the commit log no longer has the changes that are to be reverted";
+    /// The request would change more members in one way than the memberbase allows within 24 hours.
+    ChangeGuard = "CHANGE_GUARD", FailedPrecondition,
+        "the request would change too many members in the same way";
     /// The memberbase has not reached the requested revision.
     RevisionAhead = "REVISION_AHEAD", FailedPrecondition, "the memberbase has not reached this revision";
     /// There is no such member in this memberbase.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::model::contact::email::Email;
+use crate::model::guard::counts::GuardExpectation;
 use crate::model::id::Row;
 use crate::model::membership::member::{Member, Status};
 use crate::model::refusal::error::RowError;
@@ -46,9 +47,8 @@ pub struct UpsertOptions {
     pub reactivate: bool,
     /// Whether the member gets the status of its row.
     pub apply_status: bool,
-    /// How many members the request is meant to make inactive, if an admin said so: the guard then lets
-    /// exactly that many pass.
-    pub expect_removals: Option<u64>,
+    /// How many changes an admin expects; the guard lets exactly so many pass.
+    pub expected: GuardExpectation,
     /// Which fields of members the sender may see. The sender does not send this.
     pub sight: Sight,
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::model::schema::AttributeSchema;
-use crate::model::{BaseSettings, Removals, StatusCounts, Timestamp};
+use crate::model::{BaseSettings, GuardState, GuardWindow, StatusCounts, Timestamp};
 
-/// The version of the head. Version 1 had no attribute schema, version 2 no indexes of attributes. Versions 1
-/// to 3 were one value with the settings.
-pub const VERSION: u8 = 4;
+/// The newest version of the head. Version 1 had no attribute schema, version 2 no indexes of attributes.
+/// Versions 1 to 3 were one value with the settings. Version 4 counts only removals.
+pub const VERSION: u8 = 5;
+/// The version of a head whose guard has counted only removals in the last hours, as in most bases.
+pub const REMOVALS_ONLY: u8 = 4;
 /// The last version in which head and settings were one value.
 pub const LAST_WHOLE: u8 = 3;
 
@@ -48,8 +50,8 @@ pub struct Header {
     /// The commit that last changed the settings, 0 if none did. If that was before settings had a value of
     /// their own, it may be a later commit.
     pub settings_revision: u64,
-    /// Members removed in the last hours.
-    pub removals: Removals,
+    /// What the guard counted in the last hours.
+    pub window: GuardWindow,
     /// Whether its purge has begun. Only a deleted base is purged.
     pub is_purging: bool,
     /// The random id of the batch that wrote the head. No two batches write the same head.
@@ -74,11 +76,20 @@ impl Header {
             deleted_at: None,
             committed_at: now,
             settings_revision: 0,
-            removals: Removals::default(),
+            window: GuardWindow::default(),
             is_purging: false,
             nonce,
             whole: None,
         }
+    }
+
+    /// What the guard judges a request by at `now`.
+    #[must_use]
+    pub fn guard_state(&self, now: Timestamp) -> GuardState {
+        let window = self.window.within(now);
+        let present = self.counts.active.saturating_add(self.counts.invited);
+        let of = present.saturating_add(window.removals);
+        GuardState { of, window, limits: self.settings.guard_limits }
     }
 
     /// Whether the base is live, deleted or being purged.
@@ -109,8 +120,8 @@ pub struct Head {
     pub committed_at: Timestamp,
     /// The random id of the batch that wrote the head.
     pub nonce: u64,
-    /// Members removed in the last hours.
-    pub removals: Removals,
+    /// What the guard counted in the last hours.
+    pub window: GuardWindow,
 }
 
 /// Whether this value is of a version with head and settings in one.

@@ -1,8 +1,8 @@
 //! The stored form of the head of a base.
 
-use super::form::{BaseState, Head, Header, VERSION, is_whole};
+use super::form::{BaseState, Head, Header, REMOVALS_ONLY, VERSION, is_whole};
 use super::older;
-use crate::model::{Removals, StatusCounts};
+use crate::model::{GuardCounts, GuardKind, GuardWindow, StatusCounts};
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::decode::{DecodeError, versioned};
 
@@ -18,13 +18,14 @@ impl Head {
             settings_revision: header.settings_revision,
             committed_at: header.committed_at,
             nonce: header.nonce,
-            removals: header.removals.clone(),
+            window: header.window.clone(),
         }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut w = Writer(Vec::with_capacity(96));
-        w.u8(VERSION);
+        let version = version_of(&self.window);
+        w.u8(version);
         w.u8(match self.state {
             BaseState::Live => 0,
             BaseState::Deleted => 1,
@@ -38,12 +39,18 @@ impl Head {
             .for_each(|number| w.varint(number));
         w.time(self.committed_at);
         w.u64(self.nonce);
-        w.varint(self.removals.hours().len().try_into().unwrap_or(u64::MAX));
+        w.varint(self.window.hours().len().try_into().unwrap_or(u64::MAX));
         let mut before = 0;
-        for (hour, members) in self.removals.hours() {
+        for (hour, counts) in self.window.hours() {
             w.varint(hour.saturating_sub(before));
-            w.varint(members);
-            before = hour;
+            before = *hour;
+            if version == REMOVALS_ONLY {
+                w.varint(counts.removals);
+                continue;
+            }
+            let counted = || GuardKind::ALL.into_iter().filter(|kind| counts.get(*kind) > 0);
+            w.u8(counted().fold(0, |bits, kind| bits | bit(kind)));
+            counted().for_each(|kind| w.varint(counts.get(kind)));
         }
         w.0
     }
@@ -53,6 +60,7 @@ impl Head {
         if is_whole(bytes) {
             return older::decode(bytes).map(|header| Self::of(&header));
         }
+        let version = bytes.first().copied().unwrap_or_default();
         let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
         let state = match r.u8()? {
             0 => BaseState::Live,
@@ -64,18 +72,55 @@ impl Head {
         let counts = StatusCounts { invited: r.varint()?, active: r.varint()?, inactive: r.varint()? };
         let settings_revision = r.varint()?;
         let (committed_at, nonce) = (r.time()?, r.u64()?);
-        let removals = removals(&mut r)?;
+        let window = window(&mut r, version)?;
         r.end()?;
-        Ok(Self { state, revision, next_row, counts, settings_revision, committed_at, nonce, removals })
+        Ok(Self { state, revision, next_row, counts, settings_revision, committed_at, nonce, window })
     }
 }
 
-fn removals(r: &mut Reader<'_>) -> Result<Removals, DecodeError> {
+/// The version in which a head with this window is written.
+fn version_of(window: &GuardWindow) -> u8 {
+    let is_removals_only = |counts: &GuardCounts| *counts == GuardCounts::of_removals(counts.removals);
+    if window.hours().all(|(_, counts)| is_removals_only(counts)) { REMOVALS_ONLY } else { VERSION }
+}
+
+/// The bit of a kind in the byte that says which counts of an hour are stored.
+fn bit(kind: GuardKind) -> u8 {
+    match kind {
+        GuardKind::Removals => 1,
+        GuardKind::Identities => 2,
+        GuardKind::Clears => 4,
+        GuardKind::Reactivations => 8,
+        GuardKind::Tiers => 16,
+    }
+}
+
+fn window(r: &mut Reader<'_>, version: u8) -> Result<GuardWindow, DecodeError> {
     let mut hours = Vec::new();
     let mut hour: u64 = 0;
     for _ in 0..r.size()? {
         hour = hour.checked_add(r.varint()?).ok_or_else(|| r.damaged("an hour is too large"))?;
-        hours.push((hour, r.varint()?));
+        let counts =
+            if version == REMOVALS_ONLY { GuardCounts::of_removals(r.varint()?) } else { counts(r)? };
+        hours.push((hour, counts));
     }
-    Removals::from_hours(hours).ok_or_else(|| r.damaged("its removals are out of order"))
+    let window = GuardWindow::from_hours(hours).ok_or_else(|| r.damaged("its hours are out of order"))?;
+    // The next batch checks the stored head against the one that it would write.
+    if version_of(&window) != version {
+        return Err(r.damaged("its version is not the one of its hours"));
+    }
+    Ok(window)
+}
+
+fn counts(r: &mut Reader<'_>) -> Result<GuardCounts, DecodeError> {
+    let stored = r.u8()?;
+    let mut counts = GuardCounts::default();
+    for kind in GuardKind::ALL.into_iter().filter(|kind| stored & bit(*kind) != 0) {
+        *counts.get_mut(kind) = r.varint()?;
+    }
+    let has_zero = GuardKind::ALL.into_iter().any(|kind| stored & bit(kind) != 0 && counts.get(kind) == 0);
+    if has_zero || stored >= 32 {
+        return Err(r.damaged("its counts are not as they are written"));
+    }
+    Ok(counts)
 }

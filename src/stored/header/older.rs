@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::form::{Header, LAST_WHOLE};
 use super::settings::{index_number, read_tiers, read_types};
 use crate::model::schema::{AttributeIndex, AttributeSchema, FIRST_INDEX};
-use crate::model::{BaseName, BaseSettings, RemovalLimit, Removals, Status, StatusCounts};
+use crate::model::{BaseName, BaseSettings, GuardLimits, GuardWindow, Status, StatusCounts};
 use crate::stored::bytes::Reader;
 use crate::stored::decode::{DecodeError, versioned};
 
@@ -29,8 +29,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Header, DecodeError> {
     let deleted_at = r.optional_time()?;
     let has_schema = version > 1 && r.u8()? != 0;
     let schema = if has_schema { Some(Arc::new(schema(&mut r, version > 2)?)) } else { None };
-    let (new_members, removal_limit) = (Some(new_members), RemovalLimit::default());
-    let settings = BaseSettings { name, new_members, share_accounts, tiers, removal_limit };
+    let (new_members, guard_limits) = (Some(new_members), GuardLimits::default());
+    let settings = BaseSettings { name, new_members, share_accounts, tiers, guard_limits };
     Ok(Header {
         settings,
         schema,
@@ -42,7 +42,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Header, DecodeError> {
         deleted_at,
         committed_at,
         settings_revision: revision,
-        removals: Removals::default(),
+        window: GuardWindow::default(),
         is_purging: false,
         nonce: 0,
         whole: Some(Bytes::copy_from_slice(bytes)),

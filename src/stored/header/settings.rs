@@ -7,18 +7,21 @@ use super::form::{BaseState, Head, Header};
 use crate::model::schema::{
     AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FIRST_INDEX, FieldNumber,
 };
-use crate::model::{BaseName, BaseSettings, RemovalLimit, Status, Tier, Timestamp};
+use crate::model::{BaseName, BaseSettings, GuardKind, GuardLimit, GuardLimits, Status, Tier, Timestamp};
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::decode::{DecodeError, versioned};
 
 pub(super) const VALUE: &str = "base settings";
 
-/// Version 4 had no limit of removals. Older versions were one value with the head.
-const VERSION: u8 = 5;
+/// Version 4 had no limits of the guard, version 5 only the percentage of removals. Older versions were one
+/// value with the head.
+const VERSION: u8 = 6;
 /// The first version that was a value of its own.
 const FIRST: u8 = 4;
-/// The first version with a limit of removals.
-const WITH_LIMIT: u8 = 5;
+/// The first version with a percentage of removals.
+const WITH_REMOVALS: u8 = 5;
+/// The first version with all limits of the guard.
+const WITH_LIMITS: u8 = 6;
 
 /// The settings of a base, with the times that are stored with them.
 pub(super) struct Settings {
@@ -45,7 +48,7 @@ impl Settings {
             deleted_at: self.deleted_at,
             committed_at: head.committed_at,
             settings_revision: head.settings_revision,
-            removals: head.removals,
+            window: head.window,
             is_purging: head.state == BaseState::Purging,
             nonce: head.nonce,
             whole: None,
@@ -73,8 +76,10 @@ fn encode_as(header: &Header, version: u8) -> Vec<u8> {
     w.u8(u8::from(settings.share_accounts));
     w.varint(settings.tiers.len().try_into().unwrap_or(u64::MAX));
     settings.tiers.iter().for_each(|tier| w.slice(tier.as_str().as_bytes()));
-    if version >= WITH_LIMIT {
-        w.u8(settings.removal_limit.percent());
+    if version >= WITH_LIMITS {
+        write_limits(&mut w, &settings.guard_limits);
+    } else if version >= WITH_REMOVALS {
+        w.u8(settings.guard_limits.removals.percent());
     }
     [header.created_at, header.updated_at].into_iter().for_each(|time| w.time(time));
     w.optional_time(header.deleted_at);
@@ -102,7 +107,7 @@ fn write_schema(w: &mut Writer, schema: &AttributeSchema) {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Settings, DecodeError> {
-    let has_limit = bytes.first().is_some_and(|version| *version >= WITH_LIMIT);
+    let version = bytes.first().copied().unwrap_or_default();
     let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
     let revision = r.varint()?;
     let name = BaseName::from_stored(r.text()?.to_owned());
@@ -111,18 +116,37 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Settings, DecodeError> {
         Some(index) => Some(Status::from_index(index).ok_or_else(|| r.damaged("a status is unknown"))?),
     };
     let (share_accounts, tiers) = (r.u8()? != 0, read_tiers(&mut r)?);
-    let removal_limit = if has_limit { read_limit(&mut r)? } else { RemovalLimit::default() };
+    let guard_limits = read_limits(&mut r, version)?;
     let (created_at, updated_at) = (r.time()?, r.time()?);
     let deleted_at = r.optional_time()?;
     let schema = if r.u8()? == 0 { None } else { Some(Arc::new(read_schema(&mut r)?)) };
     r.end()?;
-    let settings = BaseSettings { name, new_members, share_accounts, tiers, removal_limit };
+    let settings = BaseSettings { name, new_members, share_accounts, tiers, guard_limits };
     Ok(Settings { revision, settings, schema, created_at, updated_at, deleted_at })
 }
 
-fn read_limit(r: &mut Reader<'_>) -> Result<RemovalLimit, DecodeError> {
-    let percent = u64::from(r.u8()?);
-    RemovalLimit::parse(percent).map_err(|_| r.damaged("its limit of removals is out of range"))
+fn write_limits(w: &mut Writer, limits: &GuardLimits) {
+    for kind in GuardKind::ALL {
+        let limit = limits.get(kind);
+        w.u8(limit.percent());
+        w.varint(limit.count());
+    }
+}
+
+fn read_limits(r: &mut Reader<'_>, version: u8) -> Result<GuardLimits, DecodeError> {
+    let mut limits = GuardLimits::default();
+    let stored = match version {
+        WITH_LIMITS.. => &GuardKind::ALL[..],
+        WITH_REMOVALS => &[GuardKind::Removals],
+        _ => &[],
+    };
+    for kind in stored {
+        let percent = u64::from(r.u8()?);
+        let count = if version >= WITH_LIMITS { r.varint()? } else { 0 };
+        *limits.get_mut(*kind) = GuardLimit::parse(percent, count)
+            .map_err(|_| r.damaged("a limit of the guard is out of range"))?;
+    }
+    Ok(limits)
 }
 
 pub(super) fn read_tiers(r: &mut Reader<'_>) -> Result<Vec<Tier>, DecodeError> {

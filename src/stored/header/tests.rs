@@ -9,7 +9,10 @@ use proptest::prelude::*;
 use super::form::VERSION;
 use super::*;
 use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FieldNumber};
-use crate::model::{BaseName, BaseSettings, RemovalLimit, Removals, Status, StatusCounts, Tier, Timestamp};
+use crate::model::{
+    BaseName, BaseSettings, GuardCounts, GuardLimit, GuardLimits, GuardWindow, Status, StatusCounts, Tier,
+    Timestamp,
+};
 use crate::stored::DecodeError;
 use crate::stored::documented::assert_documented;
 
@@ -20,7 +23,11 @@ fn header() -> Header {
             new_members: Some(Status::Invited),
             share_accounts: true,
             tiers: vec![Tier::parse("Gold".to_owned()).unwrap()],
-            removal_limit: RemovalLimit::parse(35).unwrap(),
+            guard_limits: GuardLimits {
+                removals: GuardLimit::parse(35, 0).unwrap(),
+                clears: GuardLimit::parse(100, 300).unwrap(),
+                ..GuardLimits::default()
+            },
         },
         schema: Some(Arc::new(AttributeSchema {
             types: AttributeTypes::from([
@@ -43,11 +50,22 @@ fn header() -> Header {
         deleted_at: Some(Timestamp::from_micros(4)),
         committed_at: Timestamp::from_micros(3),
         settings_revision: 7,
-        removals: Removals::from_hours(vec![(500_000, 3), (500_002, 300)]).unwrap(),
+        window: GuardWindow::from_hours(vec![(500_000, removals(3)), (500_002, removals(300))]).unwrap(),
         is_purging: false,
         nonce: 0x0807_0605_0403_0201,
         whole: None,
     }
+}
+
+fn removals(removals: u64) -> GuardCounts {
+    GuardCounts::of_removals(removals)
+}
+
+/// The header of a base whose guard has counted other changes too.
+fn changed() -> Header {
+    let counts = GuardCounts { identities: 5, tiers: 300, ..GuardCounts::default() };
+    let hours = vec![(500_000, removals(3)), (500_002, counts)];
+    Header { window: GuardWindow::from_hours(hours).unwrap(), ..header() }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -58,8 +76,8 @@ fn hex(bytes: &[u8]) -> String {
 fn head_and_settings_come_back_and_every_truncation_is_refused() {
     let not_set = BaseSettings { new_members: None, ..header().settings };
     let purging = Header { is_purging: true, settings: not_set, ..header() };
-    let live = Header { deleted_at: None, schema: None, removals: Removals::default(), ..header() };
-    let states = [header(), purging, live].map(|header| {
+    let live = Header { deleted_at: None, schema: None, window: GuardWindow::default(), ..header() };
+    let states = [header(), purging, live, changed()].map(|header| {
         let (head, settings) = (header.encode_head(), header.encode_settings());
         assert_eq!(Header::decode(&head, Some(&settings)), Ok(header.clone()));
         for length in 0..head.len() {
@@ -74,7 +92,8 @@ fn head_and_settings_come_back_and_every_truncation_is_refused() {
         assert_eq!(header.stored_head(), head);
         Head::decode(&head).unwrap().state
     });
-    assert_eq!(states, [BaseState::Deleted, BaseState::Purging, BaseState::Live]);
+    let deleted = BaseState::Deleted;
+    assert_eq!(states, [deleted, BaseState::Purging, BaseState::Live, deleted]);
 }
 
 #[test]
@@ -90,11 +109,11 @@ fn head_and_settings_have_their_golden_bytes() {
     ];
     assert_eq!(hex(&header().encode_head()), head.concat().replace(' ', ""));
     let settings = [
-        "05 07",                                // version, revision
+        "06 07",                                // version, revision
         "0c53746166662c20c3a974c3a9",           // name
         "01 01",                                // new members: invited; share accounts
         "01 04 476f6c64",                       // tiers
-        "23",                                   // 35 percent may be removed
+        "23 00 05 00 64 ac02 05 00 05 00",      // limits of the guard
         "ffffffffffffffff 0200000000000000",    // created, updated
         "01 0400000000000000",                  // deleted
         "01 0500000000000000 0600000000000000", // schema: created, updated
@@ -102,42 +121,72 @@ fn head_and_settings_have_their_golden_bytes() {
         "14 01 0573696e6365 12 808080808020",   // last index; one index
     ];
     assert_eq!(hex(&header().encode_settings()), settings.concat().replace(' ', ""));
-    [header().encode_head(), header().encode_settings()].iter().for_each(|bytes| assert_documented(bytes));
+    // Only a head with other changes than removals has version 5.
+    let other = head
+        .concat()
+        .replace("0401", "0501")
+        .replace("02 a0c21e 03 02 ac02", "02 a0c21e 01 03 02 12 05 ac02");
+    assert_eq!(hex(&changed().encode_head()), other.replace(' ', ""));
+    let all = [header().encode_head(), changed().encode_head(), header().encode_settings()];
+    all.iter().for_each(|bytes| assert_documented(bytes));
     let not_set = Header { settings: BaseSettings { new_members: None, ..header().settings }, ..header() };
     assert_eq!(not_set.encode_settings()[15], 0);
 }
 
 #[test]
-fn settings_of_version_4_are_read_with_the_default_limit_and_one_out_of_range_is_damaged() {
+fn settings_of_versions_4_and_5_are_read_with_the_usual_limits_and_one_out_of_range_is_damaged() {
     let newest = header().encode_settings();
-    let limit = newest.iter().position(|byte| *byte == 35).unwrap();
-    let mut fourth = newest.clone();
-    fourth.remove(limit);
-    fourth[0] = 4;
-    assert_documented(&fourth);
+    let limits = newest.iter().position(|byte| *byte == 35).unwrap();
+    let usual = GuardLimits::default();
+    let fifth = [&[5], &newest[1..=limits], &newest[limits + 11..]].concat();
+    let fourth = [&[4], &newest[1..limits], &newest[limits + 11..]].concat();
+    let removals = GuardLimit::parse(35, 0).unwrap();
     assert!(header().has_settings(&newest) && !header().has_settings(&newest[1..]));
-    let settings = BaseSettings { removal_limit: RemovalLimit::default(), ..header().settings };
     let head = header().encode_head();
-    assert_eq!(Header::decode(&head, Some(&fourth)), Ok(Header { settings: settings.clone(), ..header() }));
-    assert!(Header { settings, ..header() }.has_settings(&fourth));
+    for (stored, guard_limits) in [(fifth, GuardLimits { removals, ..usual }), (fourth, usual)] {
+        assert_documented(&stored);
+        let settings = BaseSettings { guard_limits, ..header().settings };
+        let expected = Header { settings, ..header() };
+        assert_eq!(Header::decode(&head, Some(&stored)), Ok(expected.clone()));
+        assert!(expected.has_settings(&stored));
+    }
     let mut too_high = newest;
-    too_high[limit] = 101;
+    too_high[limits] = 101;
     assert!(matches!(Header::decode(&head, Some(&too_high)), Err(DecodeError::Damaged { .. })));
 }
 
 #[test]
+fn a_head_of_version_5_without_other_changes_or_with_a_count_of_zero_is_damaged() {
+    let mut head = changed().encode_head();
+    let hours = head.len() - 6;
+    assert_eq!(head[hours..], [0x03, 0x02, 0x12, 0x05, 0xac, 0x02]);
+    for (place, wrong) in [(hours + 2, 0x32), (hours + 3, 0)] {
+        let right = std::mem::replace(&mut head[place], wrong);
+        assert!(matches!(Head::decode(&head), Err(DecodeError::Damaged { .. })), "{place}");
+        head[place] = right;
+    }
+    assert!(Head::decode(&head).is_ok());
+    let mut only = header().encode_head();
+    only[0] = 5;
+    assert!(Head::decode(&only).is_err());
+}
+
+#[test]
 fn a_head_with_a_busy_day_stays_small() {
-    let busy = Removals::from_hours((500_000..500_025).map(|hour| (hour, 1_000)).collect()).unwrap();
-    let head = Header { removals: busy, revision: 1 << 30, next_row: 1 << 24, ..header() }.encode_head();
-    assert!(head.len() < 128, "{} bytes", head.len());
+    for (counts, most) in [(removals(1_000), 128), (GuardCounts::of(|_| 1_000), 384)] {
+        let hours = (500_000..500_025).map(|hour| (hour, counts)).collect();
+        let window = GuardWindow::from_hours(hours).unwrap();
+        let head = Header { window, revision: 1 << 30, next_row: 1 << 24, ..header() }.encode_head();
+        assert!(head.len() < most, "{} bytes", head.len());
+    }
 }
 
 #[test]
 fn headers_of_older_versions_are_read_and_stay_stored_until_they_are_replaced() {
     let expected = |stored: &[u8]| Header {
-        settings: BaseSettings { removal_limit: RemovalLimit::default(), ..header().settings },
+        settings: BaseSettings { guard_limits: GuardLimits::default(), ..header().settings },
         settings_revision: header().revision,
-        removals: Removals::default(),
+        window: GuardWindow::default(),
         nonce: 0,
         whole: Some(Bytes::copy_from_slice(stored)),
         ..header()
@@ -197,9 +246,9 @@ fn settings_before_a_commit_are_older_and_a_whole_header_directly_precedes_it() 
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_or_refused(version in 0_u8..6, bytes: Vec<u8>, other: Vec<u8>) {
+    fn any_bytes_are_read_or_refused(version in 0_u8..7, bytes: Vec<u8>, other: Vec<u8>) {
         let head = [vec![version], bytes].concat();
-        let settings = [vec![VERSION], other].concat();
+        let settings = [vec![version], other].concat();
         let _ = (Head::decode(&head), Header::decode(&head, Some(&settings)), may_precede(&head, 9));
     }
 }

@@ -17,7 +17,9 @@ pub use self::example::{PlannedExample, decode_examples, encode_example};
 pub use self::key::{
     JobPart, after_values, job, job_number, job_parts, jobs, jobs_of, value, values, values_of,
 };
-pub use self::record::{decode, encode};
+#[cfg(test)]
+pub use self::record::encode_first;
+pub use self::record::{decode, encode, is_older};
 pub use self::rows::{
     PlannedResult, RemovedResult, StepResults, decode_planned, decode_removals, decode_step, encode_planned,
     encode_removals, encode_step,

@@ -1,7 +1,7 @@
 //! The stored form of a job.
 //!
 //! ```text
-//! job    = version 1, state u8, flags u8 (1 dry run, 2 asks first, 4 by an admin, 8 without pii),
+//! job    = version 2, state u8, flags u8 (1 dry run, 2 asks first, 4 by an admin, 8 without pii),
 //!          origin (as in commits), name text, task, input, planned rows varint,
 //!          cursor (row, removal and step varints), done counts, revisions option (first, last varints),
 //!          created at time, changed at time, planned at option time,
@@ -9,23 +9,26 @@
 //!          message text)
 //! counts = created, updated, reactivated, unchanged, failed, removed, not judged, spared varints
 //! plan   = counts, unreadable, younger than a day, younger than a week, first revision, last revision,
-//!          next row, would remove varints, hash 16 bytes, hash of the rows 16 bytes, holds u16
+//!          next row, removals, changed identities, lost data, reactivations, tiers varints, hash 16 bytes, hash of the rows 16 bytes, holds u16
 //! ```
+//!
+//! In version 1 a plan has only the number of removals. It is read with the most that the others can be: a row
+//! counts at most once for each kind.
 //!
 //! Bit `n` of the holds is set for the `n`-th of [`Hold::ALL`].
 
 use super::task;
 use crate::model::origin::{Call, Cause, Door};
 use crate::model::{
-    BaseNumber, Hold, Job, JobCursor, JobEnd, JobNumber, JobState, ListCounts, Origin, PlanHash, PlanSummary,
-    RowTally, Sight,
+    BaseNumber, GuardCounts, Hold, Job, JobCursor, JobEnd, JobNumber, JobState, ListCounts, Origin, PlanHash,
+    PlanSummary, RowTally, Sight,
 };
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::decode::versioned;
 use crate::stored::{DecodeError, origin};
 
 const VALUE: &str = "job";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const DRY_RUN: u8 = 1;
 const ASKS_FIRST: u8 = 2;
@@ -35,8 +38,24 @@ const WITHOUT_PII: u8 = 8;
 /// The stored form. Base and number are in the key.
 #[must_use]
 pub fn encode(job: &Job) -> Vec<u8> {
+    encode_as(VERSION, job)
+}
+
+/// The form of the first version, which had no numbers of changes other than removals.
+#[cfg(test)]
+pub fn encode_first(job: &Job) -> Vec<u8> {
+    encode_as(1, job)
+}
+
+/// Whether this is the form of an older version.
+#[must_use]
+pub fn is_older(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|version| *version < VERSION)
+}
+
+fn encode_as(version: u8, job: &Job) -> Vec<u8> {
     let mut w = Writer(Vec::with_capacity(256));
-    w.u8(VERSION);
+    w.u8(version);
     w.u8(job.state.number());
     let flag = |is, flag| if is { flag } else { 0 };
     w.u8(flag(job.is_dry_run, DRY_RUN)
@@ -45,7 +64,7 @@ pub fn encode(job: &Job) -> Vec<u8> {
         | flag(job.sight == Sight::WithoutPii, WITHOUT_PII));
     origin::write(&mut w, job.origin);
     w.slice(job.name.as_bytes());
-    task::write(&mut w, &job.task);
+    task::write(&mut w, version, &job.task);
     task::write_input(&mut w, &job.input);
     let JobCursor { row, removal, step } = job.cursor;
     [job.planned_rows, row, removal, step].into_iter().for_each(|number| w.varint(number));
@@ -56,7 +75,7 @@ pub fn encode(job: &Job) -> Vec<u8> {
     w.time(job.changed_at);
     w.optional_time(job.planned_at);
     w.u8(u8::from(job.plan.is_some()));
-    job.plan.iter().for_each(|plan| write_plan(&mut w, plan));
+    job.plan.iter().for_each(|plan| write_plan(&mut w, version, plan));
     w.u8(u8::from(job.approved.is_some()));
     if let Some((hash, actor)) = &job.approved {
         w.0.extend_from_slice(&hash.0);
@@ -73,19 +92,20 @@ pub fn encode(job: &Job) -> Vec<u8> {
 
 /// Reads the stored form of the job with this base and number.
 pub fn decode(base: BaseNumber, number: JobNumber, bytes: &[u8]) -> Result<Job, DecodeError> {
+    let version = bytes.first().copied().unwrap_or_default();
     let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
     let state = JobState::from_number(r.u8()?).ok_or_else(|| r.damaged("its state is unknown"))?;
     let flags = r.u8()?;
     let from = origin::read(&mut r)?;
     let name = r.text()?.to_owned();
-    let task = task::read(&mut r)?;
+    let task = task::read(&mut r, version)?;
     let input = task::read_input(&mut r)?;
     let planned_rows = r.varint()?;
     let cursor = JobCursor { row: r.varint()?, removal: r.varint()?, step: r.varint()? };
     let done = read_counts(&mut r)?;
     let revisions = if r.u8()? == 0 { None } else { Some((r.varint()?, r.varint()?)) };
     let (created_at, changed_at, planned_at) = (r.time()?, r.time()?, r.optional_time()?);
-    let plan = if r.u8()? == 0 { None } else { Some(read_plan(&mut r)?) };
+    let plan = if r.u8()? == 0 { None } else { Some(read_plan(&mut r, version)?) };
     let approved = if r.u8()? == 0 { None } else { Some((hash(&mut r)?, origin::read(&mut r)?.actor)) };
     let end = if r.u8()? == 0 {
         None
@@ -136,12 +156,13 @@ fn read_counts(r: &mut Reader<'_>) -> Result<ListCounts, DecodeError> {
     Ok(ListCounts { rows, removed: r.varint()?, not_judged: r.varint()?, spared: r.varint()? })
 }
 
-fn write_plan(w: &mut Writer, plan: &PlanSummary) {
+fn write_plan(w: &mut Writer, version: u8, plan: &PlanSummary) {
     write_counts(w, &plan.counts);
     let (day, week) = plan.removed_young;
     let (first, last) = plan.revisions;
-    let numbers = [plan.unreadable, day, week, first, last, plan.next_row, plan.would_remove];
-    numbers.into_iter().for_each(|number| w.varint(number));
+    let numbers = [plan.unreadable, day, week, first, last, plan.next_row];
+    let counted = task::guard_kinds(version).iter().map(|kind| plan.counted.get(*kind));
+    numbers.into_iter().chain(counted).for_each(|number| w.varint(number));
     w.0.extend_from_slice(&plan.hash.0);
     w.0.extend_from_slice(&plan.rows_hash.0);
     let holds = Hold::ALL.iter().enumerate().filter(|(_, hold)| plan.holds.contains(hold));
@@ -149,12 +170,24 @@ fn write_plan(w: &mut Writer, plan: &PlanSummary) {
     w.0.extend_from_slice(&holds.to_le_bytes());
 }
 
-fn read_plan(r: &mut Reader<'_>) -> Result<PlanSummary, DecodeError> {
+fn read_plan(r: &mut Reader<'_>, version: u8) -> Result<PlanSummary, DecodeError> {
     let counts = read_counts(r)?;
     let unreadable = r.varint()?;
     let removed_young = (r.varint()?, r.varint()?);
     let revisions = (r.varint()?, r.varint()?);
-    let (next_row, would_remove) = (r.varint()?, r.varint()?);
+    let next_row = r.varint()?;
+    let RowTally { updated, reactivated, .. } = counts.rows;
+    let changed = updated.saturating_add(reactivated);
+    let mut counted = GuardCounts {
+        removals: 0,
+        identities: changed,
+        clears: changed,
+        reactivations: reactivated,
+        tiers: changed,
+    };
+    for kind in task::guard_kinds(version) {
+        *counted.get_mut(*kind) = r.varint()?;
+    }
     let (hash, rows_hash) = (hash(r)?, hash(r)?);
     let bits = u16::from_le_bytes([r.u8()?, r.u8()?]);
     if usize::try_from(u16::BITS - bits.leading_zeros()).unwrap_or(usize::MAX) > Hold::ALL.len() {
@@ -168,7 +201,7 @@ fn read_plan(r: &mut Reader<'_>) -> Result<PlanSummary, DecodeError> {
         removed_young,
         revisions,
         next_row,
-        would_remove,
+        counted,
         hash,
         rows_hash,
         holds,

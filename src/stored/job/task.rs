@@ -1,10 +1,11 @@
 //! The stored form of what a job is to do, and of what it received.
 //!
 //! ```text
-//! task   = 1 and list, or 2 (batch), or 3, expected removals option varint and filters (delete by filter),
-//!          or 4 and revert
+//! task   = 1 and list, or 2 (batch), or 3, expected and filters (delete by filter), or 4 and revert
 //! list   = match u8 (1 ref, 2 email, 3 worker id, 5 worker id or email), flags u8 (1 apply status,
-//!          2 keeps bank details), as of option time, expected removals option varint, scope filters
+//!          2 keeps bank details), as of option time, expected, scope filters
+//! expected = (option varint) × 5: removals, changed identities, lost data, reactivations, tiers
+//!            (version 1: one, removals)
 //! revert = 1 and job u64, or 2 and from varint and to varint, or 3 and token u128 and time
 //! input  = format u8 (0 none, 1 CSV, 2 TSV, 3 NDJSON, 4 .xlsx, 5 .xls, 6 .ods, 7 actions),
 //!          sheet option text, bytes varint, chunks varint, rows varint, SHA-256 in 32 bytes
@@ -12,23 +13,30 @@
 
 use super::filters;
 use crate::model::token::TokenId;
-use crate::model::{JobInput, JobNumber, JobTask, ListFormat, ListMatch, ListOptions, MatchBy, RevertOf};
+use crate::model::{
+    GuardExpectation, GuardKind, JobInput, JobNumber, JobTask, ListFormat, ListMatch, ListOptions, MatchBy,
+    RevertOf,
+};
 use crate::stored::DecodeError;
 use crate::stored::bytes::{Reader, Writer};
+
+/// The first version of a record that has numbers for every kind of change.
+const WITH_KINDS: u8 = 2;
 
 const APPLY_STATUS: u8 = 1;
 const KEEPS_BANK_DETAILS: u8 = 2;
 
-pub fn write(w: &mut Writer, task: &JobTask) {
+/// Writes a task into a record of this version.
+pub fn write(w: &mut Writer, version: u8, task: &JobTask) {
     match task {
         JobTask::Sync(list) => {
             w.u8(1);
-            write_list(w, list);
+            write_list(w, version, list);
         }
         JobTask::Batch => w.u8(2),
-        JobTask::DeleteByFilter { filters, expect_removals } => {
+        JobTask::DeleteByFilter { filters, expect } => {
             w.u8(3);
-            optional(w, *expect_removals);
+            write_expected(w, version, expect);
             filters::write(w, filters);
         }
         JobTask::Revert(of) => {
@@ -38,20 +46,21 @@ pub fn write(w: &mut Writer, task: &JobTask) {
     }
 }
 
-pub fn read(r: &mut Reader<'_>) -> Result<JobTask, DecodeError> {
+/// Reads a task from a record of this version.
+pub fn read(r: &mut Reader<'_>, version: u8) -> Result<JobTask, DecodeError> {
     Ok(match r.u8()? {
-        1 => JobTask::Sync(read_list(r)?),
+        1 => JobTask::Sync(read_list(r, version)?),
         2 => JobTask::Batch,
         3 => {
-            let expect_removals = read_optional(r)?;
-            JobTask::DeleteByFilter { filters: filters::read(r)?, expect_removals }
+            let expect = read_expected(r, version)?;
+            JobTask::DeleteByFilter { filters: filters::read(r)?, expect }
         }
         4 => JobTask::Revert(read_revert(r)?),
         _ => return Err(r.damaged("its task is unknown")),
     })
 }
 
-fn write_list(w: &mut Writer, list: &ListOptions) {
+fn write_list(w: &mut Writer, version: u8, list: &ListOptions) {
     w.u8(match list.match_by {
         ListMatch::Key(MatchBy::Ref) => 1,
         ListMatch::Key(MatchBy::Email) => 2,
@@ -62,11 +71,11 @@ fn write_list(w: &mut Writer, list: &ListOptions) {
     let flag = |is, flag| if is { flag } else { 0 };
     w.u8(flag(list.apply_status, APPLY_STATUS) | flag(list.keeps_bank_details, KEEPS_BANK_DETAILS));
     w.optional_time(list.as_of);
-    optional(w, list.expect_removals);
+    write_expected(w, version, &list.expect);
     filters::write(w, &list.scope);
 }
 
-fn read_list(r: &mut Reader<'_>) -> Result<ListOptions, DecodeError> {
+fn read_list(r: &mut Reader<'_>, version: u8) -> Result<ListOptions, DecodeError> {
     let match_by = match r.u8()? {
         1 => ListMatch::Key(MatchBy::Ref),
         2 => ListMatch::Key(MatchBy::Email),
@@ -81,9 +90,26 @@ fn read_list(r: &mut Reader<'_>) -> Result<ListOptions, DecodeError> {
         apply_status: flags & APPLY_STATUS != 0,
         keeps_bank_details: flags & KEEPS_BANK_DETAILS != 0,
         as_of: r.optional_time()?,
-        expect_removals: read_optional(r)?,
+        expect: read_expected(r, version)?,
         scope: filters::read(r)?,
     })
+}
+
+fn write_expected(w: &mut Writer, version: u8, expected: &GuardExpectation) {
+    guard_kinds(version).iter().for_each(|kind| optional(w, expected.get(*kind)));
+}
+
+fn read_expected(r: &mut Reader<'_>, version: u8) -> Result<GuardExpectation, DecodeError> {
+    let mut expected = GuardExpectation::default();
+    for kind in guard_kinds(version) {
+        *expected.get_mut(*kind) = read_optional(r)?;
+    }
+    Ok(expected)
+}
+
+/// The kinds of changes for which records of this version have numbers.
+pub fn guard_kinds(version: u8) -> &'static [GuardKind] {
+    if version >= WITH_KINDS { &GuardKind::ALL } else { &[GuardKind::Removals] }
 }
 
 fn write_revert(w: &mut Writer, of: RevertOf) {

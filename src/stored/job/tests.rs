@@ -5,9 +5,9 @@ use crate::model::filter::{RawFilter, RawRegex, RawValue};
 use crate::model::origin::{Actor, Call, Cause, Door};
 use crate::model::token::TokenId;
 use crate::model::{
-    BaseNumber, Hold, Job, JobCursor, JobEnd, JobInput, JobNumber, JobState, JobTask, ListCounts, ListFormat,
-    ListMatch, ListOptions, MatchBy, Origin, Outcome, PlanHash, PlanSummary, Reason, Refusal, RevertOf, Row,
-    RowTally, Sight, Timestamp,
+    BaseNumber, GuardCounts, GuardExpectation, Hold, Job, JobCursor, JobEnd, JobInput, JobNumber, JobState,
+    JobTask, ListCounts, ListFormat, ListMatch, ListOptions, MatchBy, Origin, Outcome, PlanHash, PlanSummary,
+    Reason, Refusal, RevertOf, Row, RowTally, Sight, Timestamp,
 };
 use crate::stored::documented::assert_documented;
 use crate::stored::idempotency::RowResult;
@@ -50,6 +50,10 @@ fn counts(from: u64) -> ListCounts {
     }
 }
 
+fn removals(removals: u64) -> GuardExpectation {
+    GuardExpectation::of_removals(Some(removals))
+}
+
 fn full() -> Job {
     Job {
         base: BASE,
@@ -58,7 +62,7 @@ fn full() -> Job {
             match_by: ListMatch::WorkerIdOrEmail,
             as_of: Some(Timestamp::from_micros(7)),
             scope: vec![filter(), RawFilter::default()],
-            expect_removals: Some(300),
+            expect: GuardExpectation { tiers: Some(2), ..removals(300) },
             apply_status: true,
             keeps_bank_details: true,
         }),
@@ -88,7 +92,7 @@ fn full() -> Job {
             removed_young: (10, 11),
             revisions: (12, 13),
             next_row: 14,
-            would_remove: 15,
+            counted: GuardCounts { removals: 15, identities: 16, clears: 17, reactivations: 18, tiers: 300 },
             hash: PlanHash([0xaa; 16]),
             rows_hash: PlanHash([0xbb; 16]),
             holds: vec![Hold::Removals, Hold::Requested],
@@ -136,7 +140,7 @@ fn jobs_come_back_and_every_truncation_is_refused() {
         list(ListMatch::Key(MatchBy::Email)),
         list(ListMatch::Key(MatchBy::WorkerId)),
         list(ListMatch::Key(MatchBy::Id)),
-        JobTask::DeleteByFilter { filters: vec![filter()], expect_removals: Some(300) },
+        JobTask::DeleteByFilter { filters: vec![filter()], expect: removals(300) },
         JobTask::Revert(RevertOf::Job(JobNumber(7))),
         JobTask::Revert(RevertOf::Revisions(300, 400)),
         JobTask::Revert(RevertOf::Token(TokenId(8), Timestamp::from_micros(-1))),
@@ -149,7 +153,7 @@ fn jobs_come_back_and_every_truncation_is_refused() {
             assert!(decode(BASE, NUMBER, &bytes[..length]).is_err(), "{length} bytes");
         }
         assert!(decode(BASE, NUMBER, &[bytes.as_slice(), &[0]].concat()).is_err());
-        let newer = [&[2], &bytes[1..]].concat();
+        let newer = [&[3], &bytes[1..]].concat();
         assert!(decode(BASE, NUMBER, &newer).is_err());
     }
 }
@@ -158,6 +162,27 @@ fn jobs_come_back_and_every_truncation_is_refused() {
 fn a_job_has_its_golden_bytes() {
     assert_documented(&encode(&full()));
     assert_documented(&encode(&plain()));
+}
+
+#[test]
+fn records_of_version_1_are_read_with_the_most_that_they_may_change() {
+    let job = full();
+    let stored = encode_first(&job);
+    assert_documented(&stored);
+    assert!(is_older(&stored) && !is_older(&encode(&job)));
+    let mut expected = job.clone();
+    // 2 rows change a member, and 3 bring one back.
+    let counted = GuardCounts { removals: 15, identities: 5, clears: 5, reactivations: 3, tiers: 5 };
+    expected.plan.as_mut().unwrap().counted = counted;
+    let JobTask::Sync(list) = &mut expected.task else { panic!() };
+    list.expect = removals(300);
+    assert_eq!(decode(BASE, NUMBER, &stored), Ok(expected));
+    for length in 0..stored.len() {
+        assert!(decode(BASE, NUMBER, &stored[..length]).is_err(), "{length} bytes");
+    }
+    let task = JobTask::DeleteByFilter { filters: vec![filter()], expect: removals(300) };
+    let delete = Job { task, ..plain() };
+    assert_eq!(decode(BASE, NUMBER, &encode_first(&delete)), Ok(delete));
 }
 
 #[test]

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::model::limits::REMOVALS_FREE;
-use crate::model::{BaseNumber, Fold, MemberRow, RemovalState, RowError, Status};
+use crate::model::{BaseNumber, Fold, GuardState, MemberRow, RowError};
 use crate::table::checkpoint;
 use crate::table::index::replay;
 use crate::table::open::{OpenBase, Parts};
@@ -61,19 +60,10 @@ impl<T> Pending<T> {
 fn bytes_of(request: &UpsertRequest) -> usize {
     let planned = match request.mode {
         WriteMode::Whole | WriteMode::ValidateOnly => PLANNED_ROW_BYTES,
-        // These may be planned as a whole first, to count how many members they make inactive.
-        WriteMode::Partial if may_remove_many(request) => PLANNED_ROW_BYTES,
         // At any time only a limited part of these is planned.
         WriteMode::Partial | WriteMode::Atomic => 0,
     };
     request.rows.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES + planned)
-}
-
-/// Whether so many rows can make members inactive that the guard may have to count how many do.
-fn may_remove_many(request: &UpsertRequest) -> bool {
-    let removes = |row: &&MemberRow| row.status == Some(Status::Inactive);
-    let most = || request.rows.iter().flatten().filter(removes).count();
-    request.options.apply_status && u64::try_from(most()).unwrap_or(u64::MAX) > REMOVALS_FREE
 }
 
 /// An open base.
@@ -247,16 +237,9 @@ impl Base {
     }
 
     /// What the guard judges a request by, as of now. The lane judges it again.
-    pub async fn removal_state(&self) -> RemovalState {
+    pub async fn guard_state(&self) -> GuardState {
         let published = self.open.published.read().await;
-        let header = &published.header;
-        let removed = header.removals.within((self.open.parts.clock)());
-        let present = header.counts.active.saturating_add(header.counts.invited);
-        RemovalState {
-            of: present.saturating_add(removed),
-            window: removed,
-            limit: header.settings.removal_limit,
-        }
+        published.header.guard_state((self.open.parts.clock)())
     }
 
     /// A view of the base as it is now: everything read through the view is of one revision.

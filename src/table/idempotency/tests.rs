@@ -11,8 +11,8 @@ use crate::engine::memory::MemoryEngine;
 use crate::engine::{Direction, Engine, EngineError};
 use crate::model::token::TokenId;
 use crate::model::{
-    BaseName, Change, Email, MemberPatch, MemberRow, Origin, Outcome, Reason, Ref, RequestId,
-    RequestIdentity, Row, Sight, Timestamp, UpsertOptions,
+    BaseName, Change, Email, GuardExpectation, MemberPatch, MemberRow, Origin, Outcome, Reason, Ref,
+    RequestId, RequestIdentity, Row, Sight, Timestamp, UpsertOptions,
 };
 use crate::stored::idempotency::RequestResult;
 use crate::table::audit::tests::assert_sound;
@@ -104,7 +104,7 @@ impl Store {
             .edit(EditRequest {
                 what: EditWhat::Create { row, revive: false },
                 sight: Sight::default(),
-                expect_removals: None,
+                expected: GuardExpectation::default(),
                 claim,
                 deadline: None,
                 origin: Origin::default(),

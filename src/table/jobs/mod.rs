@@ -12,6 +12,7 @@
 
 mod change;
 mod limits;
+mod older;
 mod restored;
 mod state;
 #[cfg(test)]

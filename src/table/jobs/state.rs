@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
-use crate::engine::{Direction, Engine};
+use crate::engine::{Batch, Direction, Engine};
 use crate::model::{BaseNumber, Job, JobNumber, JobState};
 use crate::stored::job as stored;
 use crate::table::TableError;
 use crate::table::idempotency::Idempotency;
 use crate::table::jobs::limits::{JobLimits, weight};
+use crate::table::jobs::older;
 use crate::table::shared::clock::Clock;
 
 /// Jobs read at once.
@@ -68,14 +69,24 @@ impl Jobs {
             let found = engine.scan(range.clone(), Direction::Forward, READ_AT_ONCE).await?;
             let Some((last, _)) = found.last() else { break };
             range.start = Bound::Excluded(last.clone());
+            let mut batch = Batch::default();
             for (key, value) in found {
                 let Some((base, number)) = stored::job_number(&key) else { continue };
                 memory.last = memory.last.max(number);
                 // A damaged record is found by `check`; its job is not run.
                 match stored::decode(base, number, &value) {
+                    Ok(job) if stored::is_older(&value) => {
+                        let job = older::raised(job);
+                        batch.put(key.clone(), stored::encode(&job));
+                        batch.checks.push((key, Some(value)));
+                        memory.load(job);
+                    }
                     Ok(job) => memory.load(job),
                     Err(error) => tracing::error!(base = base.0, job = number.0, %error, "a job is damaged"),
                 }
+            }
+            if !batch.puts.is_empty() {
+                engine.commit(batch).await?;
             }
         }
         let (memory, changing, wake) = (Mutex::new(memory), Arc::default(), Notify::new());

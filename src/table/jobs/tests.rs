@@ -3,6 +3,7 @@
 mod crashes;
 mod housekeeping;
 mod limits;
+mod older;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -4,8 +4,9 @@ use crate::model::limits::ATOMIC_MAX_BYTES;
 use crate::model::{Outcome, RowError, Sight, UpsertOptions};
 use crate::table::index::entries::hash_of;
 use crate::table::plan::batch::{CHANGE_BYTES, Plan, Stop};
+use crate::table::plan::decide::key_of;
 use crate::table::plan::prepare::Prepared;
-use crate::table::plan::upsert::{Uniqueness, key_of, taken};
+use crate::table::plan::upsert::{Uniqueness, taken};
 use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
 
@@ -25,8 +26,8 @@ impl Plan<'_> {
         check_wanted: impl Fn() -> Result<(), TableError>,
     ) -> Result<Vec<RowOutcome>, TableError> {
         let fits = |plan: &Self| plan.check_one_commit(rows.len()).is_ok();
-        let state = self.removal_state();
-        self.count_removals();
+        let state = self.guard_state();
+        self.count_only();
         let mut outcomes = self.upsert_some(rows, options, Uniqueness::AtTheEnd, &check_wanted, fits).await?;
         self.check_one_commit(rows.len())?;
         for (nth, (outcome, row)) in outcomes.iter_mut().zip(rows).enumerate() {
@@ -38,12 +39,13 @@ impl Plan<'_> {
                 *outcome = RowOutcome::failed(outcome.row, refusal);
             }
         }
-        let would_remove = self.removed;
-        if !state.allows(would_remove) && options.expect_removals != Some(would_remove) {
-            let held = state.held(would_remove);
-            for index in &self.removing {
-                let Some(outcome) = outcomes.get_mut(*index) else { continue };
-                *outcome = RowOutcome::failed(outcome.row, held.of_row());
+        let wanted = self.counted;
+        let allowed = state.judge_each(&wanted, |kind| options.expected.get(kind) == Some(wanted.get(kind)));
+        for (index, counts) in &self.counted_rows {
+            // Of a kind that is not allowed nothing is left.
+            let refused = counts.first_above(&allowed.left());
+            if let (Some(kind), Some(outcome)) = (refused, outcomes.get_mut(*index)) {
+                *outcome = RowOutcome::failed(outcome.row, state.held(kind, wanted.get(kind)).of_row());
             }
         }
         if outcomes.iter().any(RowOutcome::is_failed) {
@@ -100,13 +102,13 @@ impl Plan<'_> {
             check_wanted()?;
             self.prefetch_blocks(together).await?;
             for row in together {
-                let removed = self.removed;
+                let before = self.counted;
                 let outcome = match row {
                     Ok(prepared) => self.upsert_row(prepared, options, uniqueness).await?,
                     Err(refusal) => RowOutcome::failed(None, refusal.clone()),
                 };
-                if self.removed > removed && uniqueness == Uniqueness::AtTheEnd {
-                    self.removing.push(outcomes.len());
+                if self.counted != before && uniqueness == Uniqueness::AtTheEnd {
+                    self.counted_rows.push((outcomes.len(), self.counted.minus(&before)));
                 }
                 outcomes.push(outcome);
                 if !go_on(self) {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::model::limits::{ATOMIC_MAX_BYTES, ATTRIBUTES_MAX_KEYS};
 use crate::model::schema::typed;
-use crate::model::{AttributePatch, Member, Reason, Refusal, Row};
+use crate::model::{AttributePatch, GuardCounts, GuardExpectation, Held, Member, Reason, Refusal, Row};
 use crate::stored::block::place;
 use crate::stored::commit::Change;
 use crate::stored::member;
@@ -55,9 +55,13 @@ struct Changed {
 
 impl Plan<'_> {
     /// Changes the attributes of all these members, each listed once, or of none if one of them cannot
-    /// change. Fails before it changes anything, and without reading much more, if they do not fit into one
-    /// batch.
-    pub async fn change_all_attributes(&mut self, wishes: &[Wish]) -> Result<Changes, TableError> {
+    /// change. Fails before it changes anything if the guard refuses it and, without reading much more, if
+    /// they do not fit into one batch.
+    pub async fn change_all_attributes(
+        &mut self,
+        wishes: &[Wish],
+        expected: &GuardExpectation,
+    ) -> Result<Changes, TableError> {
         let mut changes = Changes { done: wishes.len(), ..Changes::default() };
         let mut changed = Vec::new();
         let mut weight = Weight::default();
@@ -80,17 +84,24 @@ impl Plan<'_> {
             }
         }
         if changes.refused.is_empty() {
+            let written = self.plainly();
+            let wanted = changed.iter().fold(GuardCounts::default(), |sum, change| {
+                sum.plus(&GuardCounts::of_write(Some(&change.old), Some(&change.new), written))
+            });
+            self.allow(self.guard_state().judge(&wanted, expected).map_err(TableError::Guard)?);
             for change in changed {
                 self.work(1).await;
                 changes.values += change.values;
-                self.write_attributes(change).await?;
+                let counts = GuardCounts::of_write(Some(&change.old), Some(&change.new), written);
+                self.write_attributes(change, counts).await?.map_err(TableError::Guard)?;
             }
         }
         Ok(changes)
     }
 
-    /// Changes the attributes of members one after another, and refuses those that cannot change, until the
-    /// batch is full. The rest is left for the next batch.
+    /// Deletes attributes of members one after another, until the batch is full. The rest is left for the next
+    /// batch. The guard counts every member that loses attributes. Refuses members that cannot change, and
+    /// those beyond the allowance of the request, who came after it was judged.
     pub async fn change_attributes_while_room(&mut self, wishes: &[Wish]) -> Result<Changes, TableError> {
         let mut changes = Changes::default();
         for together in wishes.chunks(READ_TOGETHER) {
@@ -98,8 +109,12 @@ impl Plan<'_> {
             for (row, patch) in together {
                 match self.with_need(*row, patch).await? {
                     Ok(Some(change)) => {
-                        changes.values += change.values;
-                        self.write_attributes(change).await?;
+                        let values = change.values;
+                        let clears = GuardCounts { clears: 1, ..GuardCounts::default() };
+                        match self.write_attributes(change, clears).await? {
+                            Ok(()) => changes.values += values,
+                            Err(held) => changes.refused.push((changes.done, held.of_row())),
+                        }
                     }
                     Ok(None) => {}
                     Err(refusal) => changes.refused.push((changes.done, refusal)),
@@ -174,7 +189,12 @@ impl Plan<'_> {
         Ok(checked.map(|()| Some(Changed { row, old, before, new, stored, values })))
     }
 
-    async fn write_attributes(&mut self, change: Changed) -> Result<(), TableError> {
+    /// Writes a change that the guard counts as this much.
+    async fn write_attributes(
+        &mut self,
+        change: Changed,
+        counts: GuardCounts,
+    ) -> Result<Result<(), Held>, TableError> {
         let number = place(change.row).0;
         loop {
             match self.ensure_block(number, false) {
@@ -185,10 +205,12 @@ impl Plan<'_> {
         }
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(&change.old), Some(&change.new), 0);
         let sets = self.set_changes(change.row, Some(&change.old), Some(&change.new));
-        let step =
-            self.step(Some(change.old.status), Some(change.new.status)).map_err(TableError::RemovalGuard)?;
+        let step = match self.step_as(counts, Some(&change.old), Some(&change.new)) {
+            Ok(step) => step,
+            Err(held) => return Ok(Err(held)),
+        };
         self.set_member(change.row, Some(change.stored), step);
         self.note(change.row, Change::Updated, Some(&change.before), &lookups, sets);
-        Ok(())
+        Ok(Ok(()))
     }
 }

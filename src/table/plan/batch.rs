@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::compute::Stretch;
 use crate::engine::{Batch, Key, Value};
 use crate::model::origin::Call;
-use crate::model::{BaseNumber, Member, Origin, Row, Sight, Timestamp};
+use crate::model::{Allowance, BaseNumber, GuardCounts, Held, Member, Origin, Row, Sight, Step, Timestamp};
 use crate::stored::block::{Block, place};
 use crate::stored::commit::{Change, CommitHead, CommitWriter, LookupDelta, SetDelta};
 use crate::stored::header::Header;
@@ -22,7 +22,6 @@ use crate::table::index::published::Published;
 use crate::table::index::resolve::Wanted;
 use crate::table::index::sets::SetChange;
 use crate::table::open::OpenBase;
-use crate::table::plan::allowance::{Allowance, Step};
 use crate::table::plan::freed::Freed;
 use crate::table::plan::weight::Weight;
 use crate::table::read::summary::BaseSummary;
@@ -56,14 +55,16 @@ pub struct Plan<'a> {
     pub(super) sight: Sight,
     /// The work done since this task last yielded.
     stretch: Stretch,
-    /// Members that the current request removes.
-    pub(super) removed: u64,
-    /// The rows of an ATOMIC request that remove a member.
-    pub(super) removing: Vec<usize>,
-    /// How many more members the current request may remove.
+    /// What the guard counts of the current request.
+    pub(super) counted: GuardCounts,
+    /// The rows of an ATOMIC request of which the guard counts something.
+    pub(super) counted_rows: Vec<(usize, GuardCounts)>,
+    /// What the current request may still do.
     pub(super) allowance: Allowance,
-    /// Removals of unfinished requests that are not planned yet.
-    pub(super) reserved: u64,
+    /// The last refusal of a write of the current request by the guard.
+    pub(super) held: Option<Held>,
+    /// What unfinished requests may still do, and is not planned yet.
+    pub(super) reserved: GuardCounts,
     /// What the batch has changed so far.
     pub(super) layer: Layer,
     pub(super) commits: Batch,
@@ -128,10 +129,11 @@ impl<'a> Plan<'a> {
             origin: Origin::system(Call::NONE),
             sight: Sight::Whole,
             stretch: Stretch::default(),
-            removed: 0,
-            removing: Vec::new(),
+            counted: GuardCounts::default(),
+            counted_rows: Vec::new(),
             allowance: Allowance::default(),
-            reserved: 0,
+            held: None,
+            reserved: GuardCounts::default(),
             layer: Layer::new(Header { nonce, whole: None, ..header }),
             commits: Batch::default(),
             commit: None,
@@ -193,11 +195,13 @@ impl<'a> Plan<'a> {
         self.weight.all() >= LARGE_BYTES
     }
 
-    /// Begins a request of this origin, whose sender may see this much of members. It may remove nobody yet.
+    /// Begins a request of this origin, whose sender may see this much of members. The guard allows it
+    /// nothing yet.
     pub fn act_for(&mut self, origin: Origin, sight: Sight) {
         self.origin = origin;
         self.sight = sight;
         self.allowance = Allowance::default();
+        (self.counted, self.held) = (GuardCounts::default(), None);
     }
 
     /// Rows that may have a value, in the current state.
@@ -266,7 +270,7 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Writes or removes the member at a row, whose status changes by `_step`. The layer must have its block
+    /// Writes or removes the member at a row, which `_step` allows. The layer must have its block
     /// ([`Plan::ensure_block`]).
     pub(super) fn set_member(&mut self, row: Row, stored: Option<Vec<u8>>, _step: Step) {
         let (number, slot) = place(row);
@@ -340,8 +344,9 @@ impl<'a> Plan<'a> {
             let header = &mut self.layer.header;
             header.revision += 1;
             header.committed_at = self.now;
-            if self.removed > 0 {
-                header.removals.add(self.now, std::mem::take(&mut self.removed));
+            let counted = std::mem::take(&mut self.counted);
+            if !counted.is_zero() {
+                header.window.add(self.now, &counted);
             }
             for (part, bytes) in (0_u32..).zip(commit.finish()) {
                 self.commits.put(key::commit(self.open.number, header.revision, part), bytes);

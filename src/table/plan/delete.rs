@@ -108,7 +108,7 @@ impl Plan<'_> {
         let Some((row, member, stored)) = self.find_doomed(doomed)? else { return Ok(None) };
         let (number, _) = place(row);
         self.ensure_block(number, false)?;
-        let Ok(step) = self.step(Some(member.status), None) else { return Ok(None) };
+        let Ok(step) = self.step(Some(&member), None, self.plainly()) else { return Ok(None) };
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(&member), None, 0);
         let sets = self.set_changes(row, Some(&member), None);
         self.set_member(row, None, step);

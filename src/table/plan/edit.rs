@@ -1,5 +1,6 @@
 //! What a call about one member does.
 
+use crate::model::counted::{Unseen, Written};
 use crate::model::{
     Edit, MatchKey, Member, MemberPatch, MemberRow, Outcome, Refusal, Row, Semantics, Status, Update, edit,
     upsert,
@@ -44,7 +45,7 @@ impl Plan<'_> {
             Err(refusal) => return Ok(Edited::Refused(refusal)),
         };
         let unique: Vec<_> = keys_of(&row.patch, &self.open.parts.hashes).collect();
-        let writes = Writes { patch: &row.patch, unique: &unique, fingerprint: 0 };
+        let writes = Writes { patch: &row.patch, unique: &unique, fingerprint: 0, written: self.plainly() };
         let outcome = self.create(writes, member, Uniqueness::ByRow)?;
         self.edited(outcome)
     }
@@ -79,7 +80,9 @@ impl Plan<'_> {
         };
         let Some(before) = self.stored_member(row)? else { return Ok(Edited::Missing) };
         let unique: Vec<_> = keys_of(patch, &self.open.parts.hashes).collect();
-        let writes = Writes { patch, unique: &unique, fingerprint: 0 };
+        let unseen = Unseen::of(self.sight, patch, semantics);
+        let written = Written { unseen, ..self.plainly() };
+        let writes = Writes { patch, unique: &unique, fingerprint: 0, written };
         let outcome = self.change(writes, row, (old, &before), change, new, Uniqueness::ByRow)?;
         self.edited(outcome)
     }

@@ -10,8 +10,8 @@ use crate::table::TableError;
 use crate::table::index::block;
 use crate::table::index::resolve::{Wanted, resolve};
 use crate::table::plan::batch::{Need, Plan};
+use crate::table::plan::decide::is_repeat;
 use crate::table::plan::prepare::{Matched, Prepared};
-use crate::table::plan::upsert::is_repeat;
 
 /// The plan drops fetched blocks once they have more bytes than this.
 const FETCHED_MAX_BYTES: usize = 16 * 1024 * 1024;

@@ -1,23 +1,23 @@
-//! The guard against removing many members by mistake.
+//! The guard against requests that remove or change many members by mistake.
 //!
-//! - Every write of a member states the member's status before and after, and gets a [`Step`] for it. Without
-//!   a step no member can be written ([`Plan::set_member`]), and only an allowance makes steps. So a removal
-//!   that the guard has not allowed does not compile.
-//! - A request is judged as a whole, before its first removal, and gets an [`Allowance`]: how many members it
-//!   may remove. It never removes more, whatever other requests do between its slices.
-//! - Until a request has used its allowance, the lane counts the rest as removed for all other requests.
+//! - Every write of a member states the member before and after, and gets a [`Step`] for it. Without a step
+//!   no member can be written ([`Plan::set_member`]), and only an allowance makes steps. So a write that the
+//!   guard has not allowed does not compile.
+//! - A request is judged as a whole, before its first commit, and gets an [`Allowance`]. It never does more
+//!   than that, whatever other requests do between its slices.
+//! - Until a request has used its allowance, the lane counts the rest as done for all other requests.
+//! - What a request did is added to the window in the head by the commit that does it.
 
 use std::collections::HashSet;
 
-use crate::model::{Held, RemovalState, Row, RowError, Status, UpsertOptions};
+use crate::model::counted::Written;
+use crate::model::{Allowance, GuardCounts, GuardExpectation, GuardState, Held, Member, Row, Status, Step};
 use crate::table::TableError;
-use crate::table::plan::allowance::{Allowance, Step, is_removal};
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::delete::{Doomed, LOOKED_UP_TOGETHER};
-use crate::table::plan::prepare::Prepared;
 
 /// Fetched blocks with more bytes than this are dropped while members are counted.
-const FETCHED_MAX_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const FETCHED_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The members of a delete that exist, counted before the first of them is deleted.
 #[derive(Debug, Default)]
@@ -40,12 +40,12 @@ impl Counted {
 }
 
 impl Plan<'_> {
-    /// Counts removals of unfinished requests, which are not planned yet, as done.
-    pub fn reserve(&mut self, removals: u64) {
-        self.reserved = removals;
+    /// Counts what unfinished requests have still to do, and is not planned yet, as done.
+    pub fn reserve(&mut self, counts: GuardCounts) {
+        self.reserved = counts;
     }
 
-    /// Lets the current request remove members.
+    /// Lets the current request do what the guard allowed it.
     pub fn allow(&mut self, allowance: Allowance) {
         self.allowance = allowance;
     }
@@ -55,71 +55,35 @@ impl Plan<'_> {
         self.allowance
     }
 
+    /// What the current request has done so far.
+    pub fn changes(&self) -> GuardCounts {
+        self.counted
+    }
+
+    /// The last refusal of a write of the current request by the guard.
+    pub fn held(&self) -> Option<Held> {
+        self.held
+    }
+
     /// What the guard judges the current request by, before it has changed anything.
-    pub fn removal_state(&self) -> RemovalState {
-        let header = &self.layer.header;
-        let removed = header.removals.within(self.now);
-        let present = header.counts.active.saturating_add(header.counts.invited);
-        RemovalState {
-            of: present.saturating_add(removed),
-            window: removed.saturating_add(self.reserved),
-            limit: header.settings.removal_limit,
-        }
+    pub fn guard_state(&self) -> GuardState {
+        let state = self.layer.header.guard_state(self.now);
+        GuardState { window: state.window.plus(&self.reserved), ..state }
     }
 
-    /// The allowance of a request that would remove this many members: all of them or none. `is_expected`
-    /// says whether an admin expects this number.
-    pub fn judge_removals(&self, would_remove: u64, is_expected: bool) -> Allowance {
-        let state = self.removal_state();
-        let is_allowed = is_expected || state.allows(would_remove);
-        Allowance::new(if is_allowed { would_remove } else { 0 }, state.held(would_remove))
+    /// Allows a call about one member what one write can do, kind by kind.
+    pub fn allow_one(&mut self, expected: &GuardExpectation) {
+        let one = GuardCounts::ONE_EACH;
+        self.allowance = self.guard_state().judge_each(&one, |kind| expected.get(kind) == Some(1));
     }
 
-    /// The allowance of a request with at most this many removals, if the guard allows so many.
-    pub fn allowed_at_once(&self, most: u64) -> Option<Allowance> {
-        self.removal_state().allows(most).then(|| self.judge_removals(most, false))
+    /// The allowance of a request that does at most this much, if the guard allows so much.
+    pub fn allowed_at_once(&self, most: &GuardCounts) -> Option<Allowance> {
+        self.guard_state().judge(most, &GuardExpectation::default()).ok()
     }
 
-    /// The allowance of rows, if it can be given without counting the members that they make inactive.
-    pub fn allow_rows_at_once(
-        &self,
-        rows: &[Result<Prepared, RowError>],
-        options: &UpsertOptions,
-    ) -> Option<Allowance> {
-        self.allowed_at_once(most_removals(rows, options))
-    }
-
-    /// The allowance of rows. Counts the members that they make inactive in a plan that is dropped, so this
-    /// plan must have changed nothing yet. A part of the request may be done already (`is_rest`).
-    pub async fn judge_rows(
-        &self,
-        rows: &[Result<Prepared, RowError>],
-        options: &UpsertOptions,
-        slice_rows: usize,
-        is_rest: bool,
-        check_wanted: impl Fn() -> Result<(), TableError>,
-    ) -> Result<Allowance, TableError> {
-        if let Some(allowance) = self.allow_rows_at_once(rows, options) {
-            return Ok(allowance);
-        }
-        let mut counting = Plan::new(self.open, self.in_flight, self.layer.header.clone(), self.now);
-        counting.act_for(self.origin, self.sight);
-        counting.count_removals();
-        counting.foresee(rows, options, slice_rows, check_wanted).await?;
-        let would_remove = counting.removed;
-        let expected = options.expect_removals;
-        let is_expected =
-            expected == Some(would_remove) || (is_rest && expected.is_some_and(|most| would_remove <= most));
-        Ok(self.judge_removals(would_remove, is_expected))
-    }
-
-    /// How many members the current request has removed.
-    pub fn removed(&self) -> u64 {
-        self.removed
-    }
-
-    /// Lets a request that is planned as one remove any number of members, until it is judged.
-    pub fn count_removals(&mut self) {
+    /// Lets a request do anything, until it is judged by what it did.
+    pub fn count_only(&mut self) {
         self.allowance = Allowance::counting();
     }
 
@@ -146,23 +110,44 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// Takes a member from one status to another; `None` before it exists and after it is deleted. Refuses a
-    /// removal beyond the allowance of the request. The caller writes the member next.
-    pub(super) fn step(&mut self, before: Option<Status>, after: Option<Status>) -> Result<Step, Held> {
-        let step = self.allowance.step(before, after)?;
-        self.removed += u64::from(is_removal(before, after));
+    /// How a write of the current request counts whose sender sees everything that it writes, and whose
+    /// member was found by its ref or id.
+    pub(super) fn plainly(&self) -> Written {
+        Written { fold: self.open.parts.hashes.fold(), ref_is_identity: false, unseen: None }
+    }
+
+    /// Takes a member from one state to another; `None` before it exists and after it is deleted. Refuses a
+    /// write beyond the allowance of the request. The caller writes the member next.
+    pub(super) fn step(
+        &mut self,
+        before: Option<&Member>,
+        after: Option<&Member>,
+        written: Written,
+    ) -> Result<Step, Held> {
+        self.step_as(GuardCounts::of_write(before, after, written), before, after)
+    }
+
+    /// The same for a write that counts as this much.
+    pub(super) fn step_as(
+        &mut self,
+        written: GuardCounts,
+        before: Option<&Member>,
+        after: Option<&Member>,
+    ) -> Result<Step, Held> {
+        let step = match self.allowance.step(&written) {
+            Ok(step) => step,
+            Err(held) => {
+                self.held = Some(held);
+                return Err(held);
+            }
+        };
+        if !written.is_zero() {
+            self.counted = self.counted.plus(&written);
+        }
+        let status = |member: Option<&Member>| -> Option<Status> { member.map(|member| member.status) };
         let counts = &mut self.layer.header.counts;
-        before.into_iter().for_each(|status| *counts.get_mut(status) -= 1);
-        after.into_iter().for_each(|status| *counts.get_mut(status) += 1);
+        status(before).into_iter().for_each(|status| *counts.get_mut(status) -= 1);
+        status(after).into_iter().for_each(|status| *counts.get_mut(status) += 1);
         Ok(step)
     }
-}
-
-/// The most members that rows can make inactive.
-fn most_removals(rows: &[Result<Prepared, RowError>], options: &UpsertOptions) -> u64 {
-    if !options.apply_status {
-        return 0;
-    }
-    let removes = |row: &&Prepared| row.row.status == Some(Status::Inactive);
-    u64::try_from(rows.iter().flatten().filter(removes).count()).unwrap_or(u64::MAX)
 }

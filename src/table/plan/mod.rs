@@ -11,16 +11,17 @@
 //! - A refused request leaves the plan unchanged. After any other error the caller drops the plan.
 //! - A plan writes nothing: it becomes a batch, which the lane appends.
 
-mod allowance;
 mod atomic;
 mod attributes;
 mod batch;
+mod decide;
 mod delete;
 mod edit;
 mod fetch;
 mod foresee;
 mod freed;
 mod guard;
+mod judge;
 mod listed;
 mod member_records;
 mod prepare;
@@ -34,11 +35,11 @@ mod undelete;
 mod upsert;
 mod weight;
 
-pub use self::allowance::Allowance;
 pub use self::atomic::READ_TOGETHER;
 pub use self::attributes::{Changes, Wish};
 pub use self::batch::Plan;
 pub use self::delete::{Doomed, Gone};
 pub use self::freed::Freed;
 pub use self::guard::Counted;
+pub use self::judge::{Budget, Expecting, judge_counts};
 pub use self::prepare::{Prepared, prepare, prepare_all};

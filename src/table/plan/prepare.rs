@@ -1,6 +1,7 @@
 //! The part of planning a row that needs no lane and is done in the caller's own task.
 
 use crate::compute::Stretch;
+use crate::model::counted::Written;
 use crate::model::{
     MatchBy, MatchKey, MemberPatch, MemberRow, Reason, Refusal, Row, RowError, UpsertOptions,
 };
@@ -21,7 +22,7 @@ pub struct Prepared {
 }
 
 /// How the member of a row is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Matched {
     /// By a value in a lookup.
     Key(Wanted),
@@ -52,12 +53,14 @@ pub struct Writes<'a> {
     pub unique: &'a [Wanted],
     /// Equal for rows that repeat each other; 0 if a repeat of the row must not be recognised.
     pub fingerprint: u128,
+    /// How it came to the member.
+    pub written: Written,
 }
 
 impl Prepared {
     /// What the row writes.
-    pub fn writes(&self) -> Writes<'_> {
-        Writes { patch: &self.row.patch, unique: &self.others, fingerprint: self.fingerprint }
+    pub fn writes(&self, written: Written) -> Writes<'_> {
+        Writes { patch: &self.row.patch, unique: &self.others, fingerprint: self.fingerprint, written }
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use crate::model::schema::WantedSchema;
 use crate::model::{
-    AttributePatch, BaseName, Edit, ForeignText, Member, MemberRecord, MemberRow, Origin, Outcome,
-    RecordCounts, RecordFault, RecordKind, Ref, Refusal, RemovalLimit, Row, RowError, Sight, Status, Tier,
-    UpsertOptions,
+    AttributePatch, BaseName, Edit, ForeignText, GuardExpectation, GuardLimitsChange, Member, MemberRecord,
+    MemberRow, Origin, Outcome, RecordCounts, RecordFault, RecordKind, Ref, Refusal, Row, RowError, Sight,
+    Status, Tier, UpsertOptions,
 };
 use crate::table::read::deleted::WhichDeleted;
 use crate::table::shared::outcome::RowOutcome;
@@ -61,8 +61,8 @@ pub struct EditRequest {
     pub what: EditWhat,
     /// Which fields of members the sender may see.
     pub sight: Sight,
-    /// How many members the call is meant to remove, if an admin said so.
-    pub expect_removals: Option<u64>,
+    /// How many changes an admin expects.
+    pub expected: GuardExpectation,
     /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
     pub claim: Option<Arc<Claim>>,
     /// The lane refuses the request if it is still queued at this time.
@@ -266,6 +266,11 @@ pub struct AttributesRequest {
     /// Whether all of them change in one commit, or none if one of them cannot change. Otherwise the lane
     /// skips such members and changes the others in slices, each one commit.
     pub is_strict: bool,
+    /// How many members lose attributes by the whole deletion that this request is a part of; `None` if it is
+    /// the whole.
+    pub clears_in_all: Option<u64>,
+    /// How many changes an admin expects.
+    pub expected: GuardExpectation,
     /// Which fields of members the sender may see.
     pub sight: Sight,
     /// Its claim, if it has a request id: its result is stored in the same batch as its changes.
@@ -299,8 +304,8 @@ pub struct SettingsRequest {
     pub share_accounts: Option<bool>,
     /// The tiers that members may have, including every tier that a member is in. Empty allows any tier.
     pub tiers: Option<Vec<Tier>>,
-    /// The share of the members that may be removed within 24 hours.
-    pub removal_limit: Option<RemovalLimit>,
+    /// The limits of the guard.
+    pub guard_limits: GuardLimitsChange,
     /// The whole attribute schema.
     pub schema: Option<WantedSchema>,
     /// How many members a base that is to be deleted is meant to have.
@@ -324,7 +329,7 @@ impl SettingsRequest {
             new_members: None,
             share_accounts: None,
             tiers: None,
-            removal_limit: None,
+            guard_limits: GuardLimitsChange::default(),
             schema: None,
             expect_members: None,
             deleted: None,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::limits::REMOVALS_FREE;
+use crate::model::limits::GUARD_FREE;
 use crate::model::schema::AttributeSchema;
-use crate::model::{Held, MemberPatch, Reason, Refusal, Removing, Row, Tier, Violations, words};
+use crate::model::{MemberPatch, Reason, Refusal, Row, Tier, Violations, words};
 use crate::stored::commit::Change;
 use crate::table::index::published::Published;
 use crate::table::index::sets::SetField;
@@ -13,17 +13,15 @@ use crate::table::{SettingsRequest, TableError};
 
 impl Plan<'_> {
     /// Applies the request. Settings that are already as requested do not change. Refuses to restore a base
-    /// that is not deleted, and to delete one with more than [`REMOVALS_FREE`] members unless the request
+    /// that is not deleted, and to delete one with more than [`GUARD_FREE`] members unless the request
     /// expects their number.
     pub async fn change_settings(&mut self, request: &SettingsRequest) -> Result<(), TableError> {
         if request.deleted == Some(false) && self.layer.header.deleted_at.is_none() {
             return Err(Refusal::new(Reason::NotDeleted).into());
         }
         let members = self.layer.header.counts.total();
-        if request.deleted == Some(true) && members > REMOVALS_FREE && request.expect_members != Some(members)
-        {
-            let held = Held { what: Removing::Base, ..self.removal_state().held(members) };
-            return Err(TableError::RemovalGuard(held));
+        if request.deleted == Some(true) && members > GUARD_FREE && request.expect_members != Some(members) {
+            return Err(TableError::Guard(self.guard_state().held_base(members)));
         }
         if let Some(tiers) = request.tiers.as_deref().filter(|tiers| !tiers.is_empty()) {
             let open = self.open;
@@ -44,9 +42,7 @@ impl Plan<'_> {
         if let Some(tiers) = &request.tiers {
             header.settings.tiers.clone_from(tiers);
         }
-        if let Some(limit) = request.removal_limit {
-            header.settings.removal_limit = limit;
-        }
+        header.settings.guard_limits = header.settings.guard_limits.changed(&request.guard_limits);
         if header.settings != before.settings {
             header.updated_at = now;
         }

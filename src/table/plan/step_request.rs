@@ -1,7 +1,9 @@
 //! Steps of durable jobs, as requests to a base's lane.
 
 use crate::engine::{Key, Value};
-use crate::model::{MemberRow, Origin, RecordCounts, Row, RowError, Sight, UpsertOptions};
+use crate::model::{
+    GuardCounts, GuardExpectation, MemberRow, Origin, RecordCounts, Row, RowError, Sight, UpsertOptions,
+};
 use crate::table::plan::request::{EditWhat, Edited};
 use crate::table::shared::outcome::RowOutcome;
 
@@ -40,15 +42,15 @@ pub struct StepWrites {
 pub enum Judging {
     /// It is the first step: the guard judges the whole job, and refuses the step if it refuses the job.
     Whole {
-        /// How many members the whole job removes.
-        would_remove: u64,
-        /// Whether an admin expects or has approved this number.
-        is_expected: bool,
+        /// What the whole job does.
+        wanted: GuardCounts,
+        /// What of it an admin expects, or somebody has approved.
+        expected: GuardExpectation,
     },
     /// The guard let the job begin.
     Done {
-        /// How many members the job has still to remove, in this step and later ones.
-        removals: u64,
+        /// What the job may still do, in this step and later ones.
+        left: GuardCounts,
     },
 }
 

@@ -99,7 +99,7 @@ impl Plan<'_> {
         member.updated_at = self.now;
         member.revision = self.layer.header.revision + 1;
         self.ensure_block(place(row).0, false)?;
-        let step = match self.step(None, Some(member.status)) {
+        let step = match self.step(None, Some(&member), self.plainly()) {
             Ok(step) => step,
             Err(held) => return Ok(RowOutcome::failed(Some(row), held.of_row())),
         };

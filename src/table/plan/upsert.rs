@@ -4,18 +4,15 @@ use bytes::Bytes;
 
 use crate::model::limits::{MEMBER_MAX_BYTES, PII_MAX_BYTES};
 use crate::model::schema::typed;
-use crate::model::{
-    Attributes, Change, MatchKey, Member, MemberPatch, MemberRow, Outcome, Reason, Refusal, Row, RowError,
-    Sight, Update, UpsertOptions, upsert,
-};
+use crate::model::{Attributes, Member, Outcome, Reason, Refusal, Row, RowError, Sight, UpsertOptions};
 use crate::stored::block::place;
 use crate::stored::commit;
 use crate::stored::member;
 use crate::table::index::entries::lookup_deltas;
-use crate::table::index::lookup::{LookupKind, short};
-use crate::table::index::resolve::Wanted;
+use crate::table::index::lookup::LookupKind;
 use crate::table::plan::batch::{Plan, Stop};
-use crate::table::plan::prepare::{Matched, Prepared, Writes};
+use crate::table::plan::decide::{Current, Decided, key_of};
+use crate::table::plan::prepare::{Prepared, Writes};
 use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
 
@@ -26,28 +23,6 @@ pub enum Uniqueness {
     ByRow,
     /// For all rows, after the last one.
     AtTheEnd,
-}
-
-/// The member that a row is about.
-pub(super) enum Current {
-    /// No member has the row's key, so the row creates one.
-    Absent,
-    /// No member has the row's id.
-    Gone,
-    /// The row repeats what was last applied to the member.
-    Repeated(Row),
-    /// The member exists.
-    Found(Row, Box<Member>, Bytes),
-}
-
-impl Current {
-    /// Its place, if it exists.
-    pub fn row(&self) -> Option<Row> {
-        match self {
-            Self::Absent | Self::Gone => None,
-            Self::Repeated(row) | Self::Found(row, ..) => Some(*row),
-        }
-    }
 }
 
 impl Plan<'_> {
@@ -86,79 +61,23 @@ impl Plan<'_> {
         options: &UpsertOptions,
         uniqueness: Uniqueness,
     ) -> Result<Result<RowOutcome, RowError>, Stop> {
-        let new_members = self.layer.header.settings.first_status(self.origin.door);
-        match current {
-            Current::Repeated(row) => Ok(Ok(RowOutcome::ok(row, Outcome::Unchanged))),
-            Current::Gone => Ok(Err(gone())),
-            Current::Absent => {
-                match prepared.row.without_doubts().and_then(|row| upsert::create(row, new_members, self.now))
-                {
-                    Ok(member) => self.create(prepared.writes(), member, uniqueness),
-                    Err(refusal) => Ok(Err(refusal)),
-                }
+        let changing = match self.decide(current, prepared, options) {
+            Decided::Done(outcome) => return Ok(Ok(outcome)),
+            Decided::Create(member) => {
+                return self.create(prepared.writes(self.plainly()), member, uniqueness);
             }
-            Current::Found(row, old, stored) => {
-                let refused = |refusal| Ok(Ok(RowOutcome::failed(Some(row), refusal)));
-                let by_alias = under_own_ref(prepared, &old);
-                let sent = match by_alias.as_ref().unwrap_or(&prepared.row).settled(&old) {
-                    Ok(sent) => sent,
-                    Err(refusal) => return refused(refusal),
-                };
-                let sent = sent.as_ref();
-                let update = upsert::update(&old, sent, options, new_members, self.now);
-                let judged =
-                    |update| options.sight.judge(update, &old, &sent.patch, options.semantics, self.now);
-                let (change, new) = match update.map(judged) {
-                    Ok(Update::Unchanged) => {
-                        let outcome = RowOutcome::ok(row, Outcome::Unchanged);
-                        return Ok(Ok(outcome.keeping_status(upsert::keeps_status(&old, sent))));
-                    }
-                    Ok(Update::Updated(new)) => (commit::Change::Updated, new),
-                    Ok(Update::Reactivated(new)) => (commit::Change::Reactivated, new),
-                    Err(refusal) => return refused(refusal),
-                };
-                let keeps_status = upsert::keeps_status(&new, sent);
-                let mut writes = Writes { patch: &sent.patch, ..prepared.writes() };
-                // The reply to a repeat is made without reading the member, so a repeat must not be
-                // recognised if its reply depends on the member's status.
-                if by_alias.is_some() || keeps_status || prepared.row.doubts.is_some() {
-                    writes.fingerprint = 0;
-                }
-                match self.change(writes, row, (&old, &stored), change, new, uniqueness)? {
-                    Ok(outcome) => Ok(Ok(outcome.keeping_status(keeps_status))),
-                    Err(refusal) => refused(refusal),
-                }
-            }
+            Decided::Change(changing) => *changing,
+        };
+        let row = changing.row;
+        let mut writes = Writes { patch: &changing.sent.patch, ..prepared.writes(changing.written) };
+        if !changing.is_repeatable {
+            writes.fingerprint = 0;
         }
-    }
-
-    /// The member that a row is about.
-    pub(super) fn current(&self, prepared: &Prepared) -> Result<Current, Stop> {
-        if let Matched::Place(row) = prepared.matched_by {
-            let found = self.member(row)?;
-            return Ok(
-                found.map_or(Current::Gone, |(member, stored)| Current::Found(row, Box::new(member), stored))
-            );
-        }
-        for wanted in prepared.matched_by.keys() {
-            match self.current_by(wanted, prepared)? {
-                Current::Absent => {}
-                found => return Ok(found),
-            }
-        }
-        Ok(Current::Absent)
-    }
-
-    fn current_by(&self, wanted: Wanted, prepared: &Prepared) -> Result<Current, Stop> {
-        let candidates = self.candidates(wanted)?;
-        if let Some((row, _)) = candidates.iter().find(|(_, fingerprint)| is_repeat(*fingerprint, prepared)) {
-            return Ok(Current::Repeated(Row(*row)));
-        }
-        let Some(key) = key_of(&prepared.row.patch, wanted.0) else { return Ok(Current::Absent) };
-        let fold = self.open.parts.hashes.fold();
-        let found = self.holder(wanted, None, |member| holds(member, key, fold, self.now))?;
-        Ok(found
-            .map_or(Current::Absent, |(row, member, stored)| Current::Found(row, Box::new(member), stored)))
+        let before = (&*changing.old, &changing.stored);
+        Ok(Ok(match self.change(writes, row, before, changing.change, changing.new, uniqueness)? {
+            Ok(outcome) => outcome.keeping_status(changing.keeps_status),
+            Err(refusal) => RowOutcome::failed(Some(row), refusal),
+        }))
     }
 
     pub(super) fn create(
@@ -189,7 +108,7 @@ impl Plan<'_> {
         self.ensure_block(number, slot == 0)?;
         let lookups = lookup_deltas(&self.open.parts.hashes, None, Some(&member), writes.fingerprint);
         let sets = self.set_changes(row, None, Some(&member));
-        let step = match self.step(None, Some(member.status)) {
+        let step = match self.step(None, Some(&member), writes.written) {
             Ok(step) => step,
             Err(held) => return Ok(Err(held.of_row())),
         };
@@ -227,7 +146,7 @@ impl Plan<'_> {
         self.ensure_block(place(row).0, false)?;
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(old), Some(&new), writes.fingerprint);
         let sets = self.set_changes(row, Some(old), Some(&new));
-        let step = match self.step(Some(old.status), Some(new.status)) {
+        let step = match self.step(Some(old), Some(&new), writes.written) {
             Ok(step) => step,
             Err(held) => return Ok(Err(held.of_row())),
         };
@@ -275,7 +194,7 @@ impl RowOutcome {
         Self { row: Some(row), outcome, status_kept: false, error: None }
     }
 
-    fn keeping_status(self, status_kept: bool) -> Self {
+    pub(super) fn keeping_status(self, status_kept: bool) -> Self {
         Self { status_kept, ..self }
     }
 
@@ -301,38 +220,6 @@ pub(super) fn taken(kind: LookupKind, holder: Row) -> RowError {
     };
     let refusal = Refusal::field(reason, kind.field(), "belongs to another member of the memberbase");
     Refusal { taken_by: Some(holder), ..refusal }
-}
-
-/// The refusal of a row whose member does not exist.
-fn gone() -> RowError {
-    Refusal::field(Reason::MemberNotFound, "id", "is not the id of a member of this memberbase")
-}
-
-/// The value that a patch sets in a lookup.
-pub(super) fn key_of(patch: &MemberPatch, kind: LookupKind) -> Option<MatchKey<'_>> {
-    match kind {
-        LookupKind::Ref => patch.ref_.as_set().map(MatchKey::Ref),
-        LookupKind::Email => patch.email.as_set().map(MatchKey::Email),
-        LookupKind::WorkerId => patch.worker_id.as_set().map(MatchKey::WorkerId),
-    }
-}
-
-/// For a row that found `member` by a former ref: the row with the member's present ref, so that it keeps
-/// that one.
-fn under_own_ref(prepared: &Prepared, member: &Member) -> Option<MemberRow> {
-    let by_ref = matches!(prepared.matched_by, Matched::Key((LookupKind::Ref, _)));
-    let own = member.profile.ref_.as_ref();
-    if !by_ref || prepared.row.patch.ref_.as_set() == own {
-        return None;
-    }
-    let mut row = prepared.row.clone();
-    row.patch.ref_ = own.cloned().map_or(Change::Keep, Change::Set);
-    Some(row)
-}
-
-/// Whether a row repeats what was last applied to the member with this fingerprint.
-pub(super) fn is_repeat(fingerprint: u64, prepared: &Prepared) -> bool {
-    fingerprint != 0 && fingerprint == short(prepared.fingerprint)
 }
 
 /// Refuses a member whose stored form is too large. For a sender who does not see all fields, only the

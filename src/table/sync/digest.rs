@@ -94,7 +94,7 @@ fn shortened(digest: &[u8]) -> PlanHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
+    use crate::model::{GuardExpectation, Timestamp};
     use crate::stored::documented::assert_documented;
 
     fn sample(options: &ListOptions) -> PlanDigest {
@@ -130,8 +130,9 @@ mod tests {
         ] {
             assert_ne!(sample(&other).finish(&[Row(2), Row(300)]).1, rows, "{other:?}");
         }
-        // How many removals are expected changes nothing that the plan does.
-        let expected = ListOptions { expect_removals: Some(2), ..options() };
+        // What is expected changes nothing that the plan does.
+        let expect = GuardExpectation::of_removals(Some(2));
+        let expected = ListOptions { expect, ..options() };
         assert_eq!(sample(&expected).finish(&[Row(2), Row(300)]), (hash, rows));
         let mut longer = sample(&options());
         longer.row(Outcome::Unchanged, Some(Row(1)));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ListCounts, MemberRow, PlanSummary, RowKeys, UnreadRow, UpsertOptions};
+use crate::model::{GuardExpectation, ListCounts, MemberRow, PlanSummary, RowKeys, UnreadRow, UpsertOptions};
 use crate::table::TableError;
 use crate::table::index::hash::Hashes;
 use crate::table::open::OpenBase;
@@ -87,7 +87,7 @@ impl ListPlan {
         let (mut plan, first_new) = Plan::beside(open).await?;
         self.revision = self.revision.max(plan.revision());
         plan.act_for(request.origin, request.sight);
-        plan.count_removals();
+        plan.count_only();
         plan.after(freed);
         plan.prefetch_keys(rows).await?;
         let slice = Slice { options: &request.options, upsert, first_new };
@@ -104,7 +104,7 @@ impl ListPlan {
                 break;
             }
         }
-        so_far.guarded.add(&plan);
+        so_far.counted = so_far.counted.plus(&plan.changes());
         let more: Vec<_> = plan.frees(first_new).collect();
         drop(plan);
         freed.extend(more.into_iter());
@@ -123,16 +123,20 @@ impl ListPlan {
         let mut scope = Scope::new(self.request.scope, self.open.parts.hashes.fold());
         let missing = missing::find(&self.open, &criteria, &mut scope, &mut self.so_far.examples).await?;
         let removed = u64::try_from(missing.rows.len()).unwrap_or(u64::MAX);
-        self.so_far.guarded.removals += removed;
+        self.so_far.counted.removals += removed;
         let counts = plan.header().counts;
         let holds = Judged {
-            guarded: self.so_far.guarded,
+            wanted: self.so_far.counted,
             missing: removed,
             rows: self.so_far.tally.rows(),
             unreadable: self.so_far.unreadable,
             present: counts.active.saturating_add(counts.invited),
-            state: plan.removal_state(),
-            expected: self.request.options.expect_removals.filter(|_| self.request.by_admin),
+            state: plan.guard_state(),
+            expected: if self.request.by_admin {
+                self.request.options.expect
+            } else {
+                GuardExpectation::default()
+            },
         }
         .holds();
         let (hash, rows_hash) = self.so_far.digest.finish(&missing.rows);
@@ -147,13 +151,13 @@ impl ListPlan {
             removed_young: missing.young,
             revisions: (self.begun.revision, self.revision.max(plan.revision())),
             next_row: self.begun.next_row,
-            would_remove: self.so_far.guarded.removals,
+            counted: self.so_far.counted,
             hash,
             rows_hash,
             holds,
         };
-        let (would_remove, examples) = (self.so_far.guarded.removals, self.so_far.examples.finish());
-        Ok(ListEnd { summary, would_remove, removed: missing.rows, examples })
+        let examples = self.so_far.examples.finish();
+        Ok(ListEnd { summary, removed: missing.rows, examples })
     }
 }
 

@@ -47,8 +47,6 @@ pub struct PlannedRow {
 pub struct ListEnd {
     /// The plan in numbers.
     pub summary: PlanSummary,
-    /// How many members the guard counts as removed: those in `removed`, and those that rows make inactive.
-    pub would_remove: u64,
     /// The members that no row names and that are to be removed, in ascending order.
     pub removed: Vec<Row>,
     /// Examples of all that it does.

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::model::{ListOptions, Outcome, Reason, Refusal, Row, RowKeys, RowTally, UnreadRow, UpsertOptions};
+use crate::model::{
+    GuardCounts, ListOptions, Outcome, Reason, Refusal, Row, RowKeys, RowTally, UnreadRow, UpsertOptions,
+};
 use crate::table::index::resolve::Wanted;
 use crate::table::plan::{Plan, Prepared};
 use crate::table::sync::digest::PlanDigest;
 use crate::table::sync::example::{Example, ExampleOf, Examples};
-use crate::table::sync::guarded::Guarded;
 use crate::table::sync::key_lines::KeyLines;
 use crate::table::sync::named::Named;
 use crate::table::sync::request::{ListRequest, PlannedRow};
@@ -22,7 +23,8 @@ pub struct SoFar {
     pub tally: RowTally,
     /// Rows that may be anybody.
     pub unreadable: u64,
-    pub guarded: Guarded,
+    /// What the guard counts.
+    pub counted: GuardCounts,
     pub digest: PlanDigest,
     pub examples: Examples,
 }
@@ -49,7 +51,7 @@ impl SoFar {
             keys: KeyLines::default(),
             tally: RowTally::default(),
             unreadable: 0,
-            guarded: Guarded::default(),
+            counted: GuardCounts::default(),
             digest: PlanDigest::new(&request.options, &request.scope),
             examples: Examples::new(request.sight),
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::engine::EngineError;
 use crate::engine::faulty::{Fault, Faulty};
-use crate::model::{Edit, Sight};
+use crate::model::{Edit, GuardExpectation, Sight};
 
 /// The result of a step.
 #[derive(Debug, PartialEq)]
@@ -116,7 +116,7 @@ async fn perform(subject: &mut Subject, step: &Step) -> Result<Answer, TableErro
                 .edit(EditRequest {
                     what,
                     sight: Sight::default(),
-                    expect_removals: None,
+                    expected: GuardExpectation::default(),
                     claim: None,
                     deadline: None,
                     origin: Origin::default(),

@@ -1,7 +1,10 @@
 //! The guard against removing many members by mistake.
 
 use super::*;
-use crate::model::{Edit, Held, Reason, RemovalLimit, Removing, RequestId, RequestIdentity, Sight};
+use crate::model::{
+    Edit, GuardExpectation, GuardKind, GuardLimit, GuardLimits, Guarded, Held, Reason, RequestId,
+    RequestIdentity, Sight,
+};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -16,9 +19,8 @@ async fn with_members(members: u16) -> Subject {
 
 impl Subject {
     async fn limit(&self, percent: u64) {
-        let removal_limit = Some(RemovalLimit::parse(percent).unwrap());
-        let request = SettingsRequest { removal_limit, ..SettingsRequest::default() };
-        self.base.change_settings(request).await.unwrap();
+        let removals = GuardLimit::parse(percent, 0).unwrap();
+        self.guard_limits(GuardLimits { removals, ..GuardLimits::OFF }).await;
     }
 
     async fn load(&self, members: u16) {
@@ -37,7 +39,8 @@ impl Subject {
         let what =
             EditWhat::Change { key: MemberKey::Row(Row(row)), edit: Edit::Offboard, if_revision: None };
         let (sight, origin) = (Sight::default(), Origin::default());
-        let request = EditRequest { what, sight, expect_removals, claim: None, deadline: None, origin };
+        let expected = GuardExpectation::of_removals(expect_removals);
+        let request = EditRequest { what, sight, expected, claim: None, deadline: None, origin };
         let reply = held(self.base.edit(request).await)?;
         assert!(matches!(reply.edited, Edited::Done { .. }), "{reply:?}");
         Ok(())
@@ -51,15 +54,15 @@ impl Subject {
 
 fn held<T>(result: Result<T, TableError>) -> Result<T, Held> {
     result.map_err(|error| match error {
-        TableError::RemovalGuard(held) => held,
+        TableError::Guard(held) => held,
         other => panic!("{other}"),
     })
 }
 
 /// Numbers of a refusal: how many would be removed, of how many, beside how many others.
 fn numbers(held: Held) -> (u64, u64, u64) {
-    assert_eq!(held.what, Removing::Members);
-    (held.would_remove, held.state.of, held.state.window)
+    assert_eq!(held.kind(), Some(GuardKind::Removals));
+    (held.would_change, held.of, held.window)
 }
 
 /// A row that makes the member inactive.
@@ -67,8 +70,11 @@ fn leaver(n: u16) -> MemberRow {
     MemberRow { status: Some(Status::Inactive), ..plain_row(n) }
 }
 
-const APPLY: fn(Option<u64>) -> UpsertOptions =
-    |expect_removals| UpsertOptions { apply_status: true, expect_removals, ..UpsertOptions::default() };
+const APPLY: fn(Option<u64>) -> UpsertOptions = |removals| UpsertOptions {
+    apply_status: true,
+    expected: GuardExpectation::of_removals(removals),
+    ..UpsertOptions::default()
+};
 
 fn failed(reply: &UpsertReply) -> Vec<usize> {
     let guarded = |outcome: &RowOutcome| {
@@ -311,7 +317,7 @@ fn a_base_is_deleted_only_by_somebody_who_knows_how_many_members_it_has() {
             let result = held(subject.base.change_settings(request).await);
             assert_eq!(result.is_ok(), is_deleted, "{members} {expect_members:?}");
             if let Err(held) = result {
-                assert_eq!((held.what, held.would_remove), (Removing::Base, 11));
+                assert_eq!((held.what, held.would_change), (Guarded::Base, 11));
             }
         }
     });
@@ -327,7 +333,7 @@ fn the_limit_is_a_setting_that_stays_after_a_crash_and_its_changes_are_in_the_co
         subject.limit(60).await;
         assert_eq!(subject.base.view().await.revision(), before + 1, "nothing changed");
         subject.crash().await;
-        assert_eq!(subject.base.view().await.summary().settings.removal_limit.percent(), 60);
+        assert_eq!(subject.base.view().await.summary().settings.guard_limits.removals.percent(), 60);
         assert_eq!(subject.remove(0..30, None).await, Ok(30));
         assert_eq!(subject.remove(30..31, None).await.map_err(numbers), Err((1, 50, 30)));
     });

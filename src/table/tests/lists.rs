@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::*;
 use crate::model::{
-    Condition, Field, Filter, Hold, ListMatch, ListOptions, Operand, Operator, PlanSummary, Reason, Refusal,
-    RowKeys, Sight, UnreadRow,
+    Condition, Field, Filter, GuardCounts, Hold, ListMatch, ListOptions, Operand, Operator, PlanSummary,
+    Reason, Refusal, RowKeys, Sight, UnreadRow,
 };
 use crate::table::tests::reference::{KEYS, same_key};
 
@@ -308,10 +308,10 @@ async fn apply(subject: &Subject, case: &Case, planned: &[PlannedRow], end: &Lis
         }
     }
     let ops = StepOps::Removals(end.removed.clone(), end.summary.revisions.1);
-    let removals = u64::try_from(end.removed.len()).unwrap();
+    let left = GuardCounts::of_removals(u64::try_from(end.removed.len()).unwrap());
     let request = StepRequest {
         ops,
-        judging: Judging::Done { removals },
+        judging: Judging::Done { left },
         is_last: true,
         write: Box::new(|_, _| StepWrites::default()),
         origin: Origin::default(),

@@ -8,7 +8,7 @@
 use super::*;
 use crate::engine::faulty::{Fault, Faulty};
 use crate::engine::{Batch, Direction, Key, KeyRange, Value};
-use crate::model::{RecordKind, RemovalLimit, RequestId, RequestIdentity};
+use crate::model::{GuardLimits, RecordKind, RequestId, RequestIdentity};
 use crate::stored::header::Head;
 use crate::stored::idempotency::key::{PartWidth, request_of};
 use crate::stored::idempotency::{Size, encode_rows};
@@ -317,7 +317,7 @@ fn a_store_of_a_newer_format_is_refused_with_both_versions_in_the_text() {
 }
 
 #[test]
-fn a_store_of_format_2_opens_with_the_usual_limit_and_stores_it_with_the_next_change_of_settings() {
+fn a_store_of_format_2_opens_with_the_usual_limits_and_stores_it_with_the_next_change_of_settings() {
     block_on(async {
         let engine = store_of(SECOND).await;
         assert_sound(&engine).await;
@@ -327,15 +327,13 @@ fn a_store_of_format_2_opens_with_the_usual_limit_and_stores_it_with_the_next_ch
         let mut second = subject(&engine, number).await;
         assert_eq!(Meta::format(&get(&engine, key::meta()).await.unwrap()), Ok(meta::FORMAT));
         assert_eq!(check_sets(&second).await, 37);
-        assert_eq!(second.base.view().await.summary().settings.removal_limit, RemovalLimit::default());
+        assert_eq!(second.base.view().await.summary().settings.guard_limits, GuardLimits::default());
         second.upsert(&[plain_row(90)], UpsertOptions::default(), WriteMode::Partial).await;
         assert_eq!(version().await, 4);
-        let removal_limit = Some(RemovalLimit::OFF);
-        let request = SettingsRequest { removal_limit, ..SettingsRequest::default() };
-        second.base.change_settings(request).await.unwrap();
-        assert_eq!(version().await, 5);
+        second.guard_limits(GuardLimits::OFF).await;
+        assert_eq!(version().await, 6);
         second.crash().await;
-        assert_eq!(second.base.view().await.summary().settings.removal_limit, RemovalLimit::OFF);
+        assert_eq!(second.base.view().await.summary().settings.guard_limits, GuardLimits::OFF);
         assert_eq!(check_sets(&second).await, 38);
         assert_sound(&engine).await;
     });

@@ -1,7 +1,7 @@
 //! The count of recently removed members in the head of a base.
 
 use super::*;
-use crate::model::{Edit, Sight};
+use crate::model::{Edit, GuardCounts, GuardExpectation, Sight};
 use crate::stored::header::Head;
 use crate::stored::key;
 
@@ -14,7 +14,7 @@ impl Subject {
     }
 
     async fn removed(&self) -> u64 {
-        self.head().await.removals.within(self.table.now())
+        self.head().await.window.within(self.table.now()).removals
     }
 
     async fn change(&self, row: u64, edit: Edit) {
@@ -22,7 +22,7 @@ impl Subject {
         let request = EditRequest {
             what,
             sight: Sight::default(),
-            expect_removals: None,
+            expected: GuardExpectation::default(),
             claim: None,
             deadline: None,
             origin: Origin::default(),
@@ -63,7 +63,8 @@ fn only_deleted_and_deactivated_members_count_as_removed_for_a_day_even_after_a_
         subject.clock.fetch_add(5 * HOUR, Ordering::Relaxed);
         assert_eq!(subject.removed().await, 2);
         subject.delete_rows(22..23).await;
-        assert_eq!(subject.head().await.removals.hours().collect::<Vec<_>>(), [(500_020, 2), (500_025, 1)]);
+        let hours = [(500_020, GuardCounts::of_removals(2)), (500_025, GuardCounts::of_removals(1))];
+        assert_eq!(subject.head().await.window.hours().copied().collect::<Vec<_>>(), hours);
         subject.clock.fetch_add(25 * HOUR, Ordering::Relaxed);
         assert_eq!(subject.removed().await, 0);
     });

@@ -1,7 +1,7 @@
 //! Members get other refs, and can still be found by their former ones.
 
 use super::*;
-use crate::model::{Edit, Sight};
+use crate::model::{Edit, GuardExpectation, Sight};
 
 impl Subject {
     /// Renames the member at a row. Returns the outcome; `None` if there is no member or the call was
@@ -14,7 +14,7 @@ impl Subject {
             .edit(EditRequest {
                 what,
                 sight: Sight::default(),
-                expect_removals: None,
+                expected: GuardExpectation::default(),
                 claim: None,
                 deadline: None,
                 origin: Origin::default(),

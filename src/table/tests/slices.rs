@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::faulty::Faulty;
 use crate::model::schema::{AttributeType, WantedSchema};
-use crate::model::{AttributePatch, AttributeValue, Edit, Name, Reason, Sight};
+use crate::model::{AttributePatch, AttributeValue, Edit, GuardExpectation, Name, Reason, Sight};
 
 /// So many large members do not fit into one commit.
 pub(super) const MEMBERS: u16 = 2_400;
@@ -45,7 +45,7 @@ async fn rename(base: &Base, from: u16, to: u16) -> EditReply {
     base.edit(EditRequest {
         what,
         sight: Sight::default(),
-        expect_removals: None,
+        expected: GuardExpectation::default(),
         claim: None,
         deadline: None,
         origin: Origin::default(),

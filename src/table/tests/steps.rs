@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::{Key, Value};
-use crate::model::{Edit, Held, RemovalLimit, Sight};
+use crate::model::{Edit, GuardCounts, GuardExpectation, GuardLimits, Held, Sight};
 use crate::stored::key;
 
 /// A key that stands for the record of a job. No base has it.
@@ -36,9 +36,7 @@ impl Subject {
 
     pub(super) async fn with(members: u16) -> Self {
         let subject = Self::new().await;
-        let removal_limit = Some(RemovalLimit::default());
-        let request = SettingsRequest { removal_limit, ..SettingsRequest::default() };
-        subject.base.change_settings(request).await.unwrap();
+        subject.guard_limits(GuardLimits::default()).await;
         let rows: Vec<MemberRow> = (0..members).map(plain_row).collect();
         subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
         subject
@@ -55,7 +53,10 @@ fn rows(range: std::ops::Range<u16>) -> StepOps<MemberRow> {
     StepOps::Rows(range.map(|n| Ok(plain_row(n))).collect(), UpsertOptions::default())
 }
 
-const NOBODY: Judging = Judging::Done { removals: 0 };
+/// The judgement of a step of a job that may remove so many members.
+fn may_remove(removals: u64) -> Judging {
+    Judging::Done { left: GuardCounts::of_removals(removals) }
+}
 
 fn removals(range: std::ops::Range<u64>, since: u64) -> StepOps<MemberRow> {
     StepOps::Removals(range.map(Row).collect(), since)
@@ -65,16 +66,16 @@ fn removals(range: std::ops::Range<u64>, since: u64) -> StepOps<MemberRow> {
 fn a_step_stores_its_cursor_with_its_changes_or_neither() {
     block_on(async {
         let mut subject = Subject::new().await;
-        let reply = subject.step(rows(0..7), NOBODY, writes(None)).await.unwrap();
+        let reply = subject.step(rows(0..7), may_remove(0), writes(None)).await.unwrap();
         assert_eq!((reply.outcomes.len(), subject.stored().await), (7, Some(vec![7])));
         // Nothing changes, and the cursor moves all the same.
-        let again = subject.step(rows(0..6), NOBODY, writes(Some(7))).await.unwrap();
+        let again = subject.step(rows(0..6), may_remove(0), writes(Some(7))).await.unwrap();
         assert_eq!((again.revision, subject.stored().await), (reply.revision, Some(vec![6])));
         // Another program has moved the cursor: nothing is written.
-        assert!(subject.step(rows(7..9), NOBODY, writes(Some(7))).await.is_err());
+        assert!(subject.step(rows(7..9), may_remove(0), writes(Some(7))).await.is_err());
         assert_eq!(subject.stored().await, Some(vec![6]));
         assert_eq!(subject.statuses().await.into_iter().flatten().count(), 7);
-        let next = subject.step(rows(7..9), NOBODY, writes(Some(6))).await.unwrap();
+        let next = subject.step(rows(7..9), may_remove(0), writes(Some(6))).await.unwrap();
         assert_eq!(next.revision, reply.revision + 1);
         subject.crash().await;
         assert_eq!(subject.stored().await, Some(vec![2]));
@@ -99,8 +100,7 @@ fn members_that_somebody_wrote_after_the_plan_stay() {
                 StepOutcome::Deleted(crate::model::RecordCounts::default()),
             ),
         ] {
-            let reply =
-                subject.step(ops, Judging::Done { removals: 4 }, Box::new(|_, _| StepWrites::default()));
+            let reply = subject.step(ops, may_remove(4), Box::new(|_, _| StepWrites::default()));
             let outcomes = reply.await.unwrap().outcomes;
             let spared: Vec<&StepOutcome> = outcomes.iter().filter(|outcome| **outcome != done).collect();
             match done {
@@ -119,14 +119,14 @@ fn members_that_somebody_wrote_after_the_plan_stay() {
         assert_eq!(subject.statuses().await[..6], [inactive, active, None, inactive, None, active]);
         let latest = subject.base.view().await.revision();
         let again =
-            subject.step(removals(0..1, latest), NOBODY, Box::new(|_, _| StepWrites::default())).await;
+            subject.step(removals(0..1, latest), may_remove(0), Box::new(|_, _| StepWrites::default())).await;
         assert_eq!(again.unwrap().outcomes, [StepOutcome::Spared(Spared::Inactive)]);
     });
 }
 
 fn refused(result: Result<StepReply, TableError>) -> Held {
     match result {
-        Err(TableError::RemovalGuard(held)) => held,
+        Err(TableError::Guard(held)) => held,
         other => panic!("{other:?}"),
     }
 }
@@ -136,28 +136,31 @@ fn the_guard_judges_the_whole_job_before_its_first_step() {
     block_on(async {
         let subject = Subject::with(40).await;
         let since = subject.base.view().await.revision();
-        let whole = |is_expected| Judging::Whole { would_remove: 20, is_expected };
-        let held = refused(subject.step(removals(0..5, since), whole(false), writes(None)).await);
-        assert_eq!((held.would_remove, held.state.of), (20, 40));
+        let whole = |removals| {
+            let expected = GuardExpectation::of_removals(removals);
+            Judging::Whole { wanted: GuardCounts::of_removals(20), expected }
+        };
+        let held = refused(subject.step(removals(0..5, since), whole(None), writes(None)).await);
+        assert_eq!((held.would_change, held.of), (20, 40));
         assert_eq!(subject.stored().await, None);
         assert!(subject.statuses().await.iter().all(|status| *status == Some(Status::Active)));
-        subject.step(removals(0..5, since), whole(true), writes(None)).await.unwrap();
+        subject.step(removals(0..5, since), whole(Some(20)), writes(None)).await.unwrap();
         // What the job has still to remove counts for everybody else.
         let offboard = EditRequest {
             what: EditWhat::Change { key: MemberKey::Row(Row(30)), edit: Edit::Offboard, if_revision: None },
             sight: Sight::default(),
-            expect_removals: None,
+            expected: GuardExpectation::default(),
             claim: None,
             deadline: None,
             origin: Origin::default(),
         };
         match subject.base.edit(offboard).await {
-            Err(TableError::RemovalGuard(held)) => {
-                assert_eq!((held.would_remove, held.state.window), (1, 20))
+            Err(TableError::Guard(held)) => {
+                assert_eq!((held.would_change, held.window), (1, 20))
             }
             other => panic!("{other:?}"),
         }
-        subject.step(removals(5..20, since), Judging::Done { removals: 15 }, writes(Some(5))).await.unwrap();
+        subject.step(removals(5..20, since), may_remove(15), writes(Some(5))).await.unwrap();
         let left = subject.statuses().await.into_iter().flatten().filter(|status| *status == Status::Active);
         assert_eq!(left.count(), 20);
     });
@@ -168,7 +171,7 @@ fn a_step_removes_no_more_than_the_job_has_left() {
     block_on(async {
         let subject = Subject::with(20).await;
         let since = subject.base.view().await.revision();
-        let more = subject.step(removals(0..4, since), Judging::Done { removals: 3 }, writes(None)).await;
+        let more = subject.step(removals(0..4, since), may_remove(3), writes(None)).await;
         assert!(more.is_err(), "{more:?}");
         assert_eq!(subject.stored().await, None);
         assert!(subject.statuses().await.into_iter().flatten().all(|status| status == Status::Active));

@@ -9,10 +9,10 @@ pub use self::undelete::{Held, UndeleteJob};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::model::{Origin, RowError, Sight, UpsertOptions};
+use crate::model::{Allowance, GuardCounts, GuardExpectation, Origin, RowError, Sight, UpsertOptions};
 use crate::table::idempotency::{Claim, Progress};
 use crate::table::plan::step_request::{Judging, StepOps, StepReply, StepWrite};
-use crate::table::plan::{Allowance, Prepared};
+use crate::table::plan::{Budget, Prepared};
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::budget::Permit;
 use crate::table::write::reply::{Failure, ReplySender};
@@ -24,7 +24,19 @@ use crate::table::{
 /// A series of requests that take effect in the order in which they were queued, although each of them takes
 /// turns with the requests of others.
 #[derive(Debug, Clone, Default)]
-pub struct Series(Arc<()>);
+pub struct Series(Arc<Budget>);
+
+impl Series {
+    /// A series of which an admin expects so many changes in all.
+    #[must_use]
+    pub fn expecting(expected: GuardExpectation) -> Self {
+        Self(Arc::new(Budget::new(expected)))
+    }
+
+    pub(in crate::table) fn budget(&self) -> &Budget {
+        &self.0
+    }
+}
 
 impl PartialEq for Series {
     fn eq(&self, other: &Self) -> bool {
@@ -102,8 +114,10 @@ pub struct UpsertJob {
     pub(in crate::table) series: Option<Series>,
     /// Whether the lane has checked all rows of a [`WriteMode::Whole`] request and found them good.
     pub(in crate::table) is_checked: bool,
-    /// How many members it may still remove; `None` until the guard has judged it.
+    /// What it may still do; `None` until the guard has judged it.
     pub(in crate::table) allowance: Option<Allowance>,
+    /// Whether its rows are counted one by one, because planning them all has filled a batch.
+    pub(in crate::table) is_heavy: bool,
     /// The failure of an earlier slice.
     pub(in crate::table) failure: Failure,
 }
@@ -125,7 +139,7 @@ impl UpsertJob {
             outcomes.extend(begun);
             (claim, progress)
         });
-        let (is_checked, allowance, failure) = (false, None, Arc::default());
+        let (is_checked, allowance, is_heavy, failure) = (false, None, false, Arc::default());
         Self {
             rows,
             options,
@@ -139,6 +153,7 @@ impl UpsertJob {
             series,
             is_checked,
             allowance,
+            is_heavy,
             failure,
         }
     }
@@ -171,19 +186,19 @@ impl Job {
         Self::Upsert(Box::new(job))
     }
 
-    /// The removals that the guard has allowed it, and that are not planned yet.
-    pub(in crate::table) fn reserved(&self) -> u64 {
+    /// What the guard has allowed it, and is not planned yet.
+    pub(in crate::table) fn reserved(&self) -> GuardCounts {
         let allowance = match self {
             Self::Upsert(job) => job.allowance,
             Self::Delete(job) => job.allowance,
+            Self::Attributes(job) => job.allowance,
             Self::Undelete(_)
             | Self::Step(_)
             | Self::Edit { .. }
-            | Self::Attributes(_)
             | Self::Records { .. }
             | Self::Settings { .. } => None,
         };
-        allowance.map_or(0, |allowance| allowance.left())
+        allowance.map_or(GuardCounts::default(), |allowance| allowance.left())
     }
 
     /// Whether it belongs to `series`.

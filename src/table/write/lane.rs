@@ -32,6 +32,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::compute::{self, Size};
+use crate::model::GuardCounts;
 use crate::model::limits::ATOMIC_MAX_BYTES;
 use crate::stored::header::Header;
 use crate::table::index::layer::Layer;
@@ -59,10 +60,11 @@ pub struct Lane {
     room: Room,
     /// The header after everything that was planned.
     head: Header,
-    /// Removals that the guard has allowed requests in the queue, and that are not planned yet.
-    reserved: u64,
-    /// Removals of the durable job under way that are not planned yet. They count for all other requests.
-    job_removals: u64,
+    /// What the guard has allowed requests in the queue, and is not planned yet.
+    reserved: GuardCounts,
+    /// What the guard has allowed the durable job under way, and is not planned yet. It counts for all other
+    /// requests.
+    job_left: GuardCounts,
 }
 
 impl Lane {
@@ -75,7 +77,8 @@ impl Lane {
     ) -> Self {
         let room = Room::new(&open.parts.in_flight);
         let (queue, in_flight) = (VecDeque::new(), Vec::new());
-        Self { open, jobs, publisher, queue, in_flight, room, head, reserved: 0, job_removals: 0 }
+        let (reserved, job_left) = (GuardCounts::default(), GuardCounts::default());
+        Self { open, jobs, publisher, queue, in_flight, room, head, reserved, job_left }
     }
 
     /// Runs until every handle of the base is dropped and the queue is empty.
@@ -152,7 +155,7 @@ impl Lane {
         let mut room = BATCH_ROWS;
         while room > 0 && !plan.is_full() && planned.failure.is_none() {
             let Some(job) = self.queue.pop_front() else { break };
-            self.reserved = self.reserved.saturating_sub(job.reserved());
+            self.reserved = self.reserved.minus(&job.reserved());
             if job.expired(Instant::now()) {
                 job.refuse(TableError::DeadlinePassed);
                 continue;
@@ -194,9 +197,9 @@ impl Lane {
         planned
     }
 
-    /// Puts a request back into the queue, and counts the removals that it still has to make.
+    /// Puts a request back into the queue, and reserves what it may still do.
     fn queue_again(&mut self, place: usize, job: Job) {
-        self.reserved = self.reserved.saturating_add(job.reserved());
+        self.reserved = self.reserved.plus(&job.reserved());
         self.queue.insert(place, job);
     }
 
@@ -208,8 +211,8 @@ impl Lane {
             return 0;
         }
         plan.act_for(job.origin(), job.sight());
-        let others = if matches!(job, Job::Step(_)) { 0 } else { self.job_removals };
-        plan.reserve(self.reserved.saturating_add(others));
+        let others = if matches!(job, Job::Step(_)) { GuardCounts::default() } else { self.job_left };
+        plan.reserve(self.reserved.plus(&others));
         match job {
             Job::Upsert(job) if job.is_sliced() => self.plan_slice(plan, job, room, planned).await,
             Job::Upsert(job) if job.mode == WriteMode::Whole => self.check_whole(plan, job, planned).await,
@@ -222,13 +225,13 @@ impl Lane {
             Job::Undelete(job) => whole::undelete(plan, job, planned).await,
             Job::Step(job) => {
                 let (taken, left) = step::plan_step(plan, job, planned).await;
-                self.job_removals = left.unwrap_or(self.job_removals);
+                self.job_left = left.unwrap_or(self.job_left);
                 taken
             }
             Job::Edit { request, reply, permit } => once::edit(plan, request, reply, permit, planned).await,
             Job::Attributes(job) => {
                 let (taken, rest) = sums::attributes(plan, job, room, planned).await;
-                self.queue.extend(rest);
+                rest.into_iter().for_each(|job| self.queue_again(self.queue.len(), job));
                 taken
             }
             Job::Records { request, reply, permit } => {

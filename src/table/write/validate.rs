@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use crate::model::RowError;
 use crate::table::open::OpenBase;
-use crate::table::plan::{Plan, Prepared};
+use crate::table::plan::{Expecting, Plan, Prepared};
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::{RowOutcome, TableError, UpsertReply, UpsertRequest, WriteMode};
 
@@ -40,8 +40,9 @@ pub async fn validate(
         _ => Ok(()),
     };
     check_deadline()?;
-    plan.allow(plan.judge_rows(&rows, &request.options, BATCH_ROWS, false, check_deadline).await?);
-    let outcomes = plan.foresee(&rows, &request.options, BATCH_ROWS, check_deadline).await?;
+    let expecting = Expecting { expected: request.options.expected, is_rest: false, budget: None };
+    let (outcomes, _) =
+        plan.foresee_judged(&rows, &request.options, BATCH_ROWS, expecting, check_deadline).await?;
     let outcomes = outcomes.into_iter().map(|outcome: RowOutcome| outcome.unwritten(first_new)).collect();
     Ok(UpsertReply { outcomes, revision })
 }

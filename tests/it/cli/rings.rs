@@ -138,7 +138,8 @@ async fn a_ring_of_ndjson_lines_succeeds_as_well() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_rows_are_in_the_file_of_failed_rows_if_the_import_is_killed() {
-    const ROWS: usize = 20;
+    // So many e-mail addresses may change within the limits of a small memberbase.
+    const ROWS: usize = 10;
     let (server, admin) = Server::start_with_token().await;
     let folder = tempfile::tempdir().unwrap();
     let (file, failed) = (folder.path().join("members.csv"), folder.path().join("members.failed.csv"));
@@ -181,7 +182,7 @@ async fn waiting_rows_are_in_the_file_of_failed_rows_if_the_import_is_killed() {
     let mended =
         import(&failed, &admin).arg("--failed").arg(folder.path().join("again.csv")).output().unwrap();
     assert!(mended.status.success(), "{mended:?}");
-    assert!(String::from_utf8(mended.stdout).unwrap().contains("updated 20\n"));
+    assert!(String::from_utf8(mended.stdout).unwrap().contains("updated 10\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

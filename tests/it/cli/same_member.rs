@@ -5,6 +5,7 @@ use memberbase::api::grpc::v1;
 use tonic::Code;
 
 use super::{Ended, World, gateway};
+use crate::harness::guard_off;
 
 /// A memberbase with members `a` and `b`, each with an address; `former` is an alias of `a`.
 struct Two {
@@ -30,6 +31,10 @@ impl Two {
             ..Default::default()
         };
         world.server.members().rename_member(request).await.unwrap();
+        // The tests change the two members often.
+        let unguarded =
+            v1::UpdateMemberBaseRequest { id: base.clone(), guard_limits: guard_off(), ..Default::default() };
+        world.server.bases().update_member_base(unguarded).await.unwrap();
         let digits = id.strip_prefix("m_").unwrap().to_owned();
         Self { world, base, id, digits }
     }

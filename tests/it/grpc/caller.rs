@@ -9,7 +9,7 @@ use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
 use memberbase::api::grpc::v1::record_service_client::RecordServiceClient;
 use tonic::Status;
 
-use crate::harness::{Bearer, Known, Server};
+use crate::harness::{Bearer, Known, Server, guard_off};
 
 /// Clients that call with one token.
 pub struct Caller {
@@ -45,7 +45,8 @@ impl Caller {
     }
 
     pub async fn base(&mut self) -> String {
-        let request = v1::CreateMemberBaseRequest { name: "Test".into(), ..Default::default() };
+        let (name, guard_limits) = ("Test".into(), guard_off());
+        let request = v1::CreateMemberBaseRequest { name, guard_limits, ..Default::default() };
         self.bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id
     }
 

@@ -1,4 +1,4 @@
-//! The guard against removing many members by mistake.
+//! The guard against changing many members by mistake.
 
 use std::collections::HashMap;
 
@@ -153,4 +153,114 @@ async fn a_memberbase_with_more_than_ten_members_is_deleted_only_with_their_numb
     assert_eq!(numbers(&status)["would_remove"], "11");
     request.expect_members = Some(11);
     server.bases().delete_member_base(request).await.unwrap();
+}
+
+/// Rows that give the members of these numbers another e-mail address.
+fn mixed_up(members: std::ops::Range<usize>) -> Vec<v1::MemberInput> {
+    members
+        .map(|n| v1::MemberInput { email: Some(format!("other{n}@example.com")), ..row(&format!("a{n}")) })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_mix_up_too_many_members_fail_until_an_admin_expects_them() {
+    let server = Server::start().await;
+    let mut base = guarded(&server, 100).await;
+    let mut request = v1::BulkUpsertMembersRequest {
+        member_base_id: base.id.clone(),
+        members: mixed_up(0..11),
+        ..Default::default()
+    };
+    let reply = base.client.bulk_upsert_members(request.clone()).await.unwrap().into_inner();
+    assert_eq!(reply.counts.unwrap().failed, 11);
+    let error = reply.results[0].error.as_ref().unwrap();
+    assert_eq!((error.code.as_str(), error.reason.as_str()), ("FAILED_PRECONDITION", "CHANGE_GUARD"));
+    assert!(error.message.contains("the identity of 11 of 100 members"), "{error:?}");
+    request.expect = Some(v1::GuardExpectation { identities: Some(11), ..Default::default() });
+    let reply = base.client.bulk_upsert_members(request.clone()).await.unwrap().into_inner();
+    assert_eq!(reply.counts.unwrap().updated, 11);
+    request.expect_removals = Some(1);
+    request.expect = Some(v1::GuardExpectation { removals: Some(2), ..Default::default() });
+    let status = base.client.bulk_upsert_members(request).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "FIELD_CONFLICT"), ["expect_removals"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_says_how_many_changes_it_makes_in_all() {
+    let server = Server::start().await;
+    let mut base = guarded(&server, 100).await;
+    let options = v1::ImportOptions {
+        member_base_id: base.id.clone(),
+        expect: Some(v1::GuardExpectation { identities: Some(30), ..Default::default() }),
+        ..Default::default()
+    };
+    let chunk = |chunk, members| v1::ImportMembersRequest { chunk, members, ..Default::default() };
+    let first = v1::ImportMembersRequest { options: Some(options), ..chunk(1, mixed_up(0..15)) };
+    let chunks = tokio_stream::iter([first, chunk(2, mixed_up(15..30)), chunk(3, mixed_up(30..45))]);
+    let mut replies = base.client.import_members(chunks).await.unwrap().into_inner();
+    for failed in [0, 0, 15] {
+        assert_eq!(replies.message().await.unwrap().unwrap().failed.len(), failed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_about_one_member_says_what_it_is_refused_for() {
+    let server = Server::start().await;
+    let mut base = guarded(&server, 20).await;
+    let phone = |n| v1::MemberInput { phone: Some(format!("+4477009001{n:02}")), ..row(&format!("a{n}")) };
+    base.fill((0..20).map(phone).collect()).await;
+    let member_base_id = base.id.clone();
+    let update = |n: usize, expect| v1::UpdateMemberRequest {
+        member_base_id: member_base_id.clone(),
+        key: by_ref(&format!("a{n}")),
+        member: Some(v1::MemberInput { clear_fields: vec!["phone".into()], ..Default::default() }),
+        expect,
+        ..Default::default()
+    };
+    for n in 0..10 {
+        base.client.update_member(update(n, None)).await.unwrap();
+    }
+    let status = base.client.update_member(update(10, None)).await.unwrap_err();
+    refused(&status, Code::FailedPrecondition, "CHANGE_GUARD");
+    let metadata = status.get_details_error_info().unwrap().metadata;
+    let numbers = ["count", "would_change", "of", "limit", "window"].map(|key| metadata[key].as_str());
+    assert_eq!(numbers, ["clears", "1", "20", "5", "10"]);
+    let expect = v1::GuardExpectation { clears: Some(1), ..Default::default() };
+    base.client.update_member(update(10, Some(expect))).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_set_one_by_one_and_the_share_of_removals_has_two_names() {
+    let server = Server::start().await;
+    let base = guarded(&server, 0).await;
+    let limit = |percent, count| Some(v1::GuardLimit { percent, count });
+    let update = |limits, removal_limit_percent| v1::UpdateMemberBaseRequest {
+        id: base.id.clone(),
+        guard_limits: Some(limits),
+        removal_limit_percent,
+        ..Default::default()
+    };
+    let limits = v1::GuardLimits {
+        removals: limit(Some(30), None),
+        clears: limit(Some(0), None),
+        tiers: limit(None, Some(500)),
+        ..Default::default()
+    };
+    let changed = server.bases().update_member_base(update(limits, Some(30))).await.unwrap().into_inner();
+    let changed = changed.member_base.unwrap();
+    let expected = v1::GuardLimits {
+        removals: limit(Some(30), Some(0)),
+        identities: limit(Some(5), Some(0)),
+        clears: limit(Some(0), Some(0)),
+        reactivations: limit(Some(5), Some(0)),
+        tiers: limit(Some(5), Some(500)),
+    };
+    assert_eq!((changed.guard_limits, changed.removal_limit_percent), (Some(expected), 30));
+    let limits = v1::GuardLimits { removals: limit(Some(30), None), ..Default::default() };
+    let status = server.bases().update_member_base(update(limits, Some(31))).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "FIELD_CONFLICT"), ["removal_limit_percent"]);
+    let limits = v1::GuardLimits { tiers: limit(Some(101), Some(u64::MAX)), ..Default::default() };
+    let status = server.bases().update_member_base(update(limits, None)).await.unwrap_err();
+    let fields = refused(&status, Code::InvalidArgument, "FIELD_INVALID");
+    assert_eq!(fields, ["guard_limits.tiers.percent", "guard_limits.tiers.count"]);
 }

@@ -88,6 +88,7 @@ async fn repeated_replies_name_the_members_of_the_first_time() {
             members: members.clone(),
             named_members: named.into(),
             expect_removals: None,
+            expect: None,
         };
         let messages: Vec<_> = chunks.iter().enumerate().map(message).collect();
         let stream =
@@ -123,6 +124,7 @@ async fn repeated_replies_name_the_members_of_the_first_time() {
         members: vec![row("x")],
         named_members: 99,
         expect_removals: None,
+        expect: None,
     };
     let mut answers =
         base.client.clone().import_members(tokio_stream::iter([unknown])).await.unwrap().into_inner();

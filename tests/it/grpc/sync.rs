@@ -9,7 +9,7 @@ use super::jobs::{Jobs, approve, follow, get, results, with_members};
 use crate::harness::{Base, Server, refused, row};
 
 /// Sends a file, and returns the job.
-async fn send(
+pub async fn send(
     jobs: &mut Jobs,
     base: &Base,
     file: &str,
@@ -29,13 +29,13 @@ async fn send(
     Ok(jobs.sync_members(tokio_stream::iter(messages)).await?.into_inner().job)
 }
 
-async fn sync(jobs: &mut Jobs, base: &Base, file: &str) -> v1::Job {
+pub async fn sync(jobs: &mut Jobs, base: &Base, file: &str) -> v1::Job {
     let job = send(jobs, base, file, |_| {}).await.unwrap();
     follow(jobs, job).await
 }
 
 /// A list of the members `a0` to `a<count - 1>`.
-fn list(count: usize) -> String {
+pub fn list(count: usize) -> String {
     let rows: Vec<String> = (0..count).map(|n| format!("a{n},a{n}@example.com\n")).collect();
     format!("ref,email\n{}", rows.concat())
 }
@@ -91,7 +91,9 @@ async fn a_list_that_would_remove_too_many_is_held_and_removes_nobody_until_it_i
     assert_eq!((done.state(), done.applied.unwrap().removed), (Succeeded, 60), "{done:?}");
     assert_eq!(status(&mut base, "a40").await, "inactive");
     // All come back with the next list.
-    let back = sync(&mut jobs, &base, &list(100)).await;
+    let held = sync(&mut jobs, &base, &list(100)).await;
+    assert_eq!((held.state(), held.reason.as_str()), (Held, "CHANGE_GUARD"), "{held:?}");
+    let back = approve(&mut jobs, &held).await;
     assert_eq!(back.applied.unwrap().reactivated, 60, "{back:?}");
 }
 

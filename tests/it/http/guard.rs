@@ -1,4 +1,4 @@
-//! The guard against removing many members by mistake, at the JSON doors.
+//! The guard against changing many members by mistake, at the JSON doors.
 
 use serde_json::{Value, json};
 
@@ -91,4 +91,74 @@ async fn the_onsi_door_offboards_ten_members_and_then_only_those_that_its_header
     let bad = onsi.with("x-expect-removals: one").call("DELETE", &path, None).await;
     assert_eq!((bad.status, &bad.body["issues"][0]["code"]), (400, &json!("HeaderValidation")));
     onsi.with("x-expect-removals: 1").call("DELETE", &path, None).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_publisher_door_counts_changed_identities_and_lost_attributes() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let base = http.base().await;
+    let made = http.ok("member-base/get", json!({"id": base})).await;
+    assert_eq!(made["guard_limits"]["identities"], json!({"percent": 5, "count": 0}));
+    filled(&http, &base, 30).await;
+    let rows: Vec<Value> =
+        (0..11).map(|n| json!({"ref": format!("a{n}"), "email": format!("b{n}@example.com")})).collect();
+    let upsert = json!({"member_base_id": base, "members": rows});
+    let refused = http.call("member/bulk-upsert", upsert.clone()).await;
+    assert_eq!(refused.body["error"]["data"]["rows"][0]["code"], "CHANGE_GUARD", "{refused:?}");
+    let done = with(&http, "member/bulk-upsert", "x-expect-identities: 11", &upsert).await;
+    assert_eq!(done.status, 200, "{done:?}");
+
+    let schema = json!({"member_base_id": base, "schema": {"size": {"type": "string"}}});
+    http.ok("attribute.schema/set", schema).await;
+    let ids = done.body.as_array().unwrap();
+    let entries: Vec<Value> =
+        ids.iter().map(|id| json!({"member_id": id, "attribute_key": "size", "value": "M"})).collect();
+    http.ok("member.attributes/set", json!({"member_base_id": base, "attributes": entries})).await;
+    let all = json!({"member_base_id": base, "delete_all": true});
+    let data = http.call("member.attributes/delete", all.clone()).await;
+    assert_eq!(data.refused(409, "conflict")["would_change"], 11);
+    let deleted = with(&http, "member.attributes/delete", "x-expect-clears: 11", &all).await;
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_set_at_the_publisher_door() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let base = http.base().await;
+    let update = |limits: Value| json!({"id": base, "guard_limits": limits});
+    let changed =
+        http.ok("member-base/update", update(json!({"tiers": {"percent": 50.0, "count": 7}}))).await;
+    assert_eq!(changed["guard_limits"]["tiers"], json!({"percent": 50, "count": 7}));
+    for wrong in [json!({"tiers": {"percent": 101}}), json!({"tiers": {"count": -1}}), json!({"tier": {}})] {
+        http.call("member-base/update", update(wrong)).await.refused(400, "bad_request");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_onsi_door_brings_ten_members_back_and_then_only_those_that_its_header_expects() {
+    let server = Server::start().await;
+    let (onsi, http, base) = Onsi::base_at(server.address(), 100).await;
+    let limits = json!({"id": base, "guard_limits": {"reactivations": {"percent": 5}}});
+    http.ok("member-base/update", limits).await;
+    let invite = |n: usize| {
+        let email = format!("a{n}@example.com");
+        json!({"email": email, "firstName": "Ana", "lastName": "Silva", "tier": "Gold"})
+    };
+    for n in 0..11 {
+        let made = onsi.call("POST", "members", Some(invite(n))).await;
+        let id = made.body["memberId"].as_str().unwrap_or_else(|| panic!("{made:?}")).to_owned();
+        onsi.call("DELETE", &format!("members/{id}"), None).await.is(200);
+    }
+    for n in 0..10 {
+        onsi.call("POST", "members", Some(invite(n))).await.is(201);
+    }
+    let refused = onsi.call("POST", "members", Some(invite(10))).await;
+    assert_eq!(
+        (refused.status, &refused.body["issues"][0]["code"]),
+        (409, &json!("Conflict")),
+        "{refused:?}"
+    );
+    onsi.with("x-expect-reactivations: 1").call("POST", "members", Some(invite(10))).await.is(201);
 }

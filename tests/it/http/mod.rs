@@ -16,6 +16,12 @@ use tokio::net::TcpStream;
 
 use crate::harness::{PATIENCE, Server};
 
+/// Limits at which the guard is off.
+fn guard_off() -> Value {
+    let off = json!({"percent": 100});
+    json!({"removals": off, "identities": off, "clears": off, "reactivations": off, "tiers": off})
+}
+
 /// A client of the Publisher door.
 #[derive(Clone)]
 pub struct Http {

@@ -52,7 +52,7 @@ fn kill_after(command: &mut Command, moment: Duration) {
 pub(super) async fn create_base(channel: &Channel) -> String {
     let request = v1::CreateMemberBaseRequest {
         name: "killed".into(),
-        removal_limit_percent: Some(100),
+        guard_limits: crate::harness::guard_off(),
         ..Default::default()
     };
     let mut bases = MemberBaseServiceClient::new(channel.clone());

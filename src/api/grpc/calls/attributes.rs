@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::idempotency::{begin, marked_reply};
+use crate::api::error;
 use crate::api::grpc::access::enter;
-use crate::api::grpc::convert::{input, list, member, timestamp};
+use crate::api::grpc::convert::{guard, input, list, member, timestamp};
 use crate::api::grpc::replies::reply;
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::attribute_service_server::AttributeService;
@@ -48,6 +49,8 @@ impl AttributeService for Attributes {
         request: Request<v1::SetMemberAttributesRequest>,
     ) -> Result<Response<v1::SetMemberAttributesResponse>, Status> {
         let (directory, request, _) = begin(&self.0, request).await?;
+        let expected = guard::expected(request.expect, None);
+        let directory = directory.expecting(expected.map_err(|refusal| error::refused(&refusal))?);
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let entries = request.attributes.into_iter().map(|entry| AttributeEntry {
             member_id: entry.member_id,
@@ -63,6 +66,8 @@ impl AttributeService for Attributes {
         request: Request<v1::DeleteMemberAttributesRequest>,
     ) -> Result<Response<v1::DeleteMemberAttributesResponse>, Status> {
         let (directory, request, _) = begin(&self.0, request).await?;
+        let expected = guard::expected(request.expect, None);
+        let directory = directory.expecting(expected.map_err(|refusal| error::refused(&refusal))?);
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         // On the wire an empty list and none are the same.
         let given = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());

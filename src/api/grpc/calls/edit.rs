@@ -6,10 +6,10 @@ use tonic::{Request, Response, Status};
 
 use super::idempotency::{begin, marked_reply};
 use crate::api::error;
-use crate::api::grpc::convert::input;
 use crate::api::grpc::convert::key::one_key;
 use crate::api::grpc::convert::member::ToWire;
 use crate::api::grpc::convert::outcome::to_wire;
+use crate::api::grpc::convert::{guard, input};
 use crate::api::grpc::v1;
 use crate::directory::{Directory, EditedMember, Error, Expected, Gate, Selector};
 use crate::model::limits::{REF_ALIAS_DAYS, REF_ALIAS_MAX_DAYS};
@@ -25,11 +25,18 @@ pub async fn create(
     request: Request<v1::CreateMemberRequest>,
 ) -> Result<Response<v1::CreateMemberResponse>, Status> {
     let (directory, request, deadline) = begin(gate, request).await?;
+    let directory = expecting(directory, request.expect)?;
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
     let row = row(&directory, request.member)?;
     let made = directory.create_member(base, row, request.reactivate, deadline).await;
     let (member, outcome, revision) = edited(&directory, base, made, "member")?;
     Ok(marked_reply(&directory, v1::CreateMemberResponse { member, outcome, revision }))
+}
+
+/// The service for a request that is meant to change so much.
+fn expecting(directory: Directory, expect: Option<v1::GuardExpectation>) -> Result<Directory, Status> {
+    let expected = guard::expected(expect, None).map_err(|refusal| error::refused(&refusal))?;
+    Ok(directory.expecting(expected))
 }
 
 /// `UpdateMember`.
@@ -38,6 +45,7 @@ pub async fn update(
     request: Request<v1::UpdateMemberRequest>,
 ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
     let (directory, request, deadline) = begin(gate, request).await?;
+    let directory = expecting(directory, request.expect)?;
     let paths = request.update_mask.unwrap_or_default().paths;
     let mask = Mask::parse(&paths).map_err(|refusal| error::refused(&refusal))?;
     let mut member = request.member.unwrap_or_default();
@@ -68,6 +76,7 @@ pub async fn replace(
     request: Request<v1::ReplaceMemberRequest>,
 ) -> Result<Response<v1::ReplaceMemberResponse>, Status> {
     let (directory, request, deadline) = begin(gate, request).await?;
+    let directory = expecting(directory, request.expect)?;
     let row = row(&directory, request.member)?;
     let if_revision = row.if_revision;
     let change = Change { edit: Edit::Replace(Box::new(row)), if_revision, deadline };

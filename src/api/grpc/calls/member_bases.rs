@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::idempotency::{begin, marked_reply};
 use crate::api::grpc::access::enter;
-use crate::api::grpc::convert::{base, list, value};
+use crate::api::grpc::convert::{base, guard, list, value};
 use crate::api::grpc::replies::reply;
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::member_base_service_server::MemberBaseService;
@@ -30,6 +30,7 @@ impl MemberBaseService for MemberBases {
             share_accounts: request.share_accounts,
             tiers: Some(request.tiers),
             removal_limit: request.removal_limit_percent.map(u64::from),
+            guard_limits: guard::limits(request.guard_limits),
         };
         let CreatedBase { base, is_new } = if request.unless_named {
             directory.find_or_create_base(change).await?
@@ -81,6 +82,7 @@ impl MemberBaseService for MemberBases {
             share_accounts: request.share_accounts,
             tiers: None,
             removal_limit: request.removal_limit_percent.map(u64::from),
+            guard_limits: guard::limits(request.guard_limits),
         };
         let changed = directory.update_base(number, change, deadline).await?;
         Ok(marked_reply(&directory, v1::UpdateMemberBaseResponse { member_base: wire(&directory, changed) }))

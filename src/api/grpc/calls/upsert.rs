@@ -4,14 +4,14 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::idempotency::{marked_reply, with_request_id};
-use crate::api::grpc::convert::input;
 use crate::api::grpc::convert::outcome::{self, row_error};
+use crate::api::grpc::convert::{guard, input};
 use crate::api::grpc::deadline::deadline;
 use crate::api::grpc::receiving::{became_rows, is_counted};
 use crate::api::grpc::v1::{self, MESSAGE_MAX_BYTES};
 use crate::api::{error, untaken};
 use crate::compute::{self, Size};
-use crate::directory::{Directory, Error, Expected, RowOutcome, Upsert, UpsertReply, WriteMode};
+use crate::directory::{Directory, Error, RowOutcome, Upsert, UpsertReply, WriteMode};
 use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES, RESULTS_ALL_MAX_ROWS};
 use crate::model::{
     BaseNumber, MatchBy, MemberRow, Outcome, Reason, Refusal, RowError, RowErrors, Semantics, UpsertOptions,
@@ -36,7 +36,8 @@ pub async fn bulk_upsert(
     let deadline = deadline(&request);
     let mut request = request.into_inner();
     let call = parse_call(&request).map_err(|refusal| error::refused(&refusal))?;
-    let expected = Expected::removals(request.expect_removals);
+    let expected = guard::expected(request.expect.take(), request.expect_removals);
+    let expected = expected.map_err(|refusal| error::refused(&refusal))?;
     let directory = &with_request_id(directory, &mut request).await?.expecting(expected);
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
     if call.detail == Detail::All && request.members.len() > RESULTS_ALL_MAX_ROWS {

@@ -1,6 +1,6 @@
 //! Memberbases on the wire.
 
-use super::timestamp;
+use super::{guard, timestamp};
 use crate::api::grpc::v1;
 use crate::directory::BaseSummary;
 use crate::model::{Sealer, StatusCounts, Tier};
@@ -13,7 +13,8 @@ pub fn to_wire(base: BaseSummary, sealer: &Sealer) -> v1::MemberBase {
         name: base.settings.name.into_string(),
         share_accounts: base.settings.share_accounts,
         tiers: base.settings.tiers.into_iter().map(Tier::into_string).collect(),
-        removal_limit_percent: base.settings.removal_limit.percent().into(),
+        removal_limit_percent: base.settings.guard_limits.removals.percent().into(),
+        guard_limits: Some(guard::to_wire(&base.settings.guard_limits)),
         counts: Some(counts(base.counts)),
         unindexed_fields: base.unindexed,
         created_at: Some(timestamp(base.created_at)),

@@ -1,6 +1,6 @@
 //! Jobs on the wire.
 
-use super::{job_example, timestamp};
+use super::{guard, job_example, timestamp};
 use crate::api::grpc::v1;
 use crate::model::{Job, JobState, JobTask, ListCounts, PlanSummary, RowTally, Sealer};
 
@@ -91,6 +91,7 @@ fn plan(plan: &PlanSummary) -> v1::JobPlan {
         first_revision: plan.revisions.0,
         last_revision: plan.revisions.1,
         examples: Vec::new(),
+        guarded: Some(guard::counts(&plan.counted)),
     }
 }
 

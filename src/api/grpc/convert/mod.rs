@@ -4,6 +4,7 @@
 //! field. Strings are moved, never copied.
 
 pub mod base;
+pub mod guard;
 pub mod input;
 pub mod job;
 mod job_example;

@@ -48,8 +48,8 @@ pub struct About {
     pub needs: AccessLevel,
     /// The status of a success.
     pub success: StatusCode,
-    /// What its header may tell it to expect.
-    pub expects: Option<Expects>,
+    /// What headers may tell it to expect.
+    pub expects: &'static [Expects],
     /// The statuses of its errors, besides those of every call.
     pub refusals: &'static [StatusCode],
 }
@@ -58,7 +58,7 @@ impl About {
     /// A call that changes nothing.
     pub const fn read(path: &'static str, name: &'static str, summary: &'static str) -> Self {
         let (needs, success) = (AccessLevel::Read, StatusCode::OK);
-        Self { method: Method::GET, path, name, summary, needs, success, expects: None, refusals: &[] }
+        Self { method: Method::GET, path, name, summary, needs, success, expects: &[], refusals: &[] }
     }
 
     /// A call that changes something.
@@ -69,7 +69,7 @@ impl About {
         summary: &'static str,
     ) -> Self {
         let (needs, success) = (AccessLevel::Write, StatusCode::OK);
-        Self { method, path, name, summary, needs, success, expects: None, refusals: &[] }
+        Self { method, path, name, summary, needs, success, expects: &[], refusals: &[] }
     }
 
     /// The same with another status of a success.
@@ -79,8 +79,8 @@ impl About {
     }
 
     /// The same for a call that can be told to expect something.
-    pub const fn expecting(mut self, expects: Expects) -> Self {
-        self.expects = Some(expects);
+    pub const fn expecting(mut self, expects: &'static [Expects]) -> Self {
+        self.expects = expects;
         self
     }
 

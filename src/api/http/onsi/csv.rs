@@ -16,13 +16,13 @@ use super::issues::Issues;
 use super::job::JobId;
 use super::query::flags;
 use crate::api::http::content_digest::{self, CONTENT_DIGEST};
-use crate::api::http::expected::{Expects, number};
+use crate::api::http::expected::{self, LISTS, number};
 use crate::api::http::header::{HeaderFault, single};
 use crate::api::http::idempotency::IDEMPOTENCY_KEY;
 use crate::api::http::openapi::Document;
 use crate::directory::{BegunList, Error, FileFault, ListUpload, NewList};
 use crate::model::limits::SAFE_INTEGER_MAX;
-use crate::model::{Job, ListFormat, ListMatch, ListOptions, Reason, Refusal};
+use crate::model::{GuardExpectation, Job, ListFormat, ListMatch, ListOptions, Reason, Refusal};
 
 /// The header with the number of rows of the file.
 const EXPECTED_ROWS: &str = "x-expected-rows";
@@ -38,7 +38,7 @@ pub struct ListFile {
     is_dry_run: bool,
     rows: Option<u64>,
     sha256: Option<[u8; 32]>,
-    expect_removals: Option<u64>,
+    expect: GuardExpectation,
 }
 
 /// The reply to a list or batch.
@@ -77,9 +77,9 @@ impl Input for ListFile {
         let sha256 = content_digest::sha256(headers);
         let sha256 = sha256.map_err(|fault| header(CONTENT_DIGEST, fault)).unwrap_or_default();
         // The header was checked already.
-        let expect_removals = Expects::Removals.read(headers).ok().and_then(|expected| expected.removals);
+        let expect = expected::read(LISTS, headers).unwrap_or_default().changes;
         let [is_dry_run] = flags?;
-        Some(Self { sent_as: sent_as?, is_dry_run, rows, sha256, expect_removals })
+        Some(Self { sent_as: sent_as?, is_dry_run, rows, sha256, expect })
     }
 
     fn parameters(_document: &mut Document) -> Vec<Value> {
@@ -147,7 +147,7 @@ impl<const VERSION: u8> Call for PutList<VERSION> {
 const fn about(path: &'static str, name: &'static str, summary: &'static str) -> About {
     About::write(Method::PUT, path, name, summary)
         .succeeding(StatusCode::ACCEPTED)
-        .expecting(Expects::Removals)
+        .expecting(LISTS)
         .refusing(&[StatusCode::CONFLICT])
 }
 
@@ -162,7 +162,7 @@ async fn receive(
         base: request.base,
         options: ListOptions {
             match_by: ListMatch::WorkerIdOrEmail,
-            expect_removals: input.expect_removals,
+            expect: input.expect,
             keeps_bank_details,
             ..ListOptions::default()
         },

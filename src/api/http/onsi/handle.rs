@@ -17,6 +17,7 @@ use super::issue::Code;
 use super::issues::Issues;
 use crate::api::bearer::api_key;
 use crate::api::http::Door;
+use crate::api::http::expected;
 use crate::api::http::header::single;
 use crate::api::http::idempotency::{IDEMPOTENCY_KEY, mark_repeat, request_id, with_request_id};
 use crate::api::http::pieces::drain;
@@ -69,11 +70,9 @@ async fn serve<C: Call>(
     let (mut directory, base) = enter(door, head, C::ABOUT.needs).await?;
     let request_id = if C::ABOUT.takes_request_id() { request_id(&head.headers) } else { Ok(None) };
     let request_id = request_id.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
-    if let Some(expects) = C::ABOUT.expects {
-        let expected = expects.read(&head.headers);
-        let expected = expected.map_err(|fault| Failure::header(expects.header(), &fault.to_string()))?;
-        directory = directory.expecting(expected);
-    }
+    let expected = expected::read(C::ABOUT.expects, &head.headers);
+    let expected = expected.map_err(|(name, fault)| Failure::header(name, &fault.to_string()))?;
+    directory = directory.expecting(expected);
     let mut received = match C::Input::BODY {
         Some(_) => Some(door.bodies.read(directory.whose(), &head.headers, body).await?),
         None => None,

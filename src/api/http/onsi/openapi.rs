@@ -70,7 +70,7 @@ impl Visitor for Document {
         if about.takes_request_id() {
             parameters.push(idempotency_key());
         }
-        parameters.extend(about.expects.map(expected));
+        parameters.extend(about.expects.iter().copied().map(expected));
         let mut operation = json!({
             "operationId": about.name.replace(' ', "_"),
             "tags": [about.name.split(' ').next().unwrap_or_default()],

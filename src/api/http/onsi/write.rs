@@ -10,7 +10,7 @@ use super::input::{Added, Changed, Replaced};
 use super::issue::{Code, Issue};
 use super::member::{Member, render};
 use super::read::{not_found, shown_id};
-use crate::api::http::expected::Expects;
+use crate::api::http::expected::{FIELDS, REMOVALS};
 use crate::directory::{EditedMember, Error, Key, Selector};
 use crate::model::{Edit, Email, Reason, Refusal, Status};
 
@@ -24,7 +24,9 @@ impl Call for Create {
         "members create",
         "Invites a new member, or reactivates an inactive one.",
     )
-    .succeeding(StatusCode::CREATED);
+    .succeeding(StatusCode::CREATED)
+    .expecting(FIELDS)
+    .refusing(&[StatusCode::CONFLICT]);
     type Input = Added;
     type Reply = Member;
 
@@ -46,7 +48,9 @@ pub struct Update;
 
 impl Call for Update {
     const ABOUT: About =
-        About::write(Method::PATCH, "/v1/members/{id}", "members update", "Changes fields of a member.");
+        About::write(Method::PATCH, "/v1/members/{id}", "members update", "Changes fields of a member.")
+            .expecting(FIELDS)
+            .refusing(&[StatusCode::CONFLICT]);
     type Input = Changed;
     type Reply = Member;
 
@@ -64,7 +68,9 @@ impl Call for Replace {
         "/v1/members/{id}",
         "members replace",
         "Replaces a member; an inactive member is reactivated.",
-    );
+    )
+    .expecting(FIELDS)
+    .refusing(&[StatusCode::CONFLICT]);
     type Input = Replaced;
     type Reply = Member;
 
@@ -87,7 +93,7 @@ pub struct Done {
 impl Call for Offboard {
     const ABOUT: About =
         About::write(Method::DELETE, "/v1/members/{id}", "members offboard", "Offboards a member.")
-            .expecting(Expects::Removals)
+            .expecting(REMOVALS)
             .refusing(&[StatusCode::CONFLICT]);
     type Input = ();
     type Reply = Done;

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::list::{Listed, Pagination, page};
 use super::member::Attribute;
 use super::row::attribute;
+use crate::api::http::expected::{CLEARS, Expects};
 use crate::api::http::json::{Given, Name, Object};
 use crate::api::http::openapi::{given, values};
 use crate::api::http::publisher::call::Call;
@@ -198,6 +199,8 @@ impl Call for Set {
     const PATH: &'static str = "member.attributes/set";
     const SUMMARY: &'static str = "Sets attributes of any members, all or none; `null` clears a value.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    const EXPECTS: &'static [Expects] = CLEARS;
+    const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
     type Request = SetRequest;
     type Reply = Updated;
 
@@ -250,6 +253,8 @@ impl Call for Delete {
     const PATH: &'static str = "member.attributes/delete";
     const SUMMARY: &'static str = "Deletes attributes by member, by key, or all of them.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    const EXPECTS: &'static [Expects] = CLEARS;
+    const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
     type Request = DeleteRequest;
     type Reply = Deleted;
 

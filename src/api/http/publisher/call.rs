@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::failure::{Failure, reply_with};
 use crate::api::bearer::bearer;
-use crate::api::http::expected::Expects;
+use crate::api::http::expected::{self, Expects};
 use crate::api::http::idempotency::{mark_repeat, request_id, with_request_id};
 use crate::api::http::pieces::drain;
 use crate::api::http::receive::Received;
@@ -34,8 +34,8 @@ pub trait Call: 'static {
     const NEEDS: AccessLevel;
     /// What an object in a list of its body becomes in memory, in bytes, if that is more than its values.
     const OBJECT_BYTES: usize = 0;
-    /// What its header may tell it to expect.
-    const EXPECTS: Option<Expects> = None;
+    /// What headers may tell it to expect.
+    const EXPECTS: &'static [Expects] = &[];
     /// The statuses of its errors, besides those of every call.
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND];
     /// Its body.
@@ -66,11 +66,8 @@ pub async fn handle<C: Call>(State(door): State<Door>, request: Request) -> Resp
         let caller = door.gate.identify(bearer(&head.headers)?).await?.at(peer_of(&head.extensions));
         let mut directory = door.gate.enter(caller, C::NEEDS).await?;
         let id = if C::NEEDS > AccessLevel::Read { request_id(&head.headers)? } else { None };
-        if let Some(expects) = C::EXPECTS {
-            let expected = expects.read(&head.headers);
-            directory =
-                directory.expecting(expected.map_err(|fault| Failure::header(expects.header(), &fault))?);
-        }
+        let expected = expected::read(C::EXPECTS, &head.headers);
+        directory = directory.expecting(expected.map_err(|(name, fault)| Failure::header(name, &fault))?);
         let mut received = door.bodies.read(directory.whose(), &head.headers, &mut body).await?;
         if let Some(id) = id {
             let target = (&head.method, &head.uri);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::account;
 use super::filter::{Filter, raw};
 use super::list::{Listed, Pagination, Sort, page};
-use crate::api::http::expected::Expects;
+use crate::api::http::expected::{Expects, REMOVALS};
 use crate::api::http::json::Object;
 use crate::api::http::openapi::{self, values};
 use crate::api::http::publisher::call::Call;
@@ -240,7 +240,7 @@ impl Call for BulkDelete {
     const PATH: &'static str = "member/bulk-delete";
     const SUMMARY: &'static str = "Deletes members and their records.";
     const NEEDS: AccessLevel = AccessLevel::Write;
-    const EXPECTS: Option<Expects> = Some(Expects::Removals);
+    const EXPECTS: &'static [Expects] = REMOVALS;
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
     type Request = BulkDeleteRequest;
     type Reply = Deleted;

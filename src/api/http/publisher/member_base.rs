@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::{Filter, raw};
+use super::guard_limits::{Limits, LimitsChange, limits, number};
 use super::list::{Listed, Pagination, Sort, page};
-use crate::api::http::expected::Expects;
+use crate::api::http::expected::{Expects, MEMBERS};
 use crate::api::http::integer::Integer;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
@@ -31,6 +32,7 @@ pub struct MemberBase {
     share_accounts: bool,
     #[schemars(range(max = 100))]
     removal_limit_percent: u8,
+    guard_limits: Limits,
     counts: Counts,
     #[schemars(with = "model::Timestamp")]
     created_at: String,
@@ -55,7 +57,8 @@ fn render(base: BaseSummary, sealer: &Sealer) -> MemberBase {
         new_members: base.settings.new_members.map(|status| status.as_str()),
         name: base.settings.name.into_string(),
         share_accounts: base.settings.share_accounts,
-        removal_limit_percent: base.settings.removal_limit.percent(),
+        removal_limit_percent: base.settings.guard_limits.removals.percent(),
+        guard_limits: Limits::of(&base.settings.guard_limits),
         counts: Counts {
             active: base.counts.active,
             invited: base.counts.invited,
@@ -67,11 +70,6 @@ fn render(base: BaseSummary, sealer: &Sealer) -> MemberBase {
         deleted_at: base.deleted_at.map(|at| at.to_string()),
         revision: base.revision,
     }
-}
-
-/// The removal limit of a request; the directory refuses one that is out of range.
-fn percent(sent: Integer) -> u64 {
-    u64::try_from(sent.0).unwrap_or(u64::MAX)
 }
 
 /// `member-base/create`
@@ -88,6 +86,7 @@ pub struct CreateRequest {
     share_accounts: Option<bool>,
     #[schemars(with = "Option<values::Percent>")]
     removal_limit_percent: Option<Integer>,
+    guard_limits: Option<Object<LimitsChange>>,
 }
 
 impl Call for Create {
@@ -99,10 +98,13 @@ impl Call for Create {
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let CreateRequest { name, new_members, share_accounts, removal_limit_percent } =
+        let CreateRequest { name, new_members, share_accounts, removal_limit_percent, guard_limits } =
             body.parse::<Self>().await?;
-        let removal_limit = removal_limit_percent.map(percent);
-        let change = BaseChange { name: Some(name), new_members, share_accounts, tiers: None, removal_limit };
+        let guard_limits = limits(guard_limits);
+        let removal_limit = removal_limit_percent.map(number);
+        let name = Some(name);
+        let change =
+            BaseChange { name, new_members, share_accounts, tiers: None, removal_limit, guard_limits };
         Ok(render(directory.create_base(change).await?, directory.sealer()))
     }
 }
@@ -183,6 +185,7 @@ pub struct UpdateRequest {
     share_accounts: Option<bool>,
     #[schemars(with = "Option<values::Percent>")]
     removal_limit_percent: Option<Integer>,
+    guard_limits: Option<Object<LimitsChange>>,
 }
 
 impl Call for Update {
@@ -193,12 +196,14 @@ impl Call for Update {
     type Reply = MemberBase;
 
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
-        let UpdateRequest { id, name, new_members, share_accounts, removal_limit_percent } =
+        let UpdateRequest { id, name, new_members, share_accounts, removal_limit_percent, guard_limits } =
             body.parse::<Self>().await?;
-        let number = directory.base_number(&id, "id")?;
-        let removal_limit = removal_limit_percent.map(percent);
-        let change = BaseChange { name, new_members, share_accounts, tiers: None, removal_limit };
-        Ok(render(directory.update_base(number, change, None).await?, directory.sealer()))
+        let guard_limits = limits(guard_limits);
+        let base = directory.base_number(&id, "id")?;
+        let removal_limit = removal_limit_percent.map(number);
+        let change =
+            BaseChange { name, new_members, share_accounts, tiers: None, removal_limit, guard_limits };
+        Ok(render(directory.update_base(base, change, None).await?, directory.sealer()))
     }
 }
 
@@ -210,7 +215,7 @@ impl Call for Delete {
     const SUMMARY: &'static str =
         "Hides a memberbase and its members at once. It can be restored for a limited time.";
     const NEEDS: AccessLevel = AccessLevel::Admin;
-    const EXPECTS: Option<Expects> = Some(Expects::Members);
+    const EXPECTS: &'static [Expects] = MEMBERS;
     const REFUSALS: &'static [StatusCode] = &[StatusCode::NOT_FOUND, StatusCode::CONFLICT];
     type Request = IdRequest;
     type Reply = MemberBase;

@@ -12,6 +12,7 @@ mod calls;
 mod deleted;
 mod failure;
 mod filter;
+mod guard_limits;
 mod ids;
 mod list;
 mod member;

@@ -48,7 +48,7 @@ impl Visitor for Document {
         if responses.takes_request_id {
             parameters.push(idempotency_key());
         }
-        parameters.extend(C::EXPECTS.map(expected));
+        parameters.extend(C::EXPECTS.iter().copied().map(expected));
         let operation = json!({
             "operationId": C::PATH.replace(['/', '.', '-'], "_"),
             "tags": [resource],

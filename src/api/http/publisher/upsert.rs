@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::row::Row;
+use crate::api::http::expected::{self, Expects};
 use crate::api::http::json::{Name, Object, parse_with};
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
@@ -49,6 +50,7 @@ impl Call for BulkUpsert {
     const SUMMARY: &'static str =
         "Creates and changes members, all or none. Returns their ids in the order of the request.";
     const NEEDS: AccessLevel = AccessLevel::Write;
+    const EXPECTS: &'static [Expects] = expected::FIELDS;
     const OBJECT_BYTES: usize = ROW_BYTES;
     type Request = BulkUpsertRequest;
     type Reply = Vec<String>;

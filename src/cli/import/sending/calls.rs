@@ -47,6 +47,7 @@ impl<'a> Calls<'a> {
             // The next call depends on which rows failed, so a continued import must get the same result.
             keep_refusal: true,
             expect_removals: None,
+            expect: None,
         };
         loop {
             let refusal = match self.client.members.bulk_upsert_members(request.clone()).await {

@@ -236,6 +236,7 @@ fn message(chunk: &mut Chunk, format: &Format, wanted: v1::NamedMembers) -> v1::
         members,
         named_members: wanted.into(),
         expect_removals: None,
+        expect: None,
     }
 }
 

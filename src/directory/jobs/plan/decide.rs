@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::directory::jobs::work::{Halt, Work};
-use crate::model::{Hold, Job, JobEnd, JobState, JobTask, ListCounts, PlanSummary, Row, RowTally};
+use crate::model::words::count;
+use crate::model::{GuardKind, Hold, Job, JobEnd, JobState, JobTask, ListCounts, PlanSummary, Row, RowTally};
 use crate::table::Base;
 
 /// A complete plan. What it says about rows is stored already.
@@ -90,16 +91,23 @@ fn is_harmless(plan: &PlanSummary) -> bool {
 }
 
 fn message(hold: Hold, plan: &PlanSummary) -> String {
-    let (removed, would_remove) = (plan.counts.removed, plan.would_remove);
+    let (removed, would_remove) = (plan.counts.removed, plan.counted.removals);
     match hold {
         Hold::Removals => {
             format!("it would remove {would_remove} members, which is over the limit of the memberbase")
         }
-        Hold::Changes => "it would change more than the memberbase allows within 24 hours".to_owned(),
+        Hold::Changes => {
+            let kinds = GuardKind::ALL.into_iter().filter(|kind| *kind != GuardKind::Removals);
+            let kinds = kinds.map(|kind| (kind, plan.counted.get(kind))).filter(|(_, members)| *members > 0);
+            let words: Vec<String> = kinds
+                .map(|(kind, members)| format!("{} {}", kind.action(), count(members, "member")))
+                .collect();
+            format!("it would {}, more than the memberbase allows within 24 hours", words.join(", and "))
+        }
         Hold::UnreadableRows => format!(
             "it would remove {removed} members, although the key of {} cannot be read: these rows may be the \
              members that seem to be missing",
-            crate::model::words::count(plan.unreadable, "row")
+            count(plan.unreadable, "row")
         ),
         Hold::EmptyList => format!("the list is empty, and {removed} members would be removed"),
         Hold::Everybody => format!("it would remove all {would_remove} members"),

@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 use super::decide::Made;
 use crate::directory::jobs::work::{Halt, Work};
 use crate::model::filter::MemberView;
-use crate::model::{Effort, Filter, Hold, ListCounts, PlanHash, PlanSummary, RawFilter, Row};
+use crate::model::{
+    Effort, Filter, GuardCounts, GuardExpectation, Hold, ListCounts, PlanHash, PlanSummary, RawFilter, Row,
+};
 use crate::table::Base;
 
 /// Members read under one view.
@@ -18,7 +20,7 @@ pub async fn plan(
     work: &Work,
     base: &Arc<Base>,
     filters: &[RawFilter],
-    expected: Option<u64>,
+    expected: GuardExpectation,
 ) -> Result<Made, Halt> {
     let (table, today) = (&work.table, work.table.now().date());
     let parsed = Filter::parse_members(filters.to_vec(), table.sealer(), work.base, table.fold(), today);
@@ -47,14 +49,15 @@ pub async fn plan(
     }
     let removed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     let hash = digest(&rows);
-    let is_held = expected != Some(removed) && !base.removal_state().await.allows(removed);
+    let counted = GuardCounts::of_removals(removed);
+    let is_held = base.guard_state().await.judge(&counted, &expected).is_err();
     let summary = PlanSummary {
         counts: ListCounts { removed, ..ListCounts::default() },
         unreadable: 0,
         removed_young: (0, 0),
         revisions: (first, last),
         next_row: next_row.0,
-        would_remove: removed,
+        counted,
         hash,
         rows_hash: PlanHash::default(),
         holds: is_held.then_some(Hold::Removals).into_iter().collect(),

@@ -12,7 +12,7 @@ mod list;
 mod tests;
 
 use super::work::{Halt, Work};
-use crate::model::{Job, JobState, JobTask};
+use crate::model::{GuardExpectation, Job, JobState, JobTask};
 
 /// Plans a job that waits or whose plan was interrupted. Afterwards it is applied, held or has ended.
 pub async fn plan(work: &Work, job: Job) -> Result<(), Halt> {
@@ -39,8 +39,8 @@ pub async fn plan(work: &Work, job: Job) -> Result<(), Halt> {
     work.jobs().delete_plan(work.base, work.number).await?;
     let made = match &job.task {
         JobTask::Sync(options) => list::plan(work, &base, &job, options).await?,
-        JobTask::DeleteByFilter { filters, expect_removals } => {
-            let expected = expect_removals.filter(|_| job.by_admin);
+        JobTask::DeleteByFilter { filters, expect } => {
+            let expected = if job.by_admin { *expect } else { GuardExpectation::default() };
             delete::plan(work, &base, filters, expected).await?
         }
         JobTask::Batch | JobTask::Revert(_) => {

@@ -13,8 +13,8 @@ use crate::engine::memory::MemoryEngine;
 use crate::model::origin::Door;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseName, BaseSettings, Change, Hold, Job, JobState, MemberRow, Origin, RawFilter, RawValue, Ref, Row,
-    Tier, Timestamp,
+    BaseName, BaseSettings, Change, GuardExpectation, Hold, Job, JobState, MemberRow, Origin, RawFilter,
+    RawValue, Ref, Row, Tier, Timestamp,
 };
 use crate::table::{Table, TableConfig, UpsertRequest, WriteMode};
 
@@ -37,9 +37,9 @@ impl Store {
             eq: Some(RawValue::Text("Gold".into())),
             ..RawFilter::default()
         };
-        let (name, is_dry_run, expect_removals) = (String::new(), false, None);
+        let (name, is_dry_run, expect) = (String::new(), false, GuardExpectation::default());
         let stopping = CancellationToken::new();
-        let new = NewDelete { base, filters: vec![gold], name, is_dry_run, expect_removals };
+        let new = NewDelete { base, filters: vec![gold], name, is_dry_run, expect };
         let number = directory.delete_by_filter(new).await.unwrap().number;
         let store = Self { directory, work: Work { table, base, number, stopping } };
         store.set_tier(0..40, "Gold").await;

@@ -3,7 +3,9 @@
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::model::{JobCursor, JobInput, JobNumber, JobState, ListCounts, Outcome, PlanHash, PlanSummary};
+use crate::model::{
+    GuardCounts, JobCursor, JobInput, JobNumber, JobState, ListCounts, Outcome, PlanHash, PlanSummary,
+};
 use crate::stored::idempotency::RowResult;
 use crate::stored::job::{
     JobPart, PlannedResult, StepResults, encode, encode_planned, encode_removals, encode_step, job, pack,
@@ -39,7 +41,7 @@ pub(super) async fn store_jobs(store: &Store) {
         removed_young: (0, 0),
         revisions: (1, 1),
         next_row: 200,
-        would_remove: 0,
+        counted: GuardCounts::default(),
         hash: PlanHash::default(),
         rows_hash: PlanHash::default(),
         holds: Vec::new(),

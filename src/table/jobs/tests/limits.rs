@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::filter::{RawFilter, RawValue};
 use crate::model::limits::{JOB_RECORD_MAX_BYTES, OPEN_JOBS_MAX};
-use crate::model::{JobInput, JobTask, PlanSummary};
+use crate::model::{GuardCounts, GuardExpectation, JobInput, JobTask, PlanSummary};
 
 const ROOM: u64 = 1_000_000;
 
@@ -52,7 +52,7 @@ async fn a_plan_counts_and_a_removed_job_frees_its_room() {
             removed_young: (0, 0),
             revisions: (0, 0),
             next_row: 0,
-            would_remove: 0,
+            counted: GuardCounts::default(),
             hash: crate::model::PlanHash::default(),
             rows_hash: crate::model::PlanHash::default(),
             holds: Vec::new(),
@@ -107,7 +107,7 @@ async fn a_record_that_would_not_fit_into_a_value_is_refused() {
     let store = Store::new().await;
     let filter = |bytes| RawFilter { eq: Some(RawValue::Text("x".repeat(bytes))), ..RawFilter::default() };
     let with = |bytes| Job {
-        task: JobTask::DeleteByFilter { filters: vec![filter(bytes)], expect_removals: None },
+        task: JobTask::DeleteByFilter { filters: vec![filter(bytes)], expect: GuardExpectation::default() },
         ..store.new_job()
     };
     let upload = store.jobs().begin(store.base).unwrap();

@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use super::*;
-use crate::model::{AttributePatch, AttributeValue, RecordKind, RequestId, RequestIdentity, Sight};
+use crate::model::{
+    AttributePatch, AttributeValue, GuardExpectation, RecordKind, RequestId, RequestIdentity, Sight,
+};
 
 /// A request. No two requests of the volley are about the same member. Its place in the volley is its request
 /// id.
@@ -99,6 +101,8 @@ impl Shot {
                 let request = AttributesRequest {
                     changes,
                     is_strict: true,
+                    clears_in_all: None,
+                    expected: GuardExpectation::default(),
                     sight: Sight::default(),
                     claim,
                     deadline: None,
@@ -111,6 +115,8 @@ impl Shot {
                 let request = AttributesRequest {
                     changes,
                     is_strict: true,
+                    clears_in_all: None,
+                    expected: GuardExpectation::default(),
                     sight: Sight::default(),
                     claim,
                     deadline: None,
@@ -152,7 +158,7 @@ impl Shot {
                 base.edit(EditRequest {
                     what,
                     sight: Sight::default(),
-                    expect_removals: None,
+                    expected: GuardExpectation::default(),
                     claim,
                     deadline: None,
                     origin: Origin::default(),

@@ -145,11 +145,11 @@ fn statuses_of_rows_count_as_removals_and_hidden_fields_stay_out_of_examples() {
             row
         };
         let mut case = list(&(0..30).map(leaving).collect::<Vec<_>>());
-        assert_eq!(subject.plan(&case).await.1.would_remove, 0);
+        assert_eq!(subject.plan(&case).await.1.summary.counted, GuardCounts::default());
         case.options.apply_status = true;
         let (planned, end) = subject.plan(&case).await;
         assert!(planned.iter().all(|row| row.outcome.outcome == Outcome::Updated));
-        assert_eq!((end.would_remove, end.removed.len()), (30, 0));
+        assert_eq!((end.summary.counted.removals, end.removed.len()), (30, 0));
         assert_eq!(end.summary.holds, [Hold::Removals, Hold::Everybody]);
         let born = Some(crate::model::Date::parse("1990-02-03").unwrap());
         let mut dated = plain_row(0);

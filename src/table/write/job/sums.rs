@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::limits::DELETE_REVISIONS_MAX;
-use crate::model::{Origin, Sight};
+use crate::model::{Allowance, GuardExpectation, Origin, Sight};
 use crate::stored::idempotency::RequestResult;
 use crate::table::idempotency::{Claim, Tally};
-use crate::table::plan::{Allowance, Changes, Counted, Doomed, Gone, Wish};
+use crate::table::plan::{Changes, Counted, Doomed, Gone, Wish};
 use crate::table::shared::budget::Permit;
 use crate::table::write::reply::{Failure, ReplySender};
 use crate::table::{AttributesReply, AttributesRequest, DeleteReply, DeleteRequest};
@@ -19,7 +19,7 @@ pub struct DeleteJob {
     pub(in crate::table) expect_removals: Option<u64>,
     /// The members of it that exist, as far as they are counted.
     pub(in crate::table) counted: Counted,
-    /// How many members it may still delete; `None` until the guard has judged it.
+    /// What it may still do; `None` until the guard has judged it.
     pub(in crate::table) allowance: Option<Allowance>,
     pub(in crate::table) deadline: Option<Instant>,
     pub(in crate::table) origin: Origin,
@@ -107,6 +107,12 @@ pub struct AttributesJob {
     pub(in crate::table) wishes: Vec<Wish>,
     /// Whether all of them change in one commit, or none.
     pub(in crate::table) is_strict: bool,
+    /// How many members lose attributes by the whole deletion that it is a part of.
+    pub(in crate::table) clears_in_all: Option<u64>,
+    /// How many changes an admin expects.
+    pub(in crate::table) expected: GuardExpectation,
+    /// What it may still do; `None` until the guard has judged it.
+    pub(in crate::table) allowance: Option<Allowance>,
     pub(in crate::table) sight: Sight,
     pub(in crate::table) deadline: Option<Instant>,
     pub(in crate::table) origin: Origin,
@@ -123,7 +129,16 @@ impl AttributesJob {
     /// A request with nothing planned yet. A repeat that continues an interrupted request begins with the
     /// result that is stored.
     pub fn new(request: AttributesRequest, reply: ReplySender<AttributesReply>, permit: Permit) -> Self {
-        let AttributesRequest { changes: wishes, is_strict, sight, claim, deadline, origin } = request;
+        let AttributesRequest {
+            changes: wishes,
+            is_strict,
+            clears_in_all,
+            expected,
+            sight,
+            claim,
+            deadline,
+            origin,
+        } = request;
         let mut changes = Changes::default();
         let claim = claim.map(|claim| {
             let (begun, tally) = claim.resume_tally();
@@ -135,6 +150,9 @@ impl AttributesJob {
         Self {
             wishes,
             is_strict,
+            clears_in_all,
+            expected,
+            allowance: None,
             sight,
             deadline,
             origin,

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Edit, MemberRecord, Outcome, Reason};
+use crate::model::{MemberRecord, Outcome};
 use crate::stored::idempotency::RequestResult;
 use crate::table::idempotency::Claim;
 use crate::table::plan::Plan;
@@ -16,7 +16,7 @@ use crate::table::write::job::Job;
 use crate::table::write::publisher::{Planned, WaitingReply};
 use crate::table::write::reply::ReplySender;
 use crate::table::{
-    EditReply, EditRequest, EditWhat, Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest,
+    EditReply, EditRequest, Edited, RecordChange, RecordOutcome, RecordsReply, RecordsRequest,
     SettingsRequest, TableError,
 };
 
@@ -50,16 +50,14 @@ pub async fn edit(
     permit: Permit,
     planned: &mut Planned,
 ) -> usize {
-    if let EditWhat::Change { edit: Edit::Offboard, .. } = request.what {
-        plan.allow(plan.judge_removals(1, request.expect_removals == Some(1)));
-    }
-    match plan.edit(&request.what).await {
-        Ok(Edited::Refused(refusal)) if refusal.reason == Reason::RemovalGuard => {
-            let held = TableError::RemovalGuard(plan.allowance().held());
+    plan.allow_one(&request.expected);
+    let edited = plan.edit(&request.what).await;
+    match (edited, plan.held()) {
+        (Ok(Edited::Refused(_)), Some(held)) => {
             let job = Box::new(Job::Edit { request, reply, permit });
-            planned.replies.push(WaitingReply::Refused(job, held));
+            planned.replies.push(WaitingReply::Refused(job, TableError::Guard(held)));
         }
-        Ok(edited) => {
+        (Ok(edited), _) => {
             let result = match &edited {
                 Edited::Done { row, outcome, .. } => Some(RequestResult::Member(*row, *outcome)),
                 Edited::Missing | Edited::Refused(_) => None,
@@ -67,7 +65,7 @@ pub async fn edit(
             let revision = end(plan, request.claim, result, planned);
             planned.replies.push(WaitingReply::Edit(reply, EditReply { edited, revision }, permit));
         }
-        Err(error) => fail(Job::Edit { request, reply, permit }, error, planned),
+        (Err(error), _) => fail(Job::Edit { request, reply, permit }, error, planned),
     }
     1
 }

@@ -1,29 +1,29 @@
 //! One step of a durable job, in a batch of its own.
 
+use crate::model::{Allowance, GuardCounts};
 use crate::table::TableError;
+use crate::table::plan::Plan;
 use crate::table::plan::step_request::{Judging, StepReply};
-use crate::table::plan::{Allowance, Plan};
 use crate::table::write::job::{Job, StepJob};
 use crate::table::write::publisher::{Planned, WaitingReply};
 
-/// Plans a step. Returns how many members it took, and how many removals of the job are still to come.
+/// Plans a step. Returns how many members it took, and what the job may still do.
 pub(super) async fn plan_step(
     plan: &mut Plan<'_>,
     mut job: Box<StepJob>,
     planned: &mut Planned,
-) -> (usize, Option<u64>) {
+) -> (usize, Option<GuardCounts>) {
     let size = job.ops.len();
     let allowance = match job.judging {
-        Judging::Whole { would_remove, is_expected } => {
-            let allowance = plan.judge_removals(would_remove, is_expected);
-            if allowance.left() < would_remove {
-                let held = TableError::RemovalGuard(allowance.held());
+        Judging::Whole { wanted, expected } => match plan.guard_state().judge(&wanted, &expected) {
+            Ok(allowance) => allowance,
+            Err(held) => {
+                let held = TableError::Guard(held);
                 planned.replies.push(WaitingReply::Refused(Box::new(Job::Step(job)), held));
                 return (size, None);
             }
-            allowance
-        }
-        Judging::Done { removals } => Allowance::new(removals, plan.removal_state().held(removals)),
+        },
+        Judging::Done { left } => Allowance::new(left, left, plan.guard_state()),
     };
     plan.allow(allowance);
     let outcomes = match plan.job_step(&job.ops).await {
@@ -40,5 +40,5 @@ pub(super) async fn plan_step(
     plan.add_writes(write(&outcomes, revision));
     let reply = StepReply { outcomes, revision };
     planned.replies.push(WaitingReply::Step(job.reply, reply, job.permit));
-    (size, Some(if job.is_last { 0 } else { left }))
+    (size, Some(if job.is_last { GuardCounts::default() } else { left }))
 }

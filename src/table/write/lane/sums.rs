@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::model::{Allowance, GuardCounts, GuardExpectation, Held};
 use crate::table::plan::Plan;
 use crate::table::write::job::{AttributesJob, DeleteJob, Job};
 use crate::table::write::lane::once::fail;
@@ -22,7 +23,7 @@ pub async fn delete(
     }
     // The guard need not count members if it allows even the deletion of every listed one.
     let most = u64::try_from(job.doomed.len().saturating_sub(job.gone.done)).unwrap_or(u64::MAX);
-    let allowance = job.allowance.or_else(|| plan.allowed_at_once(most));
+    let allowance = job.allowance.or_else(|| plan.allowed_at_once(&GuardCounts::of_removals(most)));
     let Some(allowance) = allowance else { return judge(plan, job, room, planned).await };
     plan.allow(allowance);
     let left = job.doomed.get(job.gone.done..).unwrap_or_default();
@@ -75,17 +76,31 @@ async fn judge(
     if job.uncounted().is_empty() {
         let members = job.counted.members();
         let is_expected = job.expect_removals == Some(members.saturating_add(job.gone.members));
-        let allowance = plan.judge_removals(members, is_expected);
-        if allowance.left() < members {
-            let held = TableError::RemovalGuard(allowance.held());
-            planned.replies.push(WaitingReply::Refused(Box::new(Job::Delete(job)), held));
-            return (some.len(), None);
+        let wanted = GuardCounts::of_removals(members);
+        let expected = GuardExpectation::of_removals(is_expected.then_some(members));
+        match plan.guard_state().judge(&wanted, &expected) {
+            Ok(allowance) => job.allowance = Some(allowance),
+            Err(held) => {
+                let job = Box::new(Job::Delete(job));
+                planned.replies.push(WaitingReply::Refused(job, TableError::Guard(held)));
+                return (some.len(), None);
+            }
         }
-        job.allowance = Some(allowance);
     }
     // It was counted in the state after earlier batches, so it fails if one of them does.
     planned.unfinished.push(Arc::clone(&job.failure));
     (some.len(), Some(Job::Delete(job)))
+}
+
+/// Judges the rest of a deletion of attributes by the number of members that lose some. An expected number was
+/// compared with that of the whole deletion before it began.
+fn judge_deletion(plan: &Plan<'_>, job: &AttributesJob) -> Result<Allowance, Held> {
+    let left = u64::try_from(job.wishes.len().saturating_sub(job.changes.done)).unwrap_or(u64::MAX);
+    let clears = job.clears_in_all.unwrap_or(left);
+    let wanted = GuardCounts { clears, ..GuardCounts::default() };
+    let is_expected = job.expected.clears.is_some_and(|most| clears <= most);
+    let expected = GuardExpectation { clears: is_expected.then_some(clears), ..job.expected };
+    plan.guard_state().judge(&wanted, &expected)
 }
 
 /// Plans the changes of up to `room` members' attributes, or of all if the request is strict. Returns how
@@ -100,14 +115,31 @@ pub async fn attributes(
         Job::Attributes(job).refuse(failure);
         return (0, None);
     }
+    if !job.is_strict && job.allowance.is_none() {
+        match judge_deletion(plan, &job) {
+            Ok(allowance) => job.allowance = Some(allowance),
+            Err(held) => {
+                let job = Box::new(Job::Attributes(job));
+                planned.replies.push(WaitingReply::Refused(job, TableError::Guard(held)));
+                return (0, None);
+            }
+        }
+    }
+    job.allowance.into_iter().for_each(|allowance| plan.allow(allowance));
     let left = job.wishes.get(job.changes.done..).unwrap_or_default();
     let changes = if job.is_strict {
-        plan.change_all_attributes(left).await
+        plan.change_all_attributes(left, &job.expected).await
     } else {
         plan.change_attributes_while_room(left.get(..room).unwrap_or(left)).await
     };
+    job.allowance = job.allowance.map(|_| plan.allowance());
     let changes = match changes {
         Ok(changes) => changes,
+        // A strict change is judged before it changes anything.
+        Err(held @ TableError::Guard(_)) => {
+            planned.replies.push(WaitingReply::Refused(Box::new(Job::Attributes(job)), held));
+            return (room, None);
+        }
         Err(error) => {
             fail(Job::Attributes(job), error, planned);
             return (room, None);

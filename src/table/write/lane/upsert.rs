@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::table::plan::{Allowance, Plan};
-use crate::table::write::job::{Job, UpsertJob};
+use crate::model::{Allowance, RowError};
+use crate::table::plan::{Expecting, Plan, Prepared, judge_counts};
+use crate::table::write::job::{Job, Series, UpsertJob};
 use crate::table::write::lane::Lane;
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::write::publisher::{Planned, WaitingReply};
@@ -23,40 +24,48 @@ impl Lane {
             return 0;
         }
         let first = job.outcomes.len();
-        if job.allowance.is_none() {
-            let left = job.rows.get(first..).unwrap_or_default();
-            job.allowance = plan.allow_rows_at_once(left, &job.options);
-            if job.allowance.is_none() && room < BATCH_ROWS {
-                // Its removals can be counted only in a batch of which nothing else is planned.
+        let last = job.rows.len().min(first + room);
+        let allowance = match job.allow_slice(plan, room).await {
+            Ok(Some(allowance)) => allowance,
+            Ok(None) => {
+                // It can be counted only in a batch of which nothing else is planned.
                 self.queue_again(0, Job::Upsert(job));
                 return room;
             }
-        }
-        let allowance = match job.allowance {
-            Some(allowance) => allowance,
-            None => match job.judge(plan).await {
-                Ok(allowance) => allowance,
-                Err(error) => {
-                    planned.failure = Some(error.clone());
-                    Job::Upsert(job).refuse(error);
-                    return room;
-                }
-            },
-        };
-        plan.allow(allowance);
-        let last = job.rows.len().min(first + room);
-        let slice = job.rows.get(first..last).unwrap_or_default();
-        match plan.upsert_while_room(slice, &job.options).await {
-            Ok(outcomes) => {
-                job.outcomes.extend(outcomes);
-                job.allowance = Some(plan.allowance());
+            Err(error) => {
+                planned.failure = Some(error.clone());
+                Job::Upsert(job).refuse(error);
+                return room;
             }
+        };
+        let is_judged = job.allowance.is_some();
+        let state = plan.guard_state();
+        plan.allow(allowance);
+        let slice = job.rows.get(first..last).unwrap_or_default();
+        let outcomes = match plan.upsert_while_room(slice, &job.options).await {
+            Ok(outcomes) => outcomes,
             Err(error) => {
                 planned.failure = Some(error.clone());
                 Job::Upsert(job).refuse(error);
                 return last - first;
             }
+        };
+        if !is_judged {
+            let (wanted, is_all) = (plan.changes(), outcomes.len() == slice.len());
+            let allowance = judge_counts(&state, &wanted, job.expecting());
+            if !is_all || allowance.left() != wanted {
+                // Nothing of it is written. It is planned again, with what it is allowed.
+                job.is_heavy = !is_all;
+                job.allowance = is_all.then_some(allowance);
+                planned.discard = true;
+                // It was judged by earlier batches, so it fails if one of them does.
+                planned.unfinished.push(Arc::clone(&job.failure));
+                self.queue_again(0, Job::Upsert(job));
+                return room;
+            }
         }
+        job.outcomes.extend(outcomes);
+        job.allowance = is_judged.then(|| plan.allowance());
         let before = plan.revision();
         let revision = plan.end_request();
         let is_complete = job.outcomes.len() == job.rows.len();
@@ -108,20 +117,8 @@ impl Lane {
         let rows = job.rows.len().saturating_sub(job.outcomes.len());
         planned.discard = true;
         let first_new = plan.next_row();
-        match job.judge(plan).await {
-            Ok(allowance) => {
-                plan.allow(allowance);
-                job.allowance = Some(allowance);
-            }
-            Err(error) => {
-                planned.failure = Some(error.clone());
-                Job::Upsert(job).refuse(error);
-                return rows;
-            }
-        }
-        let left = job.rows.get(job.outcomes.len()..).unwrap_or_default();
-        match plan.foresee(left, &job.options, BATCH_ROWS, || job.check_wanted()).await {
-            Ok(mut rest) if rest.iter().any(RowOutcome::is_failed) => {
+        match job.foresee(plan).await {
+            Ok((mut rest, _)) if rest.iter().any(RowOutcome::is_failed) => {
                 let mut job = *job;
                 rest.iter_mut().for_each(RowOutcome::abort);
                 let rest = rest.into_iter().map(|outcome| outcome.unwritten(first_new));
@@ -130,7 +127,8 @@ impl Lane {
                 let reply = UpsertReply { outcomes, revision: self.head.revision };
                 planned.replies.push(WaitingReply::Upsert(job.reply, reply, job.failure, job.permit));
             }
-            Ok(_) => {
+            Ok((_, allowance)) => {
+                job.allowance = Some(allowance);
                 job.is_checked = true;
                 // It was checked against earlier batches, so it fails if one of them does.
                 planned.unfinished.push(Arc::clone(&job.failure));
@@ -146,10 +144,50 @@ impl Lane {
 }
 
 impl UpsertJob {
-    /// Asks the guard how many members the rest of it may remove.
-    pub(super) async fn judge(&self, plan: &Plan<'_>) -> Result<Allowance, TableError> {
+    /// What the next slice of a request may do. A request that was not judged yet gets an allowance for all of
+    /// it. If what its rows could do at most is too much, and they fit into one batch, the slice only counts,
+    /// and the caller judges the request by what was counted. Only the first request of a batch can be judged
+    /// like this, because the batch is dropped if it is refused; for another one this returns `None`.
+    async fn allow_slice(
+        &mut self,
+        plan: &mut Plan<'_>,
+        room: usize,
+    ) -> Result<Option<Allowance>, TableError> {
+        if self.allowance.is_some() {
+            return Ok(self.allowance);
+        }
         let left = self.rows.get(self.outcomes.len()..).unwrap_or_default();
-        let is_rest = !self.outcomes.is_empty();
-        plan.judge_rows(left, &self.options, BATCH_ROWS, is_rest, || self.check_wanted()).await
+        self.allowance = plan.allow_rows_at_once(left, &self.options).await?;
+        if self.allowance.is_none() && room >= BATCH_ROWS {
+            if left.len() <= room && !self.is_heavy {
+                return Ok(Some(Allowance::counting()));
+            }
+            self.allowance = Some(self.judge(plan).await?);
+        }
+        Ok(self.allowance)
+    }
+
+    fn left(&self) -> &[Result<Prepared, RowError>] {
+        self.rows.get(self.outcomes.len()..).unwrap_or_default()
+    }
+
+    /// What an admin expects of the rest of it.
+    fn expecting(&self) -> Expecting<'_> {
+        let budget = self.series.as_ref().map(Series::budget);
+        Expecting { expected: self.options.expected, is_rest: !self.outcomes.is_empty(), budget }
+    }
+
+    /// What the rest of it may do, counted row by row unless less effort suffices.
+    async fn judge(&self, plan: &mut Plan<'_>) -> Result<Allowance, TableError> {
+        plan.judge_rows(self.left(), &self.options, self.expecting(), || self.check_wanted()).await
+    }
+
+    /// The outcomes that the rest of it would have, and what it may do.
+    pub(super) async fn foresee(
+        &self,
+        plan: &mut Plan<'_>,
+    ) -> Result<(Vec<RowOutcome>, Allowance), TableError> {
+        let (left, expecting) = (self.left(), self.expecting());
+        plan.foresee_judged(left, &self.options, BATCH_ROWS, expecting, || self.check_wanted()).await
     }
 }

@@ -6,7 +6,6 @@ use crate::table::plan::request::{UndeleteReply, UpsertReply, WriteMode};
 use crate::table::shared::outcome::RowOutcome;
 use crate::table::write::job::{Job, UndeleteJob, UpsertJob};
 use crate::table::write::lane::once::fail;
-use crate::table::write::limits::BATCH_ROWS;
 use crate::table::write::publisher::{Planned, WaitingReply};
 
 /// Plans an ATOMIC request, or one that is only validated.
@@ -16,13 +15,9 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
     let wanted = || job.check_wanted();
     let outcomes = match job.mode {
         WriteMode::Atomic => plan.upsert_atomically(&job.rows, &job.options, wanted).await,
-        WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => match job.judge(plan).await {
-            Ok(allowance) => {
-                plan.allow(allowance);
-                plan.foresee(&job.rows, &job.options, BATCH_ROWS, wanted).await
-            }
-            Err(error) => Err(error),
-        },
+        WriteMode::Partial | WriteMode::Whole | WriteMode::ValidateOnly => {
+            job.foresee(plan).await.map(|(outcomes, _)| outcomes)
+        }
     };
     let rows = job.rows.len();
     match outcomes {

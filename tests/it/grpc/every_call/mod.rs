@@ -22,7 +22,7 @@ use tonic::{Code, Request, Status};
 use self::calls::{About, Call, Place};
 use super::bytes::Bytes;
 use super::caller::wanted;
-use crate::harness::{Bearer, Known, Server, refused, row};
+use crate::harness::{Bearer, Known, Server, guard_off, refused, row};
 
 /// Makes a unary or streaming call; returns the messages of its reply, and the status if it was refused.
 async fn answers(server: &Server, secret: Option<&str>, call: &Call) -> (Vec<Vec<u8>>, Option<Status>) {
@@ -73,7 +73,8 @@ impl Admin {
     }
 
     async fn place(&mut self) -> Place {
-        let request = v1::CreateMemberBaseRequest { name: "Test".into(), ..Default::default() };
+        let (name, guard_limits) = ("Test".into(), guard_off());
+        let request = v1::CreateMemberBaseRequest { name, guard_limits, ..Default::default() };
         let base = self.bases.create_member_base(request).await.unwrap().into_inner().member_base.unwrap().id;
         let (member_base_id, members) = (base.clone(), vec![row("a")]);
         let request = v1::BulkUpsertMembersRequest { member_base_id, members, ..Default::default() };

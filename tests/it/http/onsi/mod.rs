@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::{Http, Reply, attempt, exchange};
+use super::{Http, Reply, attempt, exchange, guard_off};
 use crate::harness::Server;
 
 /// A client of the Onsi door.
@@ -45,15 +45,13 @@ impl Onsi {
         Self::base_at(server.address(), 100).await
     }
 
-    /// The same for a memberbase with this limit of removals, in percent.
+    /// The same for a memberbase with this limit of removals, in percent, and otherwise without a guard.
     pub async fn base_at(address: SocketAddr, limit: u8) -> (Self, Http, String) {
         let http = Http::at(address, None);
-        let made = http
-            .ok(
-                "member-base/create",
-                json!({"name": "Test", "new_members": "invited", "removal_limit_percent": limit}),
-            )
-            .await;
+        let mut limits = guard_off();
+        limits["removals"]["percent"] = json!(limit);
+        let new = json!({"name": "Test", "new_members": "invited", "guard_limits": limits});
+        let made = http.ok("member-base/create", new).await;
         let base = made["id"].as_str().unwrap().to_owned();
         (Self { address, headers: format!("x-member-base-id: {base}\r\n") }, http, base)
     }

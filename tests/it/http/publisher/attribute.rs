@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::harness::{Server, members, number, refused, row, row_reason, text};
-use crate::http::Http;
+use crate::http::{Http, guard_off};
 
 fn schema() -> Value {
     json!({
@@ -68,6 +68,7 @@ async fn a_schema_that_would_invalidate_values_is_refused_with_the_number_of_mem
     let server = Server::start().await;
     let http = Http::new(&server);
     let (base, ids) = world(&http).await;
+    http.ok("member-base/update", json!({"id": base, "guard_limits": guard_off()})).await;
     let rows: Vec<Value> =
         (0..600).map(|i| json!({"ref": format!("r{i}"), "attributes": {"plan": "x"}})).collect();
     http.ok("member/bulk-upsert", json!({"member_base_id": base, "members": rows})).await;

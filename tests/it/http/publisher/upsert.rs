@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::Server;
-use crate::http::Http;
+use crate::http::{Http, guard_off};
 
 /// More rows than fit into one commit.
 const MANY: usize = 25_000;
@@ -117,6 +117,7 @@ async fn many_rows_are_applied_all_or_none_and_without_other_writes_in_between()
     let server = Server::start().await;
     let http = Http::new(&server);
     let base = http.base().await;
+    http.ok("member-base/update", json!({"id": base, "guard_limits": guard_off()})).await;
     let rows = |tier: &str| -> Vec<Value> {
         (0..MANY)
             .map(|i| json!({"ref": format!("r{i}"), "email": format!("{i}@x.com"), "tier": tier}))

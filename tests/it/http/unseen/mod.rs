@@ -15,7 +15,7 @@ use self::writes::{before, refs};
 use super::onsi::Onsi;
 use super::onsi::calls::every_call as every_onsi_call;
 use super::publisher::calls::{Place, every_store_call};
-use super::{Http, Reply};
+use super::{Http, Reply, guard_off};
 use crate::harness::Server;
 
 /// The values that callers guess: date of birth and IBAN.
@@ -76,7 +76,7 @@ struct World {
 
 impl World {
     async fn new(server: &Server, admin: &Http, number: usize) -> Self {
-        let new = json!({"name": "Test", "new_members": "invited", "removal_limit_percent": 100});
+        let new = json!({"name": "Test", "new_members": "invited", "guard_limits": guard_off()});
         let id =
             async || admin.ok("member-base/create", new.clone()).await["id"].as_str().unwrap().to_owned();
         let token = admin.ok("api-token/create", json!({"access": "write"})).await["token"].clone();

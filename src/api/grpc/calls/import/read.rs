@@ -6,12 +6,13 @@ use tonic::{Status, Streaming};
 use super::submitted::{Pending, Submitted, names_all};
 use crate::api::error;
 use crate::api::grpc::calls::upsert::{Given, Rows, options};
+use crate::api::grpc::convert::guard;
 use crate::api::grpc::faults::translate;
 use crate::api::grpc::receiving::Arriving;
 use crate::api::grpc::replies::pull::Ends;
 use crate::api::grpc::v1;
 use crate::compute::{self, Size};
-use crate::directory::{Directory, Error, Expected, IfRunning, Series, Upsert, WriteMode};
+use crate::directory::{Directory, Error, IfRunning, Series, Upsert, WriteMode};
 use crate::model::limits::{IMPORT_CHUNK_MAX_BYTES, IMPORT_CHUNK_MAX_ROWS};
 use crate::model::{
     BaseNumber, ImportId, Payload, Reason, Refusal, RequestIdentity, UpsertOptions, Violations,
@@ -117,7 +118,11 @@ impl Import {
         // Repeats are compared by the number of the memberbase, because its id can be written in several
         // ways.
         given.member_base_id.clear();
-        Ok(Begun { base, options, id, asked: given.encode_to_vec(), series: Series::default() })
+        // A repeat may expect other changes, which are those that are left.
+        let expected = guard::expected(given.expect.take(), None);
+        let expected = expected.map_err(|refusal| error::refused(&refusal.under("options")))?;
+        let series = self.directory.clone().expecting(expected).series();
+        Ok(Begun { base, options, id, asked: given.encode_to_vec(), series })
     }
 
     /// The service for a chunk of `bytes` bytes. In an import with an id, a chunk is applied only once.
@@ -172,7 +177,8 @@ impl Import {
             ended = self.until.over() => return Err(ended),
             room = replies.wait(message.members.len() * row_bytes) => room?,
         };
-        let expected = Expected::removals(message.expect_removals);
+        let expected = guard::expected(message.expect, message.expect_removals);
+        let expected = expected.map_err(|refusal| error::refused(&refusal))?;
         let directory = self.with_chunk_id(begun, &message, bytes).await?.expecting(expected);
         let parsed = Rows::parse(&directory, base, message.members, options.match_by, bytes);
         let Rows { rows, refs } = tokio::select! {

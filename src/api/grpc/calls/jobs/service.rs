@@ -8,7 +8,7 @@ use super::sync;
 use crate::api::error;
 use crate::api::grpc::access::enter;
 use crate::api::grpc::calls::idempotency::{begin, marked_reply};
-use crate::api::grpc::convert::{job, list, value};
+use crate::api::grpc::convert::{guard, job, list, value};
 use crate::api::grpc::replies::pull::{self, Pulled, pull};
 use crate::api::grpc::replies::reply;
 use crate::api::grpc::v1;
@@ -45,12 +45,14 @@ impl JobService for JobCalls {
     ) -> Result<Response<v1::DeleteMembersByFilterResponse>, Status> {
         let (directory, request, _) = begin(&self.gate, request).await?;
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+        let expect = guard::expected(request.expect, request.expect_removals);
+        let expect = expect.map_err(|refusal| error::refused(&refusal))?.changes;
         let new = NewDelete {
             base,
             filters: value::filters(request.filters),
             name: request.name,
             is_dry_run: request.dry_run,
-            expect_removals: request.expect_removals,
+            expect,
         };
         let job = directory.delete_by_filter(new).await?;
         let job = wire(&directory, &job);

@@ -7,14 +7,15 @@ use tonic::{Request, Response, Status, Streaming};
 use super::list_row;
 use crate::api::error;
 use crate::api::grpc::calls::idempotency::{WithRequestId, marked_reply, with_request_id};
-use crate::api::grpc::convert::{instant, job, value};
+use crate::api::grpc::convert::{guard, instant, job, value};
 use crate::api::grpc::deadline::deadline;
 use crate::api::grpc::faults::translate;
 use crate::api::grpc::replies::pull::Ends;
 use crate::api::grpc::v1;
 use crate::directory::{BegunList, Directory, ListUpload, NewList};
 use crate::model::{
-    BaseNumber, Job, ListFormat, ListMatch, ListOptions, MatchBy, Reason, Refusal, Violations,
+    BaseNumber, GuardExpectation, Job, ListFormat, ListMatch, ListOptions, MatchBy, Reason, Refusal,
+    Violations,
 };
 
 impl WithRequestId for v1::SyncOptions {
@@ -150,13 +151,19 @@ fn announced(
             found
         }
     };
+    let expected = guard::expected(options.expect, options.expect_removals);
+    let expect = expected.map(|expected| expected.changes);
+    let expect = expect.unwrap_or_else(|refusal| {
+        faults.extend(refusal);
+        GuardExpectation::default()
+    });
     let options = NewList {
         base,
         options: ListOptions {
             match_by: ListMatch::Key(match_by.unwrap_or_default()),
             as_of,
             scope: value::filters(options.scope.clone()),
-            expect_removals: options.expect_removals,
+            expect,
             apply_status: options.apply_status,
             keeps_bank_details: false,
         },

@@ -1,0 +1,79 @@
+//! What a request may still do after the guard has judged it, and the proof for each of its writes.
+
+use crate::model::guard::counts::GuardCounts;
+use crate::model::guard::held::Held;
+use crate::model::guard::state::GuardState;
+
+/// The proof that the guard allows a write of a member. Only an [`Allowance`] makes it.
+#[derive(Debug)]
+pub struct Step(());
+
+/// What a request or a job may still do, whatever others do meanwhile. By default nothing that the guard
+/// counts. For several slices it is passed on from one to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allowance {
+    left: GuardCounts,
+    /// What the request wanted to do, for refusals.
+    wanted: GuardCounts,
+    /// What it was judged by.
+    state: GuardState,
+}
+
+impl Allowance {
+    /// `left` of the `wanted` changes, of a request that was judged by `state`.
+    #[must_use]
+    pub fn new(left: GuardCounts, wanted: GuardCounts, state: GuardState) -> Self {
+        Self { left, wanted, state }
+    }
+
+    /// For planning that only counts.
+    #[must_use]
+    pub fn counting() -> Self {
+        Self { left: GuardCounts::of(|_| u64::MAX), ..Self::default() }
+    }
+
+    /// What is left of it.
+    #[must_use]
+    pub fn left(&self) -> GuardCounts {
+        self.left
+    }
+
+    /// Uses it for a write that counts as this much. Uses nothing of it if it does not allow the write.
+    pub fn step(&mut self, counts: &GuardCounts) -> Result<Step, Held> {
+        if counts.is_zero() {
+            return Ok(Step(()));
+        }
+        match counts.first_above(&self.left) {
+            Some(kind) => Err(self.state.held(kind, self.wanted.get(kind).max(counts.get(kind)))),
+            None => {
+                self.left = self.left.minus(counts);
+                Ok(Step(()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::guard::counts::GuardKind;
+
+    #[test]
+    fn an_allowance_is_used_up_and_a_write_that_it_refuses_uses_nothing() {
+        let wanted = GuardCounts { removals: 9, clears: 3, ..GuardCounts::default() };
+        let mut allowance =
+            Allowance::new(GuardCounts { removals: 0, ..wanted }, wanted, GuardState::default());
+        let clear = GuardCounts { clears: 1, ..GuardCounts::default() };
+        let both = GuardCounts { removals: 1, ..clear };
+        assert!(allowance.step(&GuardCounts::default()).is_ok());
+        for left in [2, 1, 0] {
+            assert!(allowance.step(&clear).is_ok());
+            assert_eq!(allowance.left(), GuardCounts { clears: left, ..GuardCounts::default() });
+            let held = allowance.step(&both).unwrap_err();
+            assert_eq!((held.kind(), held.would_change), (Some(GuardKind::Removals), 9));
+        }
+        assert_eq!(allowance.step(&clear).unwrap_err().kind(), Some(GuardKind::Clears));
+        assert!(Allowance::counting().step(&GuardCounts::ONE_EACH).is_ok());
+        assert!(Allowance::default().step(&clear).is_err());
+    }
+}

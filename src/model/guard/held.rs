@@ -1,0 +1,101 @@
+//! The refusal of a request.
+
+use std::fmt;
+
+use crate::model::guard::counts::GuardKind;
+use crate::model::guard::limits::GuardLimit;
+use crate::model::refusal::error::{Reason, Refusal};
+
+/// What a refused request would have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarded {
+    /// Members of a memberbase, in this way.
+    Members(GuardKind),
+    /// A memberbase, deleted with all its members.
+    Base,
+}
+
+/// Why the guard refuses a request. Nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// What it would have changed.
+    pub what: Guarded,
+    /// How many members it would have changed.
+    pub would_change: u64,
+    /// The number of members that the limit is a share of.
+    pub of: u64,
+    /// How many were changed in this way within 24 hours.
+    pub window: u64,
+    /// The limit.
+    pub limit: GuardLimit,
+}
+
+impl Held {
+    /// The kind of change that is refused; `None` for a memberbase.
+    #[must_use]
+    pub fn kind(&self) -> Option<GuardKind> {
+        match self.what {
+            Guarded::Members(kind) => Some(kind),
+            Guarded::Base => None,
+        }
+    }
+
+    /// The reason as a stable word.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self.what {
+            Guarded::Members(GuardKind::Removals) | Guarded::Base => Reason::RemovalGuard,
+            Guarded::Members(
+                GuardKind::Identities | GuardKind::Clears | GuardKind::Reactivations | GuardKind::Tiers,
+            ) => Reason::ChangeGuard,
+        }
+    }
+
+    /// The refusal of one row of the request.
+    #[must_use]
+    pub fn of_row(&self) -> Refusal {
+        let Self { would_change, of, window, limit, .. } = self;
+        let (field, cannot, would) = match self.what {
+            Guarded::Members(GuardKind::Identities) => {
+                ("", "cannot become somebody else", "change the identity of")
+            }
+            Guarded::Members(GuardKind::Clears) => ("", "cannot lose data", "clear data of"),
+            Guarded::Members(GuardKind::Reactivations) => ("status", "cannot come back", "bring back"),
+            Guarded::Members(GuardKind::Tiers) => ("tier", "cannot change", "change the tier of"),
+            Guarded::Members(GuardKind::Removals) | Guarded::Base => {
+                ("status", "cannot become inactive", "remove")
+            }
+        };
+        let expect = self.kind().unwrap_or(GuardKind::Removals).as_str();
+        let text = format!(
+            "{cannot}: the call would {would} {would_change} of {of} members ({window} others within 24 \
+             hours), over the limit of {limit}; see expect_{expect}"
+        );
+        Refusal::field(self.reason(), field, text)
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { would_change, of, window, limit, .. } = self;
+        let Guarded::Members(kind) = self.what else {
+            return write!(
+                f,
+                "the memberbase has {would_change} members; nothing was deleted. If this is intended, repeat \
+                 the request with expect_members = {would_change} (over HTTP the header x-expect-members)"
+            );
+        };
+        let (would, expect) = (kind.action(), kind.as_str());
+        let (were, nobody) = match kind {
+            GuardKind::Removals => ("removed", "removed"),
+            GuardKind::Reactivations => ("brought back", "changed"),
+            GuardKind::Identities | GuardKind::Clears | GuardKind::Tiers => ("changed so", "changed"),
+        };
+        write!(
+            f,
+            "the request would {would} {would_change} of {of} members, and {window} others were {were} within \
+             24 hours, which is over the limit of {limit}; nobody was {nobody}. If this is intended, repeat it \
+             with expect_{expect} = {would_change} (over HTTP the header x-expect-{expect}) and an admin token"
+        )
+    }
+}
