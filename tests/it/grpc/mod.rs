@@ -15,6 +15,7 @@ mod export;
 mod faults;
 mod get;
 mod guard;
+mod guard_lists;
 mod idempotency;
 mod import;
 mod import_id;
