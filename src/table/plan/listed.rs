@@ -11,6 +11,7 @@ use crate::model::{MatchKey, Member, Reason, Refusal, Row, RowError, RowKeys, Up
 use crate::stored::block::place;
 use crate::stored::member;
 use crate::table::index::layer::Blocks;
+use crate::table::index::lookup::LookupKind;
 use crate::table::index::overlay::Op;
 use crate::table::index::resolve::Wanted;
 use crate::table::plan::batch::{Plan, Stop};
@@ -79,8 +80,8 @@ impl<'a> Plan<'a> {
         self.open.parts.hashes.match_key(key)
     }
 
-    /// The members that have one of these keys.
-    pub async fn named_by(&mut self, keys: &RowKeys) -> Result<Vec<Row>, TableError> {
+    /// The members that have one of these keys, each with the lookup of the key.
+    pub async fn named_by(&mut self, keys: &RowKeys) -> Result<Vec<(LookupKind, Row)>, TableError> {
         let mut rows = Vec::new();
         for key in keys.iter() {
             let wanted = self.key_hash(key);
@@ -92,7 +93,7 @@ impl<'a> Plan<'a> {
                     Err(Stop::Failed(error)) => return Err(error),
                 }
             };
-            rows.extend(found.map(|(row, ..)| row));
+            rows.extend(found.map(|(row, ..)| (wanted.0, row)));
         }
         Ok(rows)
     }

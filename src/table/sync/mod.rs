@@ -4,8 +4,10 @@
 //!
 //! - **Nobody whom any readable cell of the list names is removed.** Every row names the members that have
 //!   its ref, its e-mail address or its worker id, whatever the row is matched by, and also if it cannot be
-//!   applied. A row that cannot be applied, finds nobody, and has a key that cannot be read (or no key to
-//!   match by) may be anybody: while there is one, removals wait for approval ([`Hold::UnreadableRows`]).
+//!   applied. While a row may be anybody, removals wait for approval ([`Hold::UnreadableRows`]).
+//! - A row that cannot be applied may be anybody if one of its keys cannot be read and the key to match by
+//!   finds nobody; or if it has no key to match by and no other key finds anybody. Its id, if it has one, says
+//!   who it is.
 //! - Only a member that was there when the plan began, and that nobody has written since, can be missing.
 //! - The plan writes nothing and takes no turn in the lane. It is made in slices, each on what is published
 //!   at that time, and others write meanwhile.

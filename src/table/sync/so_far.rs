@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use crate::model::{
-    GuardCounts, ListOptions, Outcome, Reason, Refusal, Row, RowKeys, RowTally, UnreadRow, UpsertOptions,
+    GuardCounts, ListMatch, ListOptions, MatchBy, Outcome, Reason, Refusal, Row, RowKeys, RowTally, UnreadRow,
+    UpsertOptions,
 };
+use crate::table::index::lookup::LookupKind;
 use crate::table::index::resolve::Wanted;
 use crate::table::plan::{Plan, Prepared};
 use crate::table::sync::digest::PlanDigest;
@@ -99,8 +101,7 @@ impl SoFar {
         }
     }
 
-    /// Notes whom a row names that fails. Returns whether it may be anybody: it finds nobody, and it has a
-    /// key that cannot be read, or none to match by.
+    /// Notes whom a row names that fails. Returns whether it may be anybody.
     async fn note_failed(
         &mut self,
         plan: &mut Plan<'_>,
@@ -113,15 +114,22 @@ impl SoFar {
             Ok(prepared) => Cow::Owned(RowKeys::of(&prepared.row)),
             Err(unread) => Cow::Borrowed(&*unread.keys),
         };
-        let holders = plan.named_by(&keys).await?;
-        let known: Vec<Row> = holders.into_iter().filter(|row| *row < slice.first_new).collect();
-        known.iter().for_each(|row| self.named.add(*row, line.number));
+        let mut holders = plan.named_by(&keys).await?;
+        holders.retain(|(_, row)| *row < slice.first_new);
+        holders.iter().for_each(|(_, row)| self.named.add(*row, line.number));
         let hashes = || keys.iter().map(|key| plan.key_hash(key));
+        let match_by = slice.options.match_by;
         // A key of an earlier line is that of its member.
-        let is_known = !known.is_empty() || self.keys.find(hashes()).is_some();
-        let finds_nobody = !is_known && outcome.row.is_none() && line.named.is_none();
+        let is_known = |counts: &dyn Fn(LookupKind) -> bool| {
+            holders.iter().any(|(kind, _)| counts(*kind))
+                || self.keys.find(hashes().filter(|(kind, _)| counts(*kind))).is_some()
+        };
+        let is_unreadable = match keys.is_unreadable {
+            true => !is_known(&|kind| decides(match_by, kind)),
+            false => !match_by.has_key(&keys) && !is_known(&|_| true),
+        };
         self.keys.add(hashes(), line.number);
-        Ok(finds_nobody && (keys.is_unreadable || !slice.options.match_by.has_key(&keys)))
+        Ok(is_unreadable && outcome.row.is_none() && line.named.is_none())
     }
 
     /// Takes the row as an example, if one of its kind is wanted.
@@ -148,6 +156,17 @@ impl SoFar {
             error: outcome.error.clone(),
         });
         Ok(())
+    }
+}
+
+/// Whether a list finds members by a lookup.
+fn decides(match_by: ListMatch, kind: LookupKind) -> bool {
+    match match_by {
+        ListMatch::Key(MatchBy::Ref) => kind == LookupKind::Ref,
+        ListMatch::Key(MatchBy::Email) => kind == LookupKind::Email,
+        ListMatch::Key(MatchBy::WorkerId) => kind == LookupKind::WorkerId,
+        ListMatch::Key(MatchBy::Id) => false,
+        ListMatch::WorkerIdOrEmail => kind != LookupKind::Ref,
     }
 }
 

@@ -228,8 +228,23 @@ fn expected(case: &Case, before: &Reference, now: Timestamp) -> Expected {
     let options = case.options.upsert(Sight::Whole);
     for small in &case.rows {
         let row = small.parsed();
-        let holding = holders(&reference, &row, now);
-        let is_known = !holding.is_empty() || keys(&row).any(|key| earlier.contains(&key));
+        let is_known = |kinds: &[usize]| {
+            let has = |member: &Member| kinds.iter().any(|kind| same_key(KEYS[*kind], member, &row, now));
+            reference.rows.values().any(has)
+                || keys(&row).any(|key| kinds.contains(&key.0) && earlier.contains(&key))
+        };
+        let decisive: &[usize] = match case.options.match_by {
+            ListMatch::Key(MatchBy::Ref) => &[0],
+            ListMatch::Key(MatchBy::Email) => &[1],
+            ListMatch::Key(MatchBy::WorkerId) => &[2],
+            ListMatch::Key(MatchBy::Id) => &[],
+            ListMatch::WorkerIdOrEmail => &[1, 2],
+        };
+        let has_key = keys(&row).any(|(kind, _)| decisive.contains(&kind));
+        let may_be_anybody = match small.fault {
+            Some(true) => !is_known(decisive),
+            _ => !has_key && !is_known(&[0, 1, 2]),
+        };
         let found = reference.found(&row, &options, now);
         let is_again = keys(&row).any(|key| earlier.contains(&key))
             || found.is_some_and(|found| found_before.contains(&found));
@@ -246,16 +261,7 @@ fn expected(case: &Case, before: &Reference, now: Timestamp) -> Expected {
         found_before.extend(place);
         earlier.extend(keys(&row));
         let is_failed = outcome == Outcome::Failed;
-        let finds_by_id = small.id().is_some();
-        let patch = &row.patch;
-        let has_key = match case.options.match_by {
-            ListMatch::Key(MatchBy::Id) => false,
-            ListMatch::Key(key) => row.match_key(key).is_some(),
-            ListMatch::WorkerIdOrEmail => {
-                patch.worker_id.as_set().is_some() || patch.email.as_set().is_some()
-            }
-        };
-        let is_unreadable = is_failed && !is_known && !finds_by_id && (small.fault == Some(true) || !has_key);
+        let is_unreadable = is_failed && may_be_anybody && small.id().is_none();
         let place = place.filter(|row| before.knows(*row) && !is_failed);
         expected.rows.push((outcome, place, is_unreadable));
     }

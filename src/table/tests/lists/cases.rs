@@ -108,6 +108,13 @@ fn a_list_that_is_empty_unreadable_or_removes_everybody_is_held() {
         let unread = [&all[..], &[faulty(200, true)]].concat();
         let (summary, held) = holds(&subject, &list(&unread)).await;
         assert_eq!((summary.unreadable, held), (1, vec![Hold::UnreadableRows]));
+        // Its member is known only if the key by which the list matches finds it.
+        let ref_ = faulty(5, true);
+        let email = SmallListRow { fault: Some(true), ..row(200, 5) };
+        for (row, unreadable) in [(ref_, 0), (email, 1)] {
+            let (summary, _) = holds(&subject, &list(&[&all[..5], &all[6..], &[row]].concat())).await;
+            assert_eq!((summary.unreadable, summary.counts.removed), (unreadable, 1));
+        }
         // It does not matter if nobody is missing.
         let whole = [&unread[..], &[row(29, 29)]].concat();
         assert_eq!(holds(&subject, &list(&whole)).await.1, []);
