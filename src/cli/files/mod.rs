@@ -6,9 +6,13 @@
 
 mod alone;
 mod identity;
+mod place;
+mod previous;
 mod refuse;
 mod unfinished;
 
-pub use self::alone::{create_alone, open_alone, stands_at};
+pub use self::alone::{open_alone, stands_at};
+pub use self::place::{check_place, take_place};
+pub use self::previous::remove_if_same;
 pub use self::refuse::{refuse_inside_store, refuse_nesting, refuse_overwriting};
 pub use self::unfinished::{begin as begin_unfinished, unfinished};

@@ -8,7 +8,7 @@ use crate::cli::{Error, base, files, output};
 use crate::model::ImportId;
 
 use super::args::Args;
-use super::failed::{self, FailedRows};
+use super::failed::FailedRows;
 use super::progress::Progress;
 use super::reading::{Opened, Repeats};
 use super::report;
@@ -29,7 +29,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     for written in [&failed, &files::unfinished(&failed)] {
         files::refuse_overwriting(written, args.target.tls.files().chain([args.file.as_path()]))?;
     }
-    failed::check(&failed)?;
+    files::check_place(&failed)?;
     let skipped = source.skipped().join(", ");
     if !skipped.is_empty() {
         output::note(format_args!("not imported, because only the server sets them: {skipped}"));

@@ -1,57 +1,81 @@
 //! The file of failed rows of a job: the rows as they were sent, under the headings of the list. Once they are
 //! corrected, `memberbase import` reads the file as it is.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::api::grpc::v1;
 use crate::cli::client::{self, Client};
+use crate::cli::files::{remove_if_same, take_place};
 use crate::cli::{Error, output};
 
 /// How many faults are printed.
 const SHOWN: usize = 10;
-/// Only the owner may read the file: it has data of members.
-const PRIVATE: u32 = 0o600;
-
-/// Writes the failed rows of a job to `path`, which must not exist, and prints the first faults. Returns how
-/// many rows failed; the file is created only if there are any.
-pub async fn write_failed(client: &mut Client, id: &str, path: &Path) -> Result<u64, Error> {
+/// Writes the failed rows of a job to a file, and prints the first faults and where the rows are. The file is
+/// created only if a row failed. A file that was there before is renamed, unless it is the same.
+pub async fn write_failed(client: &mut Client, id: &str, wanted: &Path) -> Result<(), Error> {
     let request = v1::ListJobResultsRequest { id: id.to_owned(), failed_only: true, with_input: true };
     let mut stream = client.jobs.list_job_results(request).await?.into_inner();
-    let (mut headings, mut file, mut failed) = (String::new(), None, 0_u64);
+    let (mut headings, mut file, mut failed) = (String::new(), None::<FailedFile>, 0_u64);
     while let Some(message) = client::next(&mut stream).await? {
         if !message.headings.is_empty() {
             headings = message.headings;
         }
         for result in message.results {
             let (Some(input), Some(error)) = (result.input, result.error) else { continue };
-            let out = match &mut file {
+            let file = match &mut file {
                 Some(file) => file,
-                None => file.insert(create(path, &headings)?),
+                None => file.insert(FailedFile::create(wanted, &headings)?),
             };
-            writeln!(out, "{input}").map_err(Error::file("write", path))?;
+            file.write(&input)?;
             failed += 1;
             if failed <= SHOWN as u64 {
                 output::note(format_args!("line {}: {}", result.line, error.message));
             }
         }
     }
-    if let Some(mut file) = file {
-        file.flush().map_err(Error::file("write", path))?;
-    }
     if failed > SHOWN as u64 {
         output::note(format_args!("and {} more", failed - SHOWN as u64));
     }
-    Ok(failed)
+    file.map_or(Ok(()), FailedFile::finish)
 }
 
-fn create(path: &Path, headings: &str) -> Result<BufWriter<std::fs::File>, Error> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path);
-    let mut file = BufWriter::new(file.map_err(Error::file("create", path))?);
-    if !headings.is_empty() {
-        writeln!(file, "{headings}").map_err(Error::file("write", path))?;
+/// The file. No other command writes it while this exists.
+struct FailedFile {
+    path: PathBuf,
+    out: BufWriter<File>,
+    /// The new path of the file that was there before.
+    previous: Option<PathBuf>,
+}
+
+impl FailedFile {
+    fn create(wanted: &Path, headings: &str) -> Result<Self, Error> {
+        let mut previous = None;
+        let (file, path) = take_place(wanted, &mut previous)?;
+        let mut file = Self { path, out: BufWriter::new(file), previous };
+        if !headings.is_empty() {
+            file.write(headings)?;
+        }
+        Ok(file)
     }
-    Ok(file)
+
+    fn write(&mut self, line: &str) -> Result<(), Error> {
+        writeln!(self.out, "{line}").map_err(Error::file("write", &self.path))
+    }
+
+    /// Writes what is left, and says where the rows are.
+    fn finish(mut self) -> Result<(), Error> {
+        self.out.flush().map_err(Error::file("write", &self.path))?;
+        output::note(format_args!("failed rows: {}", self.path.display()));
+        if let Some(previous) = self.previous
+            && !remove_if_same(&previous, &self.path)?
+        {
+            output::note(format_args!(
+                "another file had the name of the file of failed rows; it was renamed to {}",
+                previous.display()
+            ));
+        }
+        Ok(())
+    }
 }

@@ -31,7 +31,8 @@ pub struct Args {
     /// Apply the plan without asking if it removes less than this share of the members, such as 5%
     #[arg(long, value_name = "PERCENT", value_parser = Share::parse, conflicts_with = "yes")]
     pub yes_if_under: Option<Share>,
-    /// When the list was made, such as 2026-11-29T02:00:00Z; members created later stay
+    /// When the list was made, such as 2026-11-29T02:00:00Z: members created later stay, and a list that is
+    /// older than the last one is refused [default: when the file was last written]
     #[arg(long, value_name = "TIME", value_parser = super::decide::time)]
     pub as_of: Option<prost_types::Timestamp>,
     /// Only members that match may be removed, such as tier=Gold; may be repeated, see `memberbase export`
@@ -53,7 +54,7 @@ pub struct Args {
     /// A name for the job, shown by `memberbase jobs list`
     #[arg(long, default_value = "")]
     pub name: String,
-    /// Where to write failed rows [default: FILE.failed.csv, or FILE.failed.ndjson]
+    /// Where to write failed rows [default: people.failed.csv for people.csv, .ndjson for NDJSON]
     #[arg(long, value_name = "FILE")]
     pub failed: Option<PathBuf>,
     /// Show no progress

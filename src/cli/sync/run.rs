@@ -2,19 +2,30 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use super::args::Args;
 use super::decide::may_apply;
 use super::send::send;
 use crate::api::grpc::v1;
 use crate::cli::client::{Client, Refusal};
-use crate::cli::{Error, base, filter, job, output};
+use crate::cli::{Error, base, files, filter, job, output};
 
 /// Makes the memberbase equal to the list.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let failed = failed_path(&args);
+    files::refuse_inside_store(&failed)?;
+    files::refuse_overwriting(&failed, args.target.tls.files().chain([args.file.as_path()]))?;
+    files::check_place(&failed)?;
     let mut client = args.target.connect().await?;
     let member_base_id = base::need(&mut client, &args.base).await?;
-    let sent = send(&mut client, options(&args, member_base_id.clone())?, &args.file).await?;
+    let options = options(&args, member_base_id.clone())?;
+    if let Some(as_of) = options.as_of.filter(|_| args.as_of.is_none() && !args.quiet) {
+        output::note(format_args!(
+            "the list is of {as_of}, when the file was last written (or give --as-of); members created later stay"
+        ));
+    }
+    let sent = send(&mut client, options, &args.file).await?;
     let planned = job::follow(&mut client, &sent.id, args.quiet).await?;
     let mut planned = get(&mut client, &planned.id).await?;
     output::text(job::plan(&planned))?;
@@ -35,12 +46,8 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         planned = job::follow(&mut client, &planned.id, args.quiet).await?;
     }
     output::line(job::summary(&planned))?;
-    if planned.state() == v1::JobState::Succeeded && !planned.dry_run {
-        let path = failed_path(&args);
-        let failed = job::write_failed(&mut client, &planned.id, &path).await?;
-        if failed > 0 {
-            output::note(format_args!("failed rows: {}", path.display()));
-        }
+    if matches!(planned.state(), v1::JobState::Succeeded | v1::JobState::Failed) && !planned.dry_run {
+        job::write_failed(&mut client, &planned.id, &failed).await?;
     }
     Ok(job::exit_code(&planned))
 }
@@ -57,7 +64,7 @@ fn options(args: &Args, member_base_id: String) -> Result<v1::SyncOptions, Error
     Ok(v1::SyncOptions {
         member_base_id,
         match_by: match_by.into(),
-        as_of: args.as_of,
+        as_of: args.as_of.or_else(|| written_at(args)),
         scope,
         name: args.name.clone(),
         expect_removals: args.expect_removals,
@@ -85,13 +92,17 @@ async fn members(client: &mut Client, id: &str) -> Result<u64, Error> {
     Ok(counts.active.saturating_add(counts.invited))
 }
 
-/// Where failed rows are written.
+/// When the file was last written: no list is older than that. `None` for a pipe, and for a time that is yet
+/// to come.
+fn written_at(args: &Args) -> Option<prost_types::Timestamp> {
+    let there = std::fs::metadata(&args.file).ok().filter(std::fs::Metadata::is_file)?;
+    let time = there.modified().ok().filter(|time| *time <= SystemTime::now())?;
+    Some(time.into())
+}
+
+/// Where failed rows are written: `people.failed.csv` beside `people.csv`.
 fn failed_path(args: &Args) -> PathBuf {
-    if let Some(path) = &args.failed {
-        return path.clone();
-    }
     let is_json = args.file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("ndjson"));
-    let mut name = args.file.clone().into_os_string();
-    name.push(if is_json { ".failed.ndjson" } else { ".failed.csv" });
-    name.into()
+    let extension = if is_json { "failed.ndjson" } else { "failed.csv" };
+    args.failed.clone().unwrap_or_else(|| args.file.with_extension(extension))
 }

@@ -12,8 +12,13 @@ use crate::directory::{Directory, Error};
 use crate::lists::{List, ListRow, Reader, Source};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Job, JobInput, JobTask, ListFormat, ListOptions, Reason, Refusal, Violation};
+use crate::model::{
+    BaseNumber, Job, JobInput, JobTask, ListFormat, ListOptions, Reason, Refusal, Timestamp, Violation,
+};
 use crate::table::Upload;
+
+/// How far the clock of a sender may be ahead, in microseconds.
+const CLOCKS_DIFFER: i64 = 5 * 60 * 1_000_000;
 
 /// A full list, as a caller announces it.
 #[derive(Debug)]
@@ -66,6 +71,7 @@ impl Directory {
             return Ok(BegunList::Repeat(Box::new(job)));
         }
         check_name(&new.name)?;
+        check_as_of(new.options.as_of, self.now())?;
         let scope = self.member_filter(new.options.scope.clone(), base)?;
         self.guarded.check_filter(&scope.filter)?;
         self.get_base(base).await?;
@@ -165,6 +171,15 @@ impl ListUpload {
         }
         if read.is_err() || check.is_full() { Err(has_faults(check.faults())) } else { Ok(()) }
     }
+}
+
+/// Refuses a list from the future: it would make all lists up to that time seem old.
+fn check_as_of(as_of: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
+    if as_of.is_some_and(|as_of| as_of.micros() > now.micros().saturating_add(CLOCKS_DIFFER)) {
+        let text = "must not be in the future; memberbase allows for clocks that differ by five minutes";
+        return Err(Refusal::field(Reason::FieldInvalid, "options.as_of", text));
+    }
+    Ok(())
 }
 
 /// A file with these faults.

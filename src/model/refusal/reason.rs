@@ -167,6 +167,8 @@ reasons! {
     FileRefused = "FILE_REFUSED", InvalidArgument, "the file cannot be read without damage";
     /// A list that was made later was applied before.
     ListSuperseded = "LIST_SUPERSEDED", FailedPrecondition, "a newer list was applied before";
+    /// No row of a full list can be applied.
+    EveryRowFailed = "EVERY_ROW_FAILED", FailedPrecondition, "no row of the list can be applied";
     /// There is no such job.
     JobNotFound = "JOB_NOT_FOUND", NotFound, "there is no such job";
     /// The state of the job does not allow this.

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::model::{
-    GuardCounts, ListMatch, ListOptions, MatchBy, Outcome, Reason, Refusal, Row, RowKeys, RowTally, UnreadRow,
-    UpsertOptions,
+    GuardCounts, ListMatch, ListOptions, MatchBy, Outcome, Reason, Refusal, Row, RowKeys, RowTally,
+    UnreadRow, UpsertOptions,
 };
 use crate::table::index::lookup::LookupKind;
 use crate::table::index::resolve::Wanted;

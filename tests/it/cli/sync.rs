@@ -68,11 +68,46 @@ async fn failed_rows_are_in_a_file_that_can_be_imported_once_it_is_corrected() {
         .await
         .expect(1);
     assert!(ended.stderr.contains("line 2: phone"), "{}", ended.stderr);
-    let failed = format!("{name}.failed.csv");
-    assert_eq!(std::fs::read_to_string(&failed).unwrap(), "ref;phone;first_name\nm0;x;\"a;b\"\n");
+    let failed = world.path("people.failed.csv").to_str().unwrap().to_owned();
+    assert_eq!(world.read("people.failed.csv"), "ref;phone;first_name\nm0;x;\"a;b\"\n");
     std::fs::write(&failed, "ref;phone;first_name\nm0;+447700900101;\"a;b\"\n").unwrap();
     world.import(&failed, "people", &["--delimiter", ";"]).await.expect(0);
     assert_eq!(world.get("people", "m0").await["first_name"], "a;b");
+    // What somebody has corrected is not overwritten by the next run.
+    let again = ["sync", name, "--base", "people", "--server", &world.url, "--quiet", "--yes"];
+    let ended = memberbase(&again).await.expect(1);
+    assert!(ended.stderr.contains("people.failed.1.csv"), "{}", ended.stderr);
+    assert_eq!(world.read("people.failed.csv"), "ref;phone;first_name\nm0;x;\"a;b\"\n");
+    assert!(world.read("people.failed.1.csv").contains("+447700900101"));
+    // The same rows fail again: one file is enough.
+    let ended = memberbase(&again).await.expect(1);
+    assert!(!ended.stderr.contains("renamed"), "{}", ended.stderr);
+    assert!(!world.path("people.failed.2.csv").exists());
+    // The list itself is never the file of failed rows.
+    memberbase(&[&again[..], &["--failed", name]].concat()).await.expect(64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_older_than_the_last_list_is_not_applied() {
+    let world = World::new().await;
+    let (old, new) = (world.file("old.csv", list(30)), world.file("new.csv", list(31)));
+    world.import(&old, "people", &["--create-base"]).await.expect(0);
+    let last_month = std::time::SystemTime::now() - std::time::Duration::from_secs(30 * 86_400);
+    std::fs::File::options().append(true).open(&old).unwrap().set_modified(last_month).unwrap();
+    let sync = async |file: &str, more: &[&str]| {
+        let known = ["sync", file, "--base", "people", "--server", &world.url, "--quiet", "--yes"];
+        memberbase(&[&known[..], more].concat()).await
+    };
+    sync(&new, &[]).await.expect(0);
+    let ended = sync(&old, &[]).await.expect(69);
+    assert!(ended.stdout.contains("LIST_SUPERSEDED"), "{}", ended.stdout);
+    assert_eq!(world.get("people", "m30").await["status"], "active");
+    // Unless somebody says that it is the truth now.
+    let now = memberbase::model::Timestamp::from_micros(
+        i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_micros()).unwrap(),
+    );
+    sync(&old, &["--as-of", &now.to_string()]).await.expect(0);
+    assert_eq!(world.get("people", "m30").await["status"], "inactive");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,9 +14,13 @@ pub type Jobs = JobServiceClient<Channel>;
 
 /// A memberbase with the usual limits and these members.
 pub async fn with_members(server: &Server, members: usize) -> (Base, Jobs) {
+    with_rows(server, rows("a", members)).await
+}
+
+pub async fn with_rows(server: &Server, members: Vec<v1::MemberInput>) -> (Base, Jobs) {
     let request = v1::CreateMemberBaseRequest { name: "Jobs".into(), ..Default::default() };
     let mut base = server.base_with(request).await;
-    base.fill(rows("a", members)).await;
+    base.fill(members).await;
     (base, JobServiceClient::new(server.channel()))
 }
 

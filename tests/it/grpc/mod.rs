@@ -30,6 +30,7 @@ mod record;
 mod rename;
 pub mod replies;
 mod rights;
+mod ruin;
 mod settings;
 mod sync;
 mod token;

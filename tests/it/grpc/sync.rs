@@ -12,16 +12,16 @@ use crate::harness::{Base, Server, refused, row};
 pub async fn send(
     jobs: &mut Jobs,
     base: &Base,
-    file: &str,
+    file: impl AsRef<[u8]>,
     change: impl FnOnce(&mut v1::SyncOptions),
 ) -> Result<Option<v1::Job>, Status> {
     let mut options = v1::SyncOptions { member_base_id: base.id.clone(), ..Default::default() };
     change(&mut options);
     let first = v1::SyncMembersRequest { options: Some(options), ..Default::default() };
     // Pieces that end anywhere.
+    let file = file.as_ref();
     let pieces = file
-        .as_bytes()
-        .chunks(37)
+        .chunks(37 + file.len() / 500)
         .map(|data| v1::SyncMembersRequest { data: data.to_vec(), ..Default::default() });
     let complete = Some(v1::SyncComplete::default());
     let last = v1::SyncMembersRequest { complete, ..Default::default() };
@@ -193,12 +193,18 @@ async fn an_older_list_after_a_newer_one_is_refused() {
     let server = Server::start().await;
     let (base, mut jobs) = with_members(&server, 10).await;
     let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
-    let now = 1_900_000_000;
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    let future = send(&mut jobs, &base, &list(10), |options| options.as_of = at(now + 400)).await;
+    refused(&future.unwrap_err(), Code::InvalidArgument, "FIELD_INVALID");
     let job = send(&mut jobs, &base, &list(10), |options| options.as_of = at(now)).await.unwrap();
     assert_eq!(follow(&mut jobs, job).await.state(), Succeeded);
     let job = send(&mut jobs, &base, &list(9), |options| options.as_of = at(now - 1)).await.unwrap();
     let job = follow(&mut jobs, job).await;
     assert_eq!((job.state(), job.reason.as_str()), (Failed, "LIST_SUPERSEDED"), "{job:?}");
+    // A list that does not say when it was made is as new as its arrival.
+    assert_eq!(sync(&mut jobs, &base, &list(10)).await.state(), Succeeded);
+    let job = send(&mut jobs, &base, &list(9), |options| options.as_of = at(now)).await.unwrap();
+    assert_eq!(follow(&mut jobs, job).await.reason, "LIST_SUPERSEDED");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{place, previous};
 use crate::cli::Error;
+use crate::cli::files::{remove_if_same, take_place};
 use crate::cli::output::csv_error;
 
 use crate::cli::import::failure::RowFailure;
@@ -72,7 +72,7 @@ impl FailedRows {
     /// same as the new one.
     pub fn previous(&mut self) -> Result<Option<&Path>, Error> {
         if let (Some(previous), Some(path)) = (&self.previous, self.path())
-            && previous::remove_if_same(previous, path)?
+            && remove_if_same(previous, path)?
         {
             self.previous = None;
         }
@@ -80,7 +80,7 @@ impl FailedRows {
     }
 
     fn create(&mut self) -> Result<Written, Error> {
-        let (file, path) = place::take(&self.wanted, &mut self.previous)?;
+        let (file, path) = take_place(&self.wanted, &mut self.previous)?;
         let out = self.begin(file).map_err(Error::file("write", &path))?;
         Ok(Written { path, out })
     }

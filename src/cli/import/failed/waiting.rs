@@ -5,8 +5,8 @@
 //!   nevertheless changes nothing when it is imported again.
 //! - Then a new file replaces this one, in one step: without the rows that were applied, and with marks on
 //!   those that were overtaken.
-//! - A file that was in the place before is renamed, see [`super::previous`], and gets its name back if no
-//!   row fails in the end. If it has the same contents, a killed import left it for the same rows: then this
+//! - A file that was in the place before is renamed, see [`crate::cli::files::remove_if_same`], and gets its
+//!   name back if no row fails in the end. If it has the same contents, a killed import left it for the same rows: then this
 //!   import settles them, and only its own file remains.
 
 use std::collections::{BTreeMap, BTreeSet};

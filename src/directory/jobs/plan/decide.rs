@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::directory::jobs::work::{Halt, Work};
 use crate::model::words::count;
-use crate::model::{GuardKind, Hold, Job, JobEnd, JobState, JobTask, ListCounts, PlanSummary, Row, RowTally};
+use crate::model::{
+    GuardKind, Hold, Job, JobEnd, JobState, JobTask, ListCounts, PlanSummary, Reason, Row, RowTally,
+};
 use crate::table::Base;
 
 /// A complete plan. What it says about rows is stored already.
@@ -48,14 +50,19 @@ pub async fn decide(
     let difference = before.map(|(plan, _)| difference(&plan, &summary));
     let changes_nothing = changes_nothing(&summary.counts);
     let (planned_at, now_hash) = (work.table.now(), summary.hash);
-    if !job.is_dry_run && (summary.holds.is_empty() || changes_nothing) {
+    let is_useless = matches!(job.task, JobTask::Sync(_)) && every_row_fails(&summary.counts);
+    if !job.is_dry_run && !is_useless && (summary.holds.is_empty() || changes_nothing) {
         supersede(work, &job).await?;
     }
     work.change(|job| {
         job.planned_at = Some(planned_at);
         job.planned_rows = job.input.rows;
         job.end = None;
-        if job.is_dry_run || (changes_nothing && is_harmless(&summary)) {
+        if is_useless {
+            let text = "every row of the list fails, so it is not what it should be; nobody was removed";
+            job.state = JobState::Failed;
+            job.end = Some(JobEnd::new(Reason::EveryRowFailed.as_str(), text));
+        } else if job.is_dry_run || (changes_nothing && is_harmless(&summary)) {
             job.state = JobState::Succeeded;
             if !job.is_dry_run {
                 job.done = summary.counts;
@@ -83,6 +90,11 @@ pub async fn decide(
 fn changes_nothing(counts: &ListCounts) -> bool {
     let RowTally { created, updated, reactivated, .. } = counts.rows;
     created + updated + reactivated + counts.removed == 0
+}
+
+/// Whether the list has rows, and none of them can be applied.
+fn every_row_fails(counts: &ListCounts) -> bool {
+    counts.rows.failed > 0 && counts.rows.failed == counts.rows.rows()
 }
 
 /// Whether only the caller's wish holds the plan.

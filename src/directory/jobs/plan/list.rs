@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::decide::Made;
 use crate::directory::jobs::input::{Parser, Rows};
 use crate::directory::jobs::work::{Halt, Work};
-use crate::model::{Filter, Job, JobState, JobTask, ListOptions};
+use crate::model::{Filter, Job, JobState, JobTask, ListOptions, Reason};
 use crate::table::{
     Base, Example, ExampleOf, ListEnd, ListRequest, ListRow, PlannedExample, PlannedResult, PlannedRow,
     RowResult, TableError,
@@ -72,13 +72,15 @@ async fn check_newest(work: &Work, job: &Job, options: &ListOptions) -> Result<(
     let applied = work.jobs().list(work.base, None, usize::MAX, &[JobState::Succeeded]).await?;
     let is_newer = |other: &Job| match &other.task {
         JobTask::Sync(newer) => {
-            !other.is_dry_run && newer.scope == options.scope && newer.as_of.is_some_and(|at| at > as_of)
+            let made_at = newer.as_of.unwrap_or(other.created_at);
+            !other.is_dry_run && newer.scope == options.scope && made_at > as_of
         }
         JobTask::Batch | JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => false,
     };
     if applied.iter().any(is_newer) {
-        let text = "a list that was made later was applied before";
-        return Err(Halt::Failed("LIST_SUPERSEDED".to_owned(), text.to_owned()));
+        let text =
+            "a list that was made later was applied before; if this one is right, send it with a later as_of";
+        return Err(Halt::Failed(Reason::ListSuperseded.as_str().to_owned(), text.to_owned()));
     }
     Ok(())
 }

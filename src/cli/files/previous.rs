@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::cli::Error;
 
 /// Removes the renamed file if it is the same as the new one. Returns whether it was.
-pub(super) fn remove_if_same(previous: &Path, new: &Path) -> Result<bool, Error> {
+pub fn remove_if_same(previous: &Path, new: &Path) -> Result<bool, Error> {
     let is_same = is_same(previous, new).map_err(Error::file("read", previous))?;
     if is_same {
         fs::remove_file(previous).map_err(Error::file("remove", previous))?;

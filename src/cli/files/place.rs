@@ -1,7 +1,7 @@
-//! The place of the file, and the lock that lets only one import write it.
+//! The place of a file of failed rows, and the lock that lets only one command write it.
 //!
-//! Two imports with the same file must not mix their rows. So the file is locked while it is still empty,
-//! until the import ends, and a file that replaces it is locked before it does so. If the place is taken, the
+//! Two commands with the same file must not mix their rows. So the file is locked while it is still empty,
+//! until the command ends, and a file that replaces it is locked before it does so. If the place is taken, the
 //! file is created under the next free name beside it. A file that is there without a lock is renamed to such
 //! a name, see [`super::previous`].
 
@@ -11,15 +11,15 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::alone::{create_alone, open_alone};
 use crate::cli::Error;
-use crate::cli::files::{create_alone, open_alone};
 
 /// The mode of the file: only its owner reads and writes it.
 const PRIVATE: u32 = 0o600;
 
 /// An empty file that no other command writes, and its path. A file that is at the wanted path is renamed,
 /// and `previous` becomes its new path.
-pub(super) fn take(wanted: &Path, previous: &mut Option<PathBuf>) -> Result<(File, PathBuf), Error> {
+pub fn take_place(wanted: &Path, previous: &mut Option<PathBuf>) -> Result<(File, PathBuf), Error> {
     loop {
         let opened = open_alone(wanted).map_err(Error::file("create", wanted))?;
         let Some(file) = opened else {
@@ -41,7 +41,7 @@ pub(super) fn take(wanted: &Path, previous: &mut Option<PathBuf>) -> Result<(Fil
 /// Renames the file at this path to the next free name, and returns its new path.
 fn rename(wanted: &Path) -> Result<PathBuf, Error> {
     let there = fs::canonicalize(wanted).map_err(Error::file("find", wanted))?;
-    // An empty file reserves the name, so that no other import can use it before the rename.
+    // An empty file reserves the name, so that no other command can use it before the rename.
     let (_held, renamed) = take_free_name(&there).map_err(Error::file("rename", &there))?;
     fs::rename(&there, &renamed).map_err(Error::file("rename", &there))?;
     Ok(renamed)
@@ -66,8 +66,8 @@ fn take_free_name(file: &Path) -> io::Result<(File, PathBuf)> {
     }
 }
 
-/// Checks, before anything is imported, that the file can be created at this path. Changes nothing.
-pub fn check(path: &Path) -> Result<(), Error> {
+/// Checks, before anything is sent, that the file can be created at this path. Changes nothing.
+pub fn check_place(path: &Path) -> Result<(), Error> {
     let hint = |error: io::Error| {
         io::Error::new(
             error.kind(),
@@ -110,13 +110,13 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let (new, link) = (temp.path().join("new"), temp.path().join("link"));
         std::os::unix::fs::symlink(&new, &link).unwrap();
-        check(&new).unwrap();
-        check(&link).unwrap();
+        check_place(&new).unwrap();
+        check_place(&link).unwrap();
         assert!(!new.exists() && fs::symlink_metadata(&link).is_ok());
         fs::write(&new, "rows").unwrap();
         let _other = open_alone(&new).unwrap();
-        check(&new).unwrap();
+        check_place(&new).unwrap();
         assert_eq!(fs::read_to_string(&new).unwrap(), "rows");
-        check(&temp.path().join("no/folder")).unwrap_err();
+        check_place(&temp.path().join("no/folder")).unwrap_err();
     }
 }
