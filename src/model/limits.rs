@@ -122,6 +122,9 @@ pub const UNDELETE_MAX_MEMBERS: usize = ATOMIC_MAX_ROWS;
 pub const UNDELETE_LOG_MAX_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 /// How many bytes a part of a commit counts there, at least.
 pub const UNDELETE_PART_MIN_BYTES: u64 = 256;
+/// The most that one revert keeps in memory of the members that it takes changes back of, in bytes: about a
+/// million members.
+pub const REVERT_MAX_BYTES: usize = 512 * 1024 * 1024;
 /// Most rows of one chunk of an import.
 pub const IMPORT_CHUNK_MAX_ROWS: usize = 10_000;
 /// Most bytes of one chunk of an import.

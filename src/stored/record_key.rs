@@ -42,6 +42,12 @@ pub fn sequence(revision: u64, number: u64) -> u64 {
     revision << NUMBER_BITS | number & (RECORDS_PER_COMMIT - 1)
 }
 
+/// The revision of the commit that created the record with this sequence.
+#[must_use]
+pub fn revision(sequence: u64) -> u64 {
+    sequence >> NUMBER_BITS
+}
+
 /// The key of a record.
 #[must_use]
 pub fn record(base: BaseNumber, place: RecordPlace) -> Key {

@@ -27,6 +27,7 @@ mod jobs;
 mod open;
 mod plan;
 mod read;
+mod revert;
 mod shared;
 mod store;
 mod sync;
@@ -43,7 +44,7 @@ pub use self::idempotency::{Begun, Claim, Idempotency, IdempotencyLimits, IfRunn
 pub use self::index::damage::Damage;
 pub use self::index::lookup::LookupKind;
 pub use self::index::sets::{Chunk, Living, RowSet, SetField, Sets, union};
-pub use self::jobs::{JobLimits, Jobs, Upload};
+pub use self::jobs::{JobLimits, Jobs, ReversalReader, ReversalWriter, Upload};
 pub use self::plan::request::{
     AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat, Edited,
     RecordChange, RecordOutcome, RecordsReply, RecordsRequest, SettingsRequest, UndeleteReply,
@@ -53,8 +54,10 @@ pub use self::plan::step_request::{
     Judging, Spared, StepOps, StepOutcome, StepReply, StepRequest, StepWrite, StepWrites,
 };
 pub use self::read::deleted::WhichDeleted;
+pub use self::read::returned::Returned;
 pub use self::read::summary::BaseSummary;
 pub use self::read::view::{MemberKey, View};
+pub use self::revert::{ReadyRevert, RevertEnd, RevertJudge, RevertPlan, RevertRequest};
 pub use self::shared::budget::{Budget, Connection, Party, Peer, Permit, Whose};
 pub use self::shared::clock::Clock;
 pub use self::shared::outcome::RowOutcome;
@@ -67,5 +70,5 @@ pub use self::upkeep::timeline;
 pub use self::write::job::Series;
 pub use crate::engine::{EngineError, backup};
 pub use crate::stored::idempotency::{RequestResult, RowResult, StoredResult};
-pub use crate::stored::job::{PlannedExample, PlannedResult, RemovedResult, StepResults};
+pub use crate::stored::job::{PlannedExample, PlannedResult, RemovedResult, Reversal, StepResults, Undo};
 pub use crate::stored::record_key::RecordPlace;

@@ -157,6 +157,7 @@ calls! {
     26 UNDELETE_MEMBERS "undelete_members" "Deleted members brought back."
     27 SYNC_MEMBERS "sync_members" "A full list applied."
     28 DELETE_BY_FILTER "delete_by_filter" "Members that match a filter deleted for good."
+    29 REVERT "revert" "Changes taken back."
 }
 
 impl Call {

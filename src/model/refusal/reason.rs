@@ -185,6 +185,17 @@ reasons! {
     /// The request would change more members in one way than the memberbase allows within 24 hours.
     ChangeGuard = "CHANGE_GUARD", FailedPrecondition,
         "the request would change too many members in the same way";
+    /// More was changed than one revert takes back.
+    RevertTooLarge = "REVERT_TOO_LARGE", FailedPrecondition, "more was changed than one revert takes back";
+    /// Somebody else changed the member after the changes that a revert takes back.
+    ChangedSince = "CHANGED_SINCE", FailedPrecondition, "somebody else changed the member since";
+    /// A member that a revert would delete has records.
+    RecordsAttached = "RECORDS_ATTACHED", FailedPrecondition, "records were attached to the member since";
+    /// A revert does not take back changes of this kind.
+    NotReverted = "NOT_REVERTED", FailedPrecondition, "a revert does not take back changes of this kind";
+    /// Too many members exchange their keys with each other, so that they do not fit into one commit.
+    KeysEntangled = "KEYS_ENTANGLED", FailedPrecondition,
+        "too many members exchange their keys with each other";
     /// The memberbase has not reached the requested revision.
     RevisionAhead = "REVISION_AHEAD", FailedPrecondition, "the memberbase has not reached this revision";
     /// There is no such member in this memberbase.

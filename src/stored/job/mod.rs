@@ -7,6 +7,7 @@ mod example;
 mod filters;
 mod key;
 mod record;
+mod reversal;
 mod rows;
 mod task;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use self::key::{
 #[cfg(test)]
 pub use self::record::encode_first;
 pub use self::record::{decode, encode, is_older};
+pub use self::reversal::{Reversal, Undo, decode_reversals, encode_reversal};
 pub use self::rows::{
     PlannedResult, RemovedResult, StepResults, decode_planned, decode_removals, decode_step, encode_planned,
     encode_removals, encode_step,

@@ -3,16 +3,18 @@
 use std::mem::take;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, RwLock, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::model::{BaseNumber, Fold, GuardState, MemberRow, RowError};
+use crate::stored::job::{Reversal, Undo};
 use crate::table::checkpoint;
 use crate::table::index::replay;
 use crate::table::open::{OpenBase, Parts};
 use crate::table::plan::step_request::StepOps;
-use crate::table::plan::{Prepared, prepare_all};
+use crate::table::plan::{Prepared, changed_since, prepare_all};
 use crate::table::read::deleted;
+use crate::table::read::returned::Returned;
 use crate::table::read::summary::BaseSummary;
 use crate::table::read::view::View;
 use crate::table::shared::budget::{Party, Permit};
@@ -24,7 +26,7 @@ use crate::table::write::publisher::Publisher;
 use crate::table::write::validate;
 use crate::table::{
     AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, ListPlan,
-    ListRequest, RecordsReply, RecordsRequest, SettingsRequest, StepReply, StepRequest, TableError,
+    ListRequest, RecordsReply, RecordsRequest, RevertPlan, RevertRequest, SettingsRequest, StepReply, StepRequest, TableError,
     UndeleteReply, UndeleteRequest, UpsertReply, UpsertRequest, WriteMode,
 };
 use crate::tasks;
@@ -172,6 +174,8 @@ impl Base {
         let StepRequest { ops, judging, is_last, write, origin, sight } = request;
         let bytes = ops.len().saturating_mul(size_of::<MemberRow>() + ROW_TEXT_BYTES);
         let permit = self.open.parts.budget.wait(self.party(), bytes).await?;
+        // Held until the reply: whom a revert brings back stays deleted until then.
+        let mut undeleting = None;
         let ops = match ops {
             StepOps::Rows(rows, options) => {
                 StepOps::Rows(prepare_all(rows, &options, &self.open.parts.hashes).await, options)
@@ -179,11 +183,44 @@ impl Base {
             StepOps::Removals(rows, since) => StepOps::Removals(rows, since),
             StepOps::Deletes(rows, since) => StepOps::Deletes(rows, since),
             StepOps::Edits(edits) => StepOps::Edits(edits),
+            StepOps::Reversals(mut reversals, returned) => {
+                undeleting = self.keep_deleted(&mut reversals, &returned).await?;
+                StepOps::Reversals(reversals, returned)
+            }
         };
         let (reply, answer) = oneshot::channel();
         let job = StepJob { ops, judging, is_last, write: Some(write), origin, sight, reply, permit };
         self.submit(Job::Step(Box::new(job))).await?;
-        Pending(answer).answer().await
+        let reply = Pending(answer).answer().await;
+        drop(undeleting);
+        reply
+    }
+
+    /// If a step of a revert brings members back, keeps away others who do so. Members who came back since the
+    /// plan was made are left as they are.
+    async fn keep_deleted(
+        &self,
+        reversals: &mut [Reversal],
+        returned: &Mutex<Returned>,
+    ) -> Result<Option<OwnedMutexGuard<()>>, TableError> {
+        if !reversals.iter().any(|reversal| matches!(reversal.does, Undo::Returns { .. })) {
+            return Ok(None);
+        }
+        let undeleting = Arc::clone(&self.open.undeleting).lock_owned().await;
+        let mut returned = returned.lock().await;
+        returned.read_on(&self.open).await?;
+        for reversal in reversals {
+            let came_back = reversal.row.is_some_and(|row| returned.has(row));
+            if matches!(reversal.does, Undo::Returns { .. }) && came_back {
+                reversal.does = Undo::Stays(changed_since());
+            }
+        }
+        Ok(Some(undeleting))
+    }
+
+    /// Begins the plan of a revert. Keep the base until the plan ends.
+    pub async fn plan_revert(&self, request: RevertRequest) -> Result<RevertPlan, TableError> {
+        RevertPlan::begin(Arc::clone(&self.open), request).await
     }
 
     /// Begins the plan of a full list. Keep the base until the plan ends.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::engine::Key;
 use crate::model::schema::AttributeSchema;
-use crate::model::{BaseNumber, MemberRecord, RecordKind};
+use crate::model::{BaseNumber, MatchKey, MemberRecord, RecordKind};
 use crate::model::{Member, Row};
 use crate::stored::commit::{LookupDelta, LookupOp};
 use crate::stored::record_key::{self, RecordName};
 use crate::table::index::hash::Hashes;
 use crate::table::index::lookup::LookupKind;
+use crate::table::index::resolve::Wanted;
 use crate::table::index::sets::{SetChange, SetField, status_value};
 
 /// The hash under which a lookup has a member; none if the member has no such value.
@@ -29,6 +30,19 @@ pub fn hashes_of(hashes: &Hashes, kind: LookupKind, member: &Member) -> BTreeSet
     let former = if kind == LookupKind::Ref { member.aliases.as_slice() } else { &[] };
     let former = former.iter().map(|alias| hashes.value(kind, alias.ref_.as_str()));
     hash_of(hashes, kind, member).into_iter().chain(former).collect()
+}
+
+/// The keys of a member, with the places in the lookups where they are found. They include its former refs,
+/// also those that have expired.
+pub fn match_keys<'m>(hashes: &Hashes, member: &'m Member) -> Vec<(Wanted, MatchKey<'m>)> {
+    let profile = &member.profile;
+    let keys = [
+        profile.ref_.as_ref().map(MatchKey::Ref),
+        profile.email.as_ref().map(MatchKey::Email),
+        profile.worker_id.as_ref().map(MatchKey::WorkerId),
+    ];
+    let former = member.aliases.iter().map(|alias| MatchKey::Ref(&alias.ref_));
+    keys.into_iter().flatten().chain(former).map(|key| (hashes.match_key(key), key)).collect()
 }
 
 /// The lookup deltas from `before` to `after`. The ref's entry gets `fingerprint` whether it is new or stays:

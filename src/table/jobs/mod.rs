@@ -14,6 +14,7 @@ mod change;
 mod limits;
 mod older;
 mod restored;
+mod reversals;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -23,5 +24,6 @@ mod values;
 
 pub use self::limits::JobLimits;
 pub use self::restored::hold_running;
+pub use self::reversals::{ReversalReader, ReversalWriter};
 pub use self::state::Jobs;
 pub use self::upload::Upload;

@@ -29,7 +29,7 @@ use crate::table::read::summary::BaseSummary;
 /// A batch takes no more requests, and a slice of a large request ends, once the batch has this many bytes
 /// that are not hidden. One row adds less than a tenth of this. A request that is decided as one and shares
 /// its batch adds about as much again, so it never makes the batch larger than the engine accepts.
-const FULL_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const FULL_BYTES: usize = 16 * 1024 * 1024;
 /// A batch of this many bytes is encoded outside the threads that serve calls.
 const LARGE_BYTES: usize = 4 * 1024 * 1024;
 /// The bytes of one change in a commit, without the previous member and the values of sets.
@@ -188,6 +188,11 @@ impl<'a> Plan<'a> {
     /// Whether the batch has grown so large that it should be closed.
     pub fn is_full(&self) -> bool {
         self.weight.seen() >= FULL_BYTES
+    }
+
+    /// Whether so many more bytes would make the batch larger than it should be.
+    pub(super) fn has_no_room(&self, more: usize) -> bool {
+        self.weight.seen().saturating_add(more) > FULL_BYTES
     }
 
     /// Whether encoding the batch takes more than a few milliseconds.

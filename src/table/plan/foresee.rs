@@ -72,7 +72,7 @@ impl Plan<'_> {
 
     /// Ends a slice as if it were written: later rows are planned on top of it and counted for another
     /// commit.
-    fn leave_slice(&mut self) {
+    pub fn leave_slice(&mut self) {
         if self.commit.take().is_some() {
             self.layer.header.revision += 1;
         }

@@ -24,6 +24,7 @@ impl Plan<'_> {
             StepOps::Removals(rows, since) => self.remove_while_room(rows, *since, Removal::Offboard).await,
             StepOps::Deletes(rows, since) => self.remove_while_room(rows, *since, Removal::Delete).await,
             StepOps::Edits(edits) => self.edit_while_room(edits).await,
+            StepOps::Reversals(reversals, _) => self.reverse_while_room(reversals).await,
         }
     }
 

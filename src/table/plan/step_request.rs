@@ -1,10 +1,16 @@
 //! Steps of durable jobs, as requests to a base's lane.
 
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
 use crate::engine::{Key, Value};
 use crate::model::{
     GuardCounts, GuardExpectation, MemberRow, Origin, RecordCounts, Row, RowError, Sight, UpsertOptions,
 };
+use crate::stored::job::Reversal;
 use crate::table::plan::request::{EditWhat, Edited};
+use crate::table::read::returned::Returned;
 use crate::table::shared::outcome::RowOutcome;
 
 /// One step of a durable job: changes of members that become one commit, in a batch that also carries the
@@ -74,6 +80,9 @@ pub enum StepOps<R> {
     Deletes(Vec<Row>, u64),
     /// Changes single members, in order.
     Edits(Vec<EditWhat>),
+    /// Takes changes of members back, in order. Also which members came back since the plan, as far as earlier
+    /// steps have looked.
+    Reversals(Vec<Reversal>, Arc<Mutex<Returned>>),
 }
 
 impl<R> StepOps<R> {
@@ -84,6 +93,7 @@ impl<R> StepOps<R> {
             Self::Rows(rows, _) => rows.len(),
             Self::Removals(rows, _) | Self::Deletes(rows, _) => rows.len(),
             Self::Edits(edits) => edits.len(),
+            Self::Reversals(reversals, _) => reversals.len(),
         }
     }
 

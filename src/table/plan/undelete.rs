@@ -1,18 +1,29 @@
 //! Bringing deleted members back, with their records.
 
+use crate::engine::{Key, Value};
 use crate::model::schema::typed;
-use crate::model::{Attributes, MatchKey, Member, Outcome, Reason, Refusal, Row, RowError};
+use crate::model::{
+    Attributes, Member, Outcome, Reason, RecordCounts, Refusal, Row, RowError, Timestamp,
+};
 use crate::stored::block::place;
 use crate::stored::commit::Change;
 use crate::stored::member_record::{Kept, Purge, encode_counts};
 use crate::stored::{member, record_key};
-use crate::table::index::entries::lookup_deltas;
-use crate::table::index::resolve::Wanted;
+use crate::table::index::entries::{lookup_deltas, match_keys};
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::upsert::taken;
 use crate::table::read::deleted::{Deleted, Sought, is_over};
 use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
+
+/// The records that come back with a member.
+pub(super) struct Returning {
+    /// The mark by which they were to be purged, and its value.
+    purge: Key,
+    mark: Option<Value>,
+    /// How many there are; `None` if there is no mark.
+    counts: Option<RecordCounts>,
+}
 
 /// Members that are brought back before the task yields to the others of its thread.
 const READ_TOGETHER: usize = 128;
@@ -55,7 +66,7 @@ impl Plan<'_> {
         let mut wanted = Vec::new();
         for deleted in found() {
             let member = member::decode(&deleted.record)?;
-            wanted.extend(self.keys_of_member(&member).into_iter().map(|(wanted, _)| wanted));
+            wanted.extend(match_keys(&self.open.parts.hashes, &member).into_iter().map(|(wanted, _)| wanted));
         }
         self.fetch_hashes(&wanted).await
     }
@@ -75,29 +86,17 @@ impl Plan<'_> {
         if self.stored_member(row)?.is_some() {
             return Ok(RowOutcome::ok(row, Outcome::Unchanged));
         }
-        if is_over(deleted.at, self.open.parts.undelete_micros, self.now) {
-            return Ok(missing(Some(row)));
-        }
-        let purge = record_key::record_purge(self.open.number, row);
-        let mark = self.record_value(&purge);
-        let records = mark.as_deref().map(Purge::decode).transpose()?;
-        match records.map(|records| records.kept) {
-            Some(Kept::Not) => return Ok(missing(Some(row))),
-            Some(Kept::NameTaken(holder)) => return Ok(RowOutcome::failed(Some(row), name_taken(holder))),
-            Some(Kept::Whole) | None => {}
-        }
-        let mut member = member::decode(&deleted.record)?;
-        member.drop_aliases(self.now);
-        if let Err(refusal) = self.check_return(&member)? {
+        let records = match self.records_to_return(row, deleted.at)? {
+            Ok(records) => records,
+            Err(refusal) => return Ok(RowOutcome::failed(Some(row), refusal)),
+        };
+        let member = match self.restored(&deleted.record, None)? {
+            Ok(member) => member,
+            Err(refusal) => return Ok(RowOutcome::failed(Some(row), refusal)),
+        };
+        if let Err(refusal) = self.check_keys(&member)? {
             return Ok(RowOutcome::failed(Some(row), refusal));
         }
-        let schema = self.layer.header.schema.as_deref();
-        match typed(schema, &Attributes::default(), std::mem::take(&mut member.attributes)) {
-            Ok(attributes) => member.attributes = attributes,
-            Err(refusal) => return Ok(RowOutcome::failed(Some(row), refusal)),
-        }
-        member.updated_at = self.now;
-        member.revision = self.layer.header.revision + 1;
         self.ensure_block(place(row).0, false)?;
         let step = match self.step(None, Some(&member), self.plainly()) {
             Ok(step) => step,
@@ -107,27 +106,75 @@ impl Plan<'_> {
         let sets = self.set_changes(row, None, Some(&member));
         self.set_member(row, Some(member::encode(&member)), step);
         self.note(row, Change::Created, None, &lookups, sets);
-        if let Some(records) = records {
-            let counts = record_key::record_counts(self.open.number, row);
-            let bytes = encode_counts(&records.counts);
-            self.weight.add(2 * (counts.len() + bytes.len()));
-            // If the purge has begun meanwhile, the mark is another one, and the batch is refused.
-            self.commits.checks.push((purge.clone(), mark));
-            self.layer.records.insert(purge, None);
-            self.layer.records.insert(counts, Some(bytes.into()));
-        }
+        self.return_records(row, records);
         Ok(RowOutcome::ok(row, Outcome::Created))
     }
 
-    /// Refuses a member whose keys belong to others now, or whose tier the base no longer has.
-    fn check_return(&self, member: &Member) -> Result<Result<(), RowError>, Stop> {
+    /// The records that come back with a member that was deleted at this time, unless it can no longer come
+    /// back.
+    pub(super) fn records_to_return(
+        &self,
+        row: Row,
+        deleted_at: Timestamp,
+    ) -> Result<Result<Returning, RowError>, Stop> {
+        if is_over(deleted_at, self.open.parts.undelete_micros, self.now) {
+            return Ok(Err(gone()));
+        }
+        let purge = record_key::record_purge(self.open.number, row);
+        let mark = self.record_value(&purge);
+        let records = mark.as_deref().map(Purge::decode).transpose()?;
+        Ok(match records.map(|records| records.kept) {
+            Some(Kept::Not) => Err(gone()),
+            Some(Kept::NameTaken(holder)) => Err(name_taken(holder)),
+            Some(Kept::Whole) | None => {
+                Ok(Returning { purge, mark, counts: records.map(|records| records.counts) })
+            }
+        })
+    }
+
+    /// Brings the records of a member back.
+    pub(super) fn return_records(&mut self, row: Row, records: Returning) {
+        let Returning { purge, mark, counts: Some(counts) } = records else { return };
+        let key = record_key::record_counts(self.open.number, row);
+        let bytes = encode_counts(&counts);
+        self.weight.add(2 * (key.len() + bytes.len()));
+        // If the purge has begun meanwhile, the mark is another one, and the batch is refused.
+        self.commits.checks.push((purge.clone(), mark));
+        self.layer.records.insert(purge, None);
+        self.layer.records.insert(key, Some(bytes.into()));
+    }
+
+    /// A member as it becomes when it gets this stored form back, written now. Refuses a tier that the base no
+    /// longer has, and attributes that the schema no longer allows; those that the `present` member has too
+    /// are not checked.
+    pub(super) fn restored(
+        &self,
+        record: &[u8],
+        present: Option<&Member>,
+    ) -> Result<Result<Member, RowError>, Stop> {
+        let mut member = member::decode(record)?;
+        member.drop_aliases(self.now);
         if let Some(tier) = &member.profile.tier
             && let Err(refusal) = self.check_one_tier(tier)
         {
             return Ok(Err(refusal));
         }
+        let schema = self.layer.header.schema.as_deref();
+        let none = Attributes::default();
+        let present = present.map_or(&none, |member| &member.attributes);
+        match typed(schema, present, std::mem::take(&mut member.attributes)) {
+            Ok(attributes) => member.attributes = attributes,
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+        member.updated_at = self.now;
+        member.revision = self.layer.header.revision + 1;
+        Ok(Ok(member))
+    }
+
+    /// Refuses a member whose keys belong to others now.
+    fn check_keys(&self, member: &Member) -> Result<Result<(), RowError>, Stop> {
         let mut refusal: Option<RowError> = None;
-        for (wanted, key) in self.keys_of_member(member) {
+        for (wanted, key) in match_keys(&self.open.parts.hashes, member) {
             let holder = self
                 .holder(wanted, None, |other| holds(other, key, self.open.parts.hashes.fold(), self.now))?;
             let Some((holder, ..)) = holder else { continue };
@@ -139,24 +186,16 @@ impl Plan<'_> {
         }
         Ok(refusal.map_or(Ok(()), Err))
     }
-
-    /// The keys of a member, former refs included.
-    fn keys_of_member<'m>(&self, member: &'m Member) -> Vec<(Wanted, MatchKey<'m>)> {
-        let profile = &member.profile;
-        let keys = [
-            profile.ref_.as_ref().map(MatchKey::Ref),
-            profile.email.as_ref().map(MatchKey::Email),
-            profile.worker_id.as_ref().map(MatchKey::WorkerId),
-        ];
-        let former = member.aliases.iter().map(|alias| MatchKey::Ref(&alias.ref_));
-        let hashes = &self.open.parts.hashes;
-        keys.into_iter().flatten().chain(former).map(|key| (hashes.match_key(key), key)).collect()
-    }
 }
 
 /// The outcome of a member that never existed, or can no longer come back.
 fn missing(row: Option<Row>) -> RowOutcome {
-    RowOutcome::failed(row, Refusal::new(Reason::MemberNotFound))
+    RowOutcome::failed(row, gone())
+}
+
+/// The refusal of a member that never existed, or can no longer come back.
+fn gone() -> RowError {
+    Refusal::new(Reason::MemberNotFound)
 }
 
 /// The refusal of a member that lost an external id of its transactions to the member at `holder`.

@@ -4,5 +4,6 @@
 //! every acknowledged write. A member found through a lookup is verified against the key that was looked up.
 
 pub mod deleted;
+pub mod returned;
 pub mod summary;
 pub mod view;

@@ -30,6 +30,7 @@ mod request;
 mod scope;
 mod so_far;
 
-pub use self::example::{Example, ExampleOf};
+pub use self::example::{Example, ExampleOf, Examples};
+pub use self::guarded::Judged;
 pub use self::list::ListPlan;
-pub use self::request::{ListEnd, ListRequest, ListRow, PlannedRow};
+pub use self::request::{Begun, ListEnd, ListRequest, ListRow, PlannedRow};

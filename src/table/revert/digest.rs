@@ -1,0 +1,37 @@
+//! The digest of a revert's plan.
+
+use sha2::{Digest, Sha256};
+
+use crate::model::PlanHash;
+use crate::stored::job::{Reversal, Undo};
+
+/// The beginning of the digest of a revert. That of a list begins with 1.
+const OF_REVERT: u8 = 2;
+
+/// Collects what a plan does with each member, in any order.
+#[derive(Debug, Default)]
+pub struct RevertDigest(Vec<(u64, [u8; 32])>);
+
+impl RevertDigest {
+    /// Adds what happens with one member.
+    pub fn add(&mut self, reversal: &Reversal) {
+        let place = reversal.row.map_or(0, |row| row.0.saturating_add(1));
+        let mut hash = Sha256::new();
+        hash.update(place.to_le_bytes());
+        hash.update([reversal.does.kind()]);
+        if let Undo::Back(record) | Undo::Returns { record, .. } = &reversal.does {
+            hash.update(record);
+        }
+        self.0.push((place, hash.finalize().into()));
+    }
+
+    /// The digest of all, in the order of their rows.
+    pub fn finish(mut self) -> PlanHash {
+        self.0.sort_unstable();
+        let mut hash = Sha256::new();
+        hash.update([OF_REVERT]);
+        self.0.iter().for_each(|(_, one)| hash.update(one));
+        let bytes: [u8; 32] = hash.finalize().into();
+        PlanHash(*bytes.first_chunk().unwrap_or(&[0; 16]))
+    }
+}
