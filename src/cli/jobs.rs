@@ -1,5 +1,7 @@
 //! `memberbase jobs`: the jobs of a running server.
 
+mod revert;
+
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -50,6 +52,8 @@ enum Action {
     Reject(One),
     /// Ends a job; what it has written stays
     Cancel(One),
+    /// Takes back what a job did, or other changes: shows the plan, and asks
+    Revert(revert::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -86,6 +90,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
             output::line(job::summary(&job.unwrap_or_default()))?;
             Ok(ExitCode::SUCCESS)
         }
+        Action::Revert(args) => revert::run(args).await,
         Action::Cancel(one) => {
             let mut client = one.target.connect().await?;
             let reply = client.jobs.cancel_job(v1::CancelJobRequest { id: one.id }).await;

@@ -49,7 +49,7 @@ pub use self::error::{Error, Lacking, RateLimit, TokenFault};
 pub use self::handle::{Directory, Expected, Gate};
 pub use self::jobs::{
     BegunList, FileFault, InputReader, JobPage, JobResultRow, JobWatch, ListUpload, NewDelete, NewList,
-    ResultReader, Runner, ShownInput,
+    NewRevert, NewRevertOf, ResultReader, Reverted, RevertedAs, Runner, ShownInput,
 };
 pub use self::list::RawPage;
 pub use self::members::{

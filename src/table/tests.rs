@@ -20,6 +20,7 @@ mod refold;
 mod removals;
 mod rename;
 mod repeats;
+mod revert;
 mod rounds;
 mod slices;
 mod steps;

@@ -10,6 +10,7 @@ mod jobs;
 mod lists;
 mod maintenance;
 mod model;
+mod reverts;
 pub mod writer;
 
 use std::io::{BufRead, BufReader};

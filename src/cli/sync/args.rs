@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::client::Target;
-
-use super::decide::Share;
+use crate::cli::job::{self, Share};
 
 /// The arguments of `sync`.
 #[derive(Debug, clap::Args)]
@@ -33,7 +32,7 @@ pub struct Args {
     pub yes_if_under: Option<Share>,
     /// When the list was made, such as 2026-11-29T02:00:00Z: members created later stay, and a list that is
     /// older than the last one is refused [default: when the file was last written]
-    #[arg(long, value_name = "TIME", value_parser = super::decide::time)]
+    #[arg(long, value_name = "TIME", value_parser = job::time)]
     pub as_of: Option<prost_types::Timestamp>,
     /// Only members that match may be removed, such as tier=Gold; may be repeated, see `memberbase export`
     #[arg(long, value_name = "CONDITION")]

@@ -1,7 +1,6 @@
 //! `memberbase sync`: makes a memberbase equal to a list, after showing what that would change.
 
 mod args;
-mod decide;
 mod run;
 mod send;
 

@@ -6,22 +6,16 @@
 //!   plan was begun. They cannot be in the list: their keys are those that the plan compared with every row.
 //! - The guard judges the whole plan again before the first step. If it holds the plan now, nothing was written.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod revert;
+mod step;
 
+use std::sync::Arc;
+
+use self::step::{STEP, step};
 use super::input::RowSource;
 use super::work::{Halt, Work};
-use crate::model::origin::Cause;
-use crate::model::{
-    GuardCounts, GuardExpectation, GuardKind, Hold, Job, JobEnd, JobState, JobTask, MemberRow, Origin,
-    Outcome, Row, RowError,
-};
-use crate::table::{
-    Base, Jobs, Judging, PlannedResult, RemovedResult, RowResult, Spared, StepOps, StepOutcome, StepReply,
-    StepRequest, StepResults, TableError,
-};
-
-/// Rows or members of one step.
-const STEP: usize = 1_000;
+use crate::model::{GuardKind, Hold, Job, JobEnd, JobState, JobTask, MemberRow, Outcome, RowError};
+use crate::table::{Base, PlannedResult, RowResult, StepOps, StepOutcome, TableError};
 
 /// Applies the plan of a job from its cursor on.
 pub async fn apply(work: &Work) -> Result<(), Halt> {
@@ -34,7 +28,8 @@ pub async fn apply(work: &Work) -> Result<(), Halt> {
             halted => halted,
         },
         JobTask::DeleteByFilter { .. } => remove(work, &base, &mut job).await,
-        JobTask::Batch | JobTask::Revert(_) => {
+        JobTask::Revert(_) => revert::apply(work, &base, &mut job).await,
+        JobTask::Batch => {
             Err(Halt::Failed("NOT_SUPPORTED".to_owned(), "this kind of job is not known".to_owned()))
         }
     };
@@ -164,95 +159,4 @@ async fn remove(work: &Work, base: &Arc<Base>, job: &mut Job) -> Result<(), Halt
         };
         step(work, base, job, ops, false, |_, _| Vec::new()).await?;
     }
-}
-
-/// Makes one step, and returns how many rows or members it took. `note` adds what happened to rows to the job,
-/// and returns it for the results.
-async fn step(
-    work: &Work,
-    base: &Arc<Base>,
-    job: &mut Job,
-    ops: StepOps<MemberRow>,
-    is_last: bool,
-    note: impl FnOnce(&mut Job, &[StepOutcome]) -> Vec<(u64, RowResult)> + Send + Sync + 'static,
-) -> Result<usize, Halt> {
-    let before = job.clone();
-    let members: Vec<Row> = match &ops {
-        StepOps::Removals(rows, _) | StepOps::Deletes(rows, _) => rows.clone(),
-        StepOps::Rows(..) | StepOps::Edits(_) => Vec::new(),
-    };
-    let stored = Arc::new(Mutex::new(None));
-    let after = Arc::clone(&stored);
-    let write = move |outcomes: &[StepOutcome], revision: u64| {
-        let mut job = before.clone();
-        let mut results = StepResults { revision, ..StepResults::default() };
-        for (row, outcome) in members.iter().zip(outcomes) {
-            let fate = match outcome {
-                StepOutcome::Removed | StepOutcome::Deleted(_) => RemovedResult::Removed,
-                StepOutcome::Spared(Spared::Changed) => RemovedResult::Changed,
-                StepOutcome::Spared(Spared::Gone) => RemovedResult::Gone,
-                StepOutcome::Spared(Spared::Inactive) => RemovedResult::Inactive,
-                StepOutcome::Row(_) | StepOutcome::Edited(_) => continue,
-            };
-            let count =
-                if fate == RemovedResult::Removed { &mut job.done.removed } else { &mut job.done.spared };
-            *count += 1;
-            job.cursor.removal += 1;
-            results.removals.push_back((*row, fate));
-        }
-        results.rows = note(&mut job, outcomes).into();
-        if outcomes.iter().any(has_written) {
-            job.revisions = Some((job.revisions.map_or(revision, |(first, _)| first), revision));
-        }
-        let writes = Jobs::step_writes(&before, &mut job, &results);
-        *after.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
-        writes
-    };
-    let request = StepRequest {
-        ops,
-        judging: if is_last { Judging::Done { left: GuardCounts::default() } } else { judging(job) },
-        is_last,
-        write: Box::new(write),
-        origin: Origin { cause: Cause::Job(u128::from(job.number.0)), ..job.origin },
-        sight: job.sight,
-    };
-    let StepReply { outcomes, .. } = base.step(request).await?;
-    if let Some(after) = stored.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        *job = after;
-    }
-    work.jobs().stepped(job.clone());
-    Ok(outcomes.len())
-}
-
-fn has_written(outcome: &StepOutcome) -> bool {
-    match outcome {
-        StepOutcome::Row(row) => {
-            matches!(row.outcome, Outcome::Created | Outcome::Updated | Outcome::Reactivated)
-        }
-        StepOutcome::Removed | StepOutcome::Deleted(_) | StepOutcome::Edited(_) => true,
-        StepOutcome::Spared(_) => false,
-    }
-}
-
-/// How the guard judges the next step: the whole plan before the first one.
-fn judging(job: &Job) -> Judging {
-    let wanted = job.plan.as_ref().map_or(GuardCounts::default(), |plan| plan.counted);
-    // After a restore the cursor stands at the beginning again.
-    if job.cursor.row > 0 || job.cursor.removal > 0 {
-        // Until the missing members are removed, rows may use what the plan counts for them.
-        return Judging::Done { left: wanted.minus(&GuardCounts::of_removals(job.cursor.removal)) };
-    }
-    let expected = match &job.task {
-        JobTask::Sync(options) => options.expect,
-        JobTask::DeleteByFilter { expect, .. } => *expect,
-        JobTask::Batch | JobTask::Revert(_) => GuardExpectation::default(),
-    };
-    let expected = if job.approved.is_some() {
-        GuardExpectation::of(|kind| Some(wanted.get(kind)))
-    } else if job.by_admin {
-        expected
-    } else {
-        GuardExpectation::default()
-    };
-    Judging::Whole { wanted, expected }
 }

@@ -7,7 +7,9 @@ use tokio::sync::watch;
 use crate::directory::{Directory, Error, Lacking};
 use crate::model::limits::JOBS_PAGE_MAX;
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Hold, IdError, Job, JobEnd, JobNumber, JobState, PlanHash, Reason, Refusal};
+use crate::model::{
+    BaseNumber, Hold, IdError, Job, JobEnd, JobNumber, JobState, JobTask, PlanHash, Reason, Refusal,
+};
 use crate::table::{Jobs, RequestResult};
 
 /// A part of the list of jobs.
@@ -103,7 +105,9 @@ impl Directory {
         let (actor, is_admin) = (self.guarded.actor(), self.guarded.is_admin());
         let lacks = |job: &Job| {
             let holds = job.plan.iter().flat_map(|plan| &plan.holds);
-            !is_admin && holds.into_iter().any(|hold| *hold != Hold::Requested)
+            let needs_admin = matches!(job.task, JobTask::Revert(_))
+                || holds.into_iter().any(|hold| *hold != Hold::Requested);
+            needs_admin && !is_admin
         };
         let held = self.job(id).await?;
         if lacks(&held) {

@@ -15,9 +15,11 @@
 //! | `runner` | runs the jobs of a store |
 //! | `manage` | gets, lists, watches, approves, rejects and cancels jobs |
 //! | `start` | makes jobs that need no list |
+//! | `revert` | makes jobs that take changes back |
 //! | `file_check` | finds the rows that make a file wrong as a whole |
 //! | `upload` | a list that arrives, read and stored piece by piece |
 //! | `examples` | examples of a plan |
+//! | `reverted` | what happened to members of a revert |
 //! | `results` | what happened to rows and members |
 
 mod apply;
@@ -27,6 +29,8 @@ mod input;
 mod manage;
 mod plan;
 mod results;
+mod revert;
+mod reverted;
 mod runner;
 mod start;
 mod upload;
@@ -35,6 +39,8 @@ mod work;
 pub use self::file_check::FileFault;
 pub use self::manage::{JobPage, JobWatch};
 pub use self::results::{InputReader, JobResultRow, ResultReader, ShownInput};
+pub use self::revert::{NewRevert, NewRevertOf};
+pub use self::reverted::{Reverted, RevertedAs};
 pub use self::runner::Runner;
 pub use self::start::NewDelete;
 pub use self::upload::{BegunList, ListUpload, NewList};

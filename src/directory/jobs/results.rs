@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::input::RawRows;
+use super::reverted::{Reverted, RevertedReader};
 use crate::directory::{Directory, Error, Lacking, Shows};
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Job, JobNumber, Row, Sight};
+use crate::model::{BaseNumber, Job, JobNumber, JobTask, Row, Sight};
 use crate::table::{Jobs, PlannedResult, RemovedResult, RowResult, StepResults};
 
 /// Values read at once.
@@ -30,6 +31,8 @@ pub enum JobResultRow {
         /// The row as it was received, if asked for.
         input: Option<String>,
     },
+    /// A member whose changes a revert takes back.
+    Reverted(Reverted),
     /// A member that the job removes.
     Member {
         /// The member.
@@ -65,6 +68,8 @@ pub struct ResultReader {
     rows_done: bool,
     /// The next member of the plan's list.
     removal: u64,
+    /// The results of a revert.
+    reverted: Option<RevertedReader>,
 }
 
 /// Reads the input of a job, piece by piece.
@@ -90,6 +95,8 @@ impl Directory {
         }
         let jobs = Arc::clone(self.jobs(AccessLevel::Read, job.base).await?);
         let input = (shows != ShownInput::Nothing).then(|| RawRows::open(Arc::clone(&jobs), &job));
+        let is_revert = matches!(job.task, JobTask::Revert(_));
+        let reverted = is_revert.then(|| RevertedReader::open(&jobs, &job));
         Ok(ResultReader {
             jobs,
             job,
@@ -100,6 +107,7 @@ impl Directory {
             steps: (0, VecDeque::new()),
             rows_done: false,
             removal: 0,
+            reverted,
         })
     }
 
@@ -146,6 +154,15 @@ impl ResultReader {
 
     /// The next results, in order; may be empty before the end. `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<JobResultRow>>, Error> {
+        if let Some(reverted) = &mut self.reverted {
+            let failed_only = self.failed_only;
+            let results = reverted.next(REMOVALS).await?;
+            let is_wanted = |result: &Reverted| !failed_only || result.what.is_listed();
+            let rows = |results: Vec<Reverted>| {
+                results.into_iter().filter(is_wanted).map(JobResultRow::Reverted).collect()
+            };
+            return Ok(results.map(rows));
+        }
         if !self.rows_done {
             let (value, first) = self.plan;
             let planned = self.jobs.planned(self.job.base, self.job.number, value, 1).await?.pop();

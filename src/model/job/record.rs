@@ -59,6 +59,16 @@ pub struct Job {
 }
 
 impl Job {
+    /// The rows of its input; of a revert, the members that its plan is about.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        let planned = self.plan.as_ref().map(|plan| plan.counts).unwrap_or_default();
+        match self.task {
+            JobTask::Revert(_) => planned.rows.rows().saturating_add(planned.removed),
+            JobTask::Sync(_) | JobTask::Batch | JobTask::DeleteByFilter { .. } => self.input.rows,
+        }
+    }
+
     /// Whether nothing more happens to it.
     #[must_use]
     pub fn is_finished(&self) -> bool {

@@ -6,7 +6,7 @@
 //!             revision varint (of the member when it was planned, 0 if there was none), then by kind:
 //!             0 stays: result of a row that failed (as in the results of requests)
 //!             1 unchanged
-//!             2 goes back: member slice
+//!             2 goes back: whether it is inactive and comes back u8, member slice
 //!             3 comes back: deleted at time, member slice
 //!             4 is deleted: clips varint, stamp collections varint, transactions varint
 //!             5 becomes inactive: result of a row that failed, which says why it is not deleted
@@ -49,8 +49,13 @@ pub enum Undo {
     Stays(Refusal),
     /// It is already as it was before.
     Unchanged,
-    /// It goes back to this stored form.
-    Back(Bytes),
+    /// It goes back.
+    Back {
+        /// Its stored form before.
+        record: Bytes,
+        /// Whether it is inactive now, and will not be.
+        reactivates: bool,
+    },
     /// It was deleted, and comes back in this stored form.
     Returns {
         /// When it was deleted.
@@ -70,7 +75,7 @@ impl Undo {
     pub const fn is_change(&self) -> bool {
         match self {
             Self::Stays(_) | Self::Unchanged => false,
-            Self::Back(_) | Self::Returns { .. } | Self::Delete(_) | Self::Offboard(_) => true,
+            Self::Back { .. } | Self::Returns { .. } | Self::Delete(_) | Self::Offboard(_) => true,
         }
     }
 
@@ -86,7 +91,7 @@ impl Undo {
         match self {
             Self::Stays(_) => STAYS,
             Self::Unchanged => UNCHANGED,
-            Self::Back(_) => BACK,
+            Self::Back { .. } => BACK,
             Self::Returns { .. } => RETURNS,
             Self::Delete(_) => DELETED,
             Self::Offboard(_) => OFFBOARDED,
@@ -108,7 +113,10 @@ pub fn encode_reversal(reversal: &Reversal) -> Vec<u8> {
             let failed = RowResult { row, outcome, status_kept: false, error: Some(why.clone()) };
             w.0.extend_from_slice(&encode_rows(&[failed]));
         }
-        Undo::Back(record) => w.slice(record),
+        Undo::Back { record, reactivates } => {
+            w.u8(u8::from(*reactivates));
+            w.slice(record);
+        }
         Undo::Returns { deleted_at, record } => {
             w.time(*deleted_at);
             w.slice(record);
@@ -132,10 +140,11 @@ pub fn decode_reversals(bytes: &[u8]) -> Result<Vec<Reversal>, DecodeError> {
         let does = match what >> 1 {
             STAYS => Undo::Stays(read_why(&mut r)?),
             UNCHANGED => Undo::Unchanged,
-            BACK => Undo::Back(Bytes::copy_from_slice(r.slice()?)),
-            RETURNS => {
-                Undo::Returns { deleted_at: r.time()?, record: Bytes::copy_from_slice(r.slice()?) }
+            BACK => {
+                let reactivates = r.u8()? != 0;
+                Undo::Back { record: Bytes::copy_from_slice(r.slice()?), reactivates }
             }
+            RETURNS => Undo::Returns { deleted_at: r.time()?, record: Bytes::copy_from_slice(r.slice()?) },
             DELETED => {
                 let (clips, stamp_collections) = (r.varint()?, r.varint()?);
                 Undo::Delete(RecordCounts { clips, stamp_collections, transactions: r.varint()? })
@@ -150,4 +159,49 @@ pub fn decode_reversals(bytes: &[u8]) -> Result<Vec<Reversal>, DecodeError> {
 
 fn read_why(r: &mut Reader<'_>) -> Result<Refusal, DecodeError> {
     read_row(r)?.error.ok_or_else(|| r.damaged("it does not say why a member stays"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Reason;
+    use crate::stored::documented::assert_documented;
+
+    fn all() -> Vec<Reversal> {
+        let one =
+            |row: Option<u64>, seen, with_next, does| Reversal { row: row.map(Row), seen, with_next, does };
+        let counts = RecordCounts { clips: 1, stamp_collections: 2, transactions: 3 };
+        let record = Bytes::from_static;
+        vec![
+            one(Some(2), 300, true, Undo::Back { record: record(b"ab"), reactivates: true }),
+            one(
+                Some(3),
+                0,
+                false,
+                Undo::Returns { deleted_at: Timestamp::from_micros(258), record: record(b"c") },
+            ),
+            one(Some(4), 7, false, Undo::Delete(counts)),
+            one(Some(5), 8, false, Undo::Offboard(Refusal::new(Reason::RecordsAttached))),
+            one(Some(6), 9, false, Undo::Unchanged),
+            one(None, 0, false, Undo::Stays(Refusal::new(Reason::NotReverted))),
+        ]
+    }
+
+    #[test]
+    fn reversals_have_their_golden_bytes_and_come_back() {
+        let bytes: Vec<u8> = all().iter().flat_map(encode_reversal).collect();
+        assert_documented(&bytes);
+        assert_eq!(decode_reversals(&bytes), Ok(all()));
+    }
+
+    #[test]
+    fn a_reversal_that_is_cut_off_or_unknown_is_refused() {
+        for reversal in all() {
+            let bytes = encode_reversal(&reversal);
+            for length in 1..bytes.len() {
+                assert!(decode_reversals(&bytes[..length]).is_err(), "{length} bytes");
+            }
+        }
+        assert!(decode_reversals(&[12, 0, 0]).is_err());
+    }
 }

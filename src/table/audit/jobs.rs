@@ -27,6 +27,7 @@ struct Seen {
     input_bytes: u64,
     rows: u64,
     removals: u64,
+    reversals: u64,
     /// The number of values of each part, as long as they are without a gap.
     values: [u64; JobPart::ALL.len()],
     has_gap: [bool; JobPart::ALL.len()],
@@ -115,7 +116,8 @@ impl Seen {
             JobPart::Plan => self.rows += count(stored::decode_planned(&plain)?.len()),
             JobPart::Removals => self.removals += count(stored::decode_removals(&plain)?.len()),
             JobPart::Results => drop(stored::decode_step(&plain)?),
-            JobPart::Examples | JobPart::Reverts => {}
+            JobPart::Reverts => self.reversals += count(stored::decode_reversals(&plain)?.len()),
+            JobPart::Examples => {}
         }
         Ok(())
     }
@@ -142,7 +144,8 @@ impl Seen {
         let has_all = match job.task {
             JobTask::Sync(_) => (self.rows, self.removals) == (plan.counts.rows.rows(), plan.counts.removed),
             JobTask::DeleteByFilter { .. } => self.removals == plan.counts.removed,
-            JobTask::Batch | JobTask::Revert(_) => true,
+            JobTask::Revert(_) => self.reversals == job.rows(),
+            JobTask::Batch => true,
         };
         has_all && parts.into_iter().all(|part| self.has(part, None))
     }

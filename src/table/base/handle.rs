@@ -26,8 +26,8 @@ use crate::table::write::publisher::Publisher;
 use crate::table::write::validate;
 use crate::table::{
     AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, ListPlan,
-    ListRequest, RecordsReply, RecordsRequest, RevertPlan, RevertRequest, SettingsRequest, StepReply, StepRequest, TableError,
-    UndeleteReply, UndeleteRequest, UpsertReply, UpsertRequest, WriteMode,
+    ListRequest, RecordsReply, RecordsRequest, RevertPlan, RevertRequest, SettingsRequest, StepReply,
+    StepRequest, TableError, UndeleteReply, UndeleteRequest, UpsertReply, UpsertRequest, WriteMode,
 };
 use crate::tasks;
 

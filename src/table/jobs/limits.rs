@@ -1,6 +1,6 @@
 //! The limits of a store's jobs, and what counts against them.
 
-use crate::model::Job;
+use crate::model::{Job, JobTask};
 
 /// Limits on the jobs of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,14 @@ impl Default for JobLimits {
 /// The bytes that the plan and the result of a row or of a removal count for. Few take more, even before
 /// compression.
 const ROW_BYTES: u64 = 32;
+/// The bytes that a member counts for whose changes are taken back: its plan has the member as it was.
+const REVERSAL_BYTES: u64 = 256;
 
 /// The bytes that a job counts for: its input as received, and its plan and results. The count follows from
 /// the record alone, so that opening a store need not read the data of its jobs.
 pub fn weight(job: &Job) -> u64 {
     let planned = job.plan.as_ref().map(|plan| plan.counts).unwrap_or_default();
     let rows = job.input.rows.max(planned.rows.rows()).saturating_add(planned.removed);
-    job.input.bytes.saturating_add(rows.saturating_mul(ROW_BYTES))
+    let each = if matches!(job.task, JobTask::Revert(_)) { REVERSAL_BYTES } else { ROW_BYTES };
+    job.input.bytes.saturating_add(rows.saturating_mul(each))
 }

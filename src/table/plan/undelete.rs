@@ -2,9 +2,7 @@
 
 use crate::engine::{Key, Value};
 use crate::model::schema::typed;
-use crate::model::{
-    Attributes, Member, Outcome, Reason, RecordCounts, Refusal, Row, RowError, Timestamp,
-};
+use crate::model::{Attributes, Member, Outcome, Reason, RecordCounts, Refusal, Row, RowError, Timestamp};
 use crate::stored::block::place;
 use crate::stored::commit::Change;
 use crate::stored::member_record::{Kept, Purge, encode_counts};

@@ -27,13 +27,13 @@ pub struct Candidate {
 }
 
 /// Compares members with the present, which is one revision for all of them.
-pub async fn compare(
-    open: &OpenBase,
-    slice: Vec<(Row, Trace)>,
-) -> Result<Vec<Candidate>, TableError> {
+pub async fn compare(open: &OpenBase, slice: Vec<(Row, Trace)>) -> Result<Vec<Candidate>, TableError> {
     let rows: Vec<Row> = slice.iter().map(|(row, _)| *row).collect();
-    let created: Vec<(Row, u64)> =
-        slice.iter().filter(|(_, trace)| trace.before.is_none()).map(|(row, trace)| (*row, trace.first)).collect();
+    let created: Vec<(Row, u64)> = slice
+        .iter()
+        .filter(|(_, trace)| trace.before.is_none())
+        .map(|(row, trace)| (*row, trace.first))
+        .collect();
     let view = View::new(open, open.published.read().await);
     let present: HashMap<Row, Member> = view.members(&rows).await?.into_iter().collect();
     drop(view);
@@ -85,7 +85,7 @@ fn undo(
             match is_foreign {
                 _ if is_same(&before, &member) => Undo::Unchanged,
                 true => Undo::Stays(changed_since()),
-                false => Undo::Back(record.clone()),
+                false => Undo::Back { record: record.clone(), reactivates: false },
             }
         }
         (Some(record), None) => match trace.deleted_at {
@@ -103,7 +103,7 @@ fn keys(
     now: Timestamp,
 ) -> Result<(Vec<Wanted>, Vec<Wanted>), TableError> {
     let after = match does {
-        Undo::Back(record) | Undo::Returns { record, .. } => {
+        Undo::Back { record, .. } | Undo::Returns { record, .. } => {
             let mut after = member::decode(record)?;
             after.drop_aliases(now);
             Some(after)
@@ -121,10 +121,7 @@ fn keys(
 }
 
 /// The records of members that were created or came back at these revisions.
-async fn records_of(
-    open: &OpenBase,
-    created: &[(Row, u64)],
-) -> Result<HashMap<Row, Attached>, TableError> {
+async fn records_of(open: &OpenBase, created: &[(Row, u64)]) -> Result<HashMap<Row, Attached>, TableError> {
     let base = open.number;
     let keys: Vec<_> = created.iter().map(|(row, _)| record_key::record_counts(base, *row)).collect();
     let mut attached = HashMap::new();

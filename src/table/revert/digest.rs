@@ -19,7 +19,7 @@ impl RevertDigest {
         let mut hash = Sha256::new();
         hash.update(place.to_le_bytes());
         hash.update([reversal.does.kind()]);
-        if let Undo::Back(record) | Undo::Returns { record, .. } = &reversal.does {
+        if let Undo::Back { record, .. } | Undo::Returns { record, .. } = &reversal.does {
             hash.update(record);
         }
         self.0.push((place, hash.finalize().into()));
@@ -33,5 +33,27 @@ impl RevertDigest {
         self.0.iter().for_each(|(_, one)| hash.update(one));
         let bytes: [u8; 32] = hash.finalize().into();
         PlanHash(*bytes.first_chunk().unwrap_or(&[0; 16]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::Row;
+    use crate::stored::documented::assert_documented;
+
+    #[test]
+    fn a_digest_has_its_golden_bytes_in_any_order() {
+        let reversal = |row, does| Reversal { row: Some(Row(row)), seen: row, with_next: false, does };
+        let back = Undo::Back { record: Bytes::from_static(b"ab"), reactivates: false };
+        let all = [reversal(2, Undo::Unchanged), reversal(300, back)];
+        let (mut digest, mut reversed) = (RevertDigest::default(), RevertDigest::default());
+        all.iter().for_each(|one| digest.add(one));
+        all.iter().rev().for_each(|one| reversed.add(one));
+        let digest = digest.finish();
+        assert_eq!(digest, reversed.finish());
+        assert_documented(&digest.0);
     }
 }

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{
-    GuardExpectation, GuardState, ListCounts, Member, Outcome, PlanHash, PlanSummary, RowError,
-};
+use crate::model::{GuardExpectation, GuardState, ListCounts, Member, Outcome, PlanSummary, RowError};
 use crate::stored::job::{Reversal, Undo};
 use crate::table::TableError;
 use crate::table::open::OpenBase;
@@ -126,9 +124,10 @@ impl<'a> RevertJudge<'a> {
             }
         };
         let error = outcome.error.clone();
-        match (outcome.outcome, &error) {
-            (Outcome::Failed, Some(why)) => reversal.does = Undo::Stays(RowError::clone(why)),
-            (Outcome::Unchanged, _) => reversal.does = Undo::Unchanged,
+        match (outcome.outcome, &error, &mut reversal.does) {
+            (Outcome::Failed, Some(why), does) => *does = Undo::Stays(RowError::clone(why)),
+            (Outcome::Unchanged, _, does) => *does = Undo::Unchanged,
+            (Outcome::Reactivated, _, Undo::Back { reactivates, .. }) => *reactivates = true,
             _ => {}
         }
         self.counts.rows.add(outcome.outcome);
@@ -152,7 +151,9 @@ impl<'a> RevertJudge<'a> {
         self.young.1 += u64::from(age < 7 * DAY);
         let error = match &reversal.does {
             Undo::Offboard(why) => Some(Box::new(why.clone())),
-            Undo::Stays(_) | Undo::Unchanged | Undo::Back(_) | Undo::Returns { .. } | Undo::Delete(_) => None,
+            Undo::Stays(_) | Undo::Unchanged | Undo::Back { .. } | Undo::Returns { .. } | Undo::Delete(_) => {
+                None
+            }
         };
         self.examples.add(Example {
             of: ExampleOf::Removed,
@@ -179,6 +180,7 @@ impl<'a> RevertJudge<'a> {
         }
         .holds();
         let begun = self.ready.begun;
+        let hash = self.digest.finish();
         let summary = PlanSummary {
             counts: self.counts,
             unreadable: 0,
@@ -186,8 +188,9 @@ impl<'a> RevertJudge<'a> {
             revisions: (begun.revision, begun.revision.max(self.revision)),
             next_row: begun.next_row,
             counted,
-            hash: self.digest.finish(),
-            rows_hash: PlanHash::default(),
+            // A revert that takes back less is another one.
+            hash,
+            rows_hash: hash,
             holds,
         };
         RevertEnd { summary, examples: self.examples.finish() }

@@ -172,7 +172,7 @@ pub async fn check_log(open: &OpenBase, since: Since) -> Result<u64, TableError>
     }
     let oldest = open.parts.engine.scan(key::commits(open.number), Direction::Forward, 1).await?.pop();
     let gone = || Err(Refusal::new(Reason::CommitsGone).into());
-    let Some((key, value)) = oldest else { return gone() };
+    let Some((key, value)) = oldest else { return if newest == 0 { Ok(1) } else { gone() } };
     // The first parts of a commit may have been removed before the others.
     let (oldest, part) = key::commit_parts(&key).unwrap_or_default();
     let oldest = oldest.saturating_add(u64::from(part > 0));

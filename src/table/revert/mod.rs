@@ -18,8 +18,6 @@ mod log;
 mod order;
 mod plan;
 mod request;
-#[cfg(test)]
-mod tests;
 
 pub use self::judge::{ReadyRevert, RevertJudge};
 pub use self::plan::RevertPlan;

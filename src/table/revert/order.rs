@@ -45,7 +45,8 @@ pub fn groups(needs: &[Vec<usize>]) -> Vec<(usize, Vec<usize>)> {
                 let members = stack.split_off(from);
                 members.iter().for_each(|member| set(&mut nodes, *member, |it| it.group = found.len()));
                 let before = members.iter().flat_map(|member| needs.get(*member).into_iter().flatten());
-                let groups = before.map(|other| at(&nodes, *other).group).filter(|group| *group != found.len());
+                let groups =
+                    before.map(|other| at(&nodes, *other).group).filter(|group| *group != found.len());
                 let length = groups.filter_map(|group| found.get(group)).map(|(length, _)| length + 1).max();
                 found.push((length.unwrap_or_default(), members));
             }
@@ -68,7 +69,9 @@ fn at(nodes: &[Node], place: usize) -> Node {
 }
 
 fn set(nodes: &mut [Node], place: usize, change: impl FnOnce(&mut Node)) {
-    nodes.get_mut(place).into_iter().for_each(|node| change(node));
+    if let Some(node) = nodes.get_mut(place) {
+        change(node);
+    }
 }
 
 #[cfg(test)]
@@ -83,7 +86,10 @@ mod tests {
         let needs: Vec<Vec<usize>> =
             (0..length).map(|n| if n + 1 < length { vec![n + 1] } else { Vec::new() }).collect();
         let found = groups(&needs);
-        assert_eq!((found[0].clone(), found[length - 1].clone()), ((0, vec![length - 1]), (length - 1, vec![0])));
+        assert_eq!(
+            (found[0].clone(), found[length - 1].clone()),
+            ((0, vec![length - 1]), (length - 1, vec![0]))
+        );
     }
 
     proptest! {

@@ -89,10 +89,10 @@ impl RevertPlan {
         Ok(true)
     }
 
-    /// How many members were compared, and how many there are.
+    /// How many members were compared with the present.
     #[must_use]
-    pub fn progress(&self) -> (usize, usize) {
-        (self.candidates.len(), self.candidates.len() + self.traces.members.len())
+    pub fn compared(&self) -> u64 {
+        u64::try_from(self.candidates.len()).unwrap_or(u64::MAX)
     }
 
     /// Orders the members.
@@ -106,7 +106,8 @@ impl RevertPlan {
         }
         for (revision, call) in &self.traces.base {
             let call = call.and_then(|call| call.name()).unwrap_or("an unknown call");
-            let text = format!("revision {revision} changed the memberbase itself ({call}), which stays as it is");
+            let text =
+                format!("revision {revision} changed the memberbase itself ({call}), which stays as it is");
             reversals.push(stays(None, Refusal::field(Reason::NotReverted, "", text)));
         }
         ReadyRevert { open: self.open, request: self.request, begun: self.begun, reversals }

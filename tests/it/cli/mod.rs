@@ -18,6 +18,7 @@ mod refold;
 mod renamed;
 mod replace;
 mod resume;
+mod revert;
 mod rings;
 mod same_member;
 mod status;

@@ -29,6 +29,7 @@ mod rate;
 mod record;
 mod rename;
 pub mod replies;
+mod revert;
 mod rights;
 mod ruin;
 mod settings;

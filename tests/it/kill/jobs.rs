@@ -279,7 +279,7 @@ async fn send(jobs: &mut Jobs, base: &str, list: &List) -> Result<String, Status
 }
 
 /// Follows a job to its end, and approves its plan whenever the guard holds it.
-async fn follow(jobs: &mut Jobs, id: &str, note: impl Fn(i32)) -> Result<(), Status> {
+pub async fn follow(jobs: &mut Jobs, id: &str, note: impl Fn(i32)) -> Result<(), Status> {
     loop {
         let request = v1::WatchJobRequest { id: id.to_owned() };
         let mut changes = jobs.watch_job(request).await?.into_inner();
@@ -303,7 +303,7 @@ async fn follow(jobs: &mut Jobs, id: &str, note: impl Fn(i32)) -> Result<(), Sta
 }
 
 /// For each job, by its number, the members that its commits write, and how often.
-async fn writes(data: &Path) -> HashMap<u128, HashMap<Row, Vec<Change>>> {
+pub async fn writes(data: &Path) -> HashMap<u128, HashMap<Row, Vec<Change>>> {
     let config = SledConfig::new(data);
     let opened = tokio::task::spawn_blocking(|| SledEngine::open(config, |_| {})).await.unwrap();
     let engine: Arc<dyn Engine> = Arc::new(opened.unwrap());

@@ -64,7 +64,7 @@ with_request_id! {
     CreateMemberBaseRequest UpdateMemberBaseRequest DeleteMemberBaseRequest UndeleteMemberBaseRequest SetTiersRequest
     SetAttributeSchemaRequest SetMemberAttributesRequest DeleteMemberAttributesRequest
     SaveClipRequest DeleteClipRequest CreateStampCollectionRequest AddStampsRequest IngestTransactionsRequest
-    CreateApiTokenRequest RevokeApiTokenRequest DeleteMembersByFilterRequest
+    CreateApiTokenRequest RevokeApiTokenRequest DeleteMembersByFilterRequest StartRevertRequest
 }
 
 /// The beginning of every call that changes something: the service for its caller and its request id, the

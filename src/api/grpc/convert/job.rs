@@ -21,7 +21,7 @@ pub fn to_wire(job: &Job, sealer: &Sealer) -> v1::Job {
         state: state(job.state).into(),
         name: job.name.clone(),
         dry_run: job.is_dry_run,
-        rows: job.input.rows,
+        rows: job.rows(),
         rows_done: rows_done(job),
         plan: job.plan.as_ref().map(plan),
         applied: Some(counts(&job.done)),
@@ -47,7 +47,7 @@ fn rows_done(job: &Job) -> u64 {
         | JobState::Succeeded
         | JobState::Failed
         | JobState::Rejected
-        | JobState::Cancelled => job.input.rows,
+        | JobState::Cancelled => job.rows(),
     }
 }
 

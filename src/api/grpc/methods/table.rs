@@ -96,6 +96,7 @@ const LEVELS: &[(&str, &[(&str, AccessLevel)])] = {
             &[
                 ("SyncMembers", Write),
                 ("DeleteMembersByFilter", Write),
+                ("StartRevert", Admin),
                 ("GetJob", Read),
                 ("ListJobs", Read),
                 ("WatchJob", Read),

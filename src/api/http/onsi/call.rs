@@ -72,6 +72,12 @@ impl About {
         Self { method, path, name, summary, needs, success, expects: &[], refusals: &[] }
     }
 
+    /// The same for a call that needs the access level `admin`.
+    pub const fn administering(mut self) -> Self {
+        self.needs = AccessLevel::Admin;
+        self
+    }
+
     /// The same with another status of a success.
     pub const fn succeeding(mut self, success: StatusCode) -> Self {
         self.success = success;

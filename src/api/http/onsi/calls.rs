@@ -4,6 +4,7 @@ use super::call::Call;
 use super::csv::PutList;
 use super::job::{self, Approve, Reject};
 use super::job_results::Results;
+use super::job_revert::Revert;
 use super::read::{Get, Search, Tiers};
 use super::write::{Activate, Create, Offboard, Replace, Update};
 
@@ -29,4 +30,5 @@ pub fn every_call(visitor: &mut impl Visitor) {
     visitor.visit::<Results>();
     visitor.visit::<Approve>();
     visitor.visit::<Reject>();
+    visitor.visit::<Revert>();
 }

@@ -22,12 +22,12 @@ use crate::api::http::idempotency::IDEMPOTENCY_KEY;
 use crate::api::http::openapi::Document;
 use crate::directory::{BegunList, Error, FileFault, ListUpload, NewList};
 use crate::model::limits::SAFE_INTEGER_MAX;
-use crate::model::{GuardExpectation, Job, ListFormat, ListMatch, ListOptions, Reason, Refusal};
+use crate::model::{GuardExpectation, Job, ListFormat, ListMatch, ListOptions, Reason, Refusal, Sealer};
 
 /// The header with the number of rows of the file.
 const EXPECTED_ROWS: &str = "x-expected-rows";
 /// The parameter of a request that only makes the plan.
-const DRY_RUN: &str = "dryRun";
+pub const DRY_RUN: &str = "dryRun";
 
 /// `PUT /v1/members/jobs/csv`, or the same under `/v2`.
 pub struct PutList<const VERSION: u8>;
@@ -48,6 +48,13 @@ pub struct ListFile {
 pub struct Accepted {
     #[schemars(with = "JobId")]
     job_id: String,
+}
+
+impl Accepted {
+    /// This job was accepted.
+    pub fn new(sealer: &Sealer, job: &Job) -> Self {
+        Self { job_id: sealer.job_id_onsi(job.base, job.number) }
+    }
 }
 
 impl Input for ListFile {
@@ -135,7 +142,7 @@ impl<const VERSION: u8> Call for PutList<VERSION> {
         let pieces = if input.sha256.is_some() { pieces.hashed() } else { pieces };
         let mut file = File::new(pieces, &input.sent_as);
         match receive(&request, &input, VERSION == 1, &mut file).await {
-            Ok(job) => Ok(Accepted { job_id: request.directory.sealer().job_id_onsi(job.base, job.number) }),
+            Ok(job) => Ok(Accepted::new(request.directory.sealer(), &job)),
             Err(failure) => {
                 file.drain(&request.head.headers).await;
                 Err(failure)

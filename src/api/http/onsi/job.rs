@@ -15,7 +15,7 @@ use crate::api::http::openapi::Document;
 use crate::api::http::openapi::values::{id, values};
 use crate::directory::Error;
 use crate::model::id::{JOB_PREFIX, JOB_PREFIX_ONSI};
-use crate::model::{self, Change, JobState, Reason, Refusal, RowTally};
+use crate::model::{self, Change, JobState, JobTask, Reason, Refusal, RowTally};
 
 /// The id of a job, `maj_…`; `job_…` is accepted too.
 pub struct JobId;
@@ -58,7 +58,8 @@ pub struct Job {
 pub struct Progress {
     #[serde(rename = "type")]
     stage: Stage,
-    /// Rows of the file, and members to be offboarded once there is a plan.
+    /// Rows of the file, and members to be offboarded once there is a plan; members whose changes are taken
+    /// back.
     total_actions: u64,
     /// Those that are done.
     total_complete: u64,
@@ -130,10 +131,16 @@ fn render(request: &CallRequest, job: &model::Job) -> Job {
 }
 
 fn progress(job: &model::Job) -> Progress {
-    let removals = job.plan.as_ref().map_or(0, |plan| plan.counts.removed);
-    let total_actions = job.input.rows.saturating_add(removals);
+    let removals = match job.task {
+        // The members of a revert count as its rows.
+        JobTask::Revert(_) => (0, 0),
+        JobTask::Sync(_) | JobTask::Batch | JobTask::DeleteByFilter { .. } => {
+            (job.plan.as_ref().map_or(0, |plan| plan.counts.removed), job.cursor.removal)
+        }
+    };
+    let total_actions = job.rows().saturating_add(removals.0);
     // The cursor is behind the last row that the plan changes, so it never counts too much.
-    let applied = job.cursor.row.saturating_add(job.cursor.removal).min(total_actions);
+    let applied = job.cursor.row.saturating_add(removals.1).min(total_actions);
     let (stage, total_complete) = match job.state {
         JobState::Pending | JobState::Planning => (Stage::NotReady, 0),
         JobState::Held => (Stage::AwaitingReview, 0),

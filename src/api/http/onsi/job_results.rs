@@ -21,7 +21,7 @@ use super::job::find;
 use super::member::MemberId;
 use super::query::{flag, flags};
 use crate::api::http::openapi::Document;
-use crate::directory::{Error, JobResultRow, RemovedResult, ResultReader, ShownInput};
+use crate::directory::{Error, JobResultRow, RemovedResult, ResultReader, Reverted, RevertedAs, ShownInput};
 use crate::lists::guarded;
 use crate::model::{self, Outcome, Sealer};
 
@@ -73,7 +73,9 @@ enum Word {
     Unchanged,
     Failed,
     Offboarded,
-    /// The member was to be offboarded, and stayed.
+    /// The member was created by changes that are taken back, and is deleted.
+    Deleted,
+    /// The member was to be offboarded, or its changes were to be taken back, and it stayed as it is.
     Kept,
 }
 
@@ -195,16 +197,29 @@ impl Pieces {
                     row: Some(line),
                     key,
                     member_id: result.row.map(id),
-                    outcome: match result.outcome {
-                        Outcome::Created => Word::Added,
-                        Outcome::Updated => Word::Updated,
-                        Outcome::Reactivated => Word::Reactivated,
-                        Outcome::Unchanged => Word::Unchanged,
-                        Outcome::Failed => Word::Failed,
-                    },
+                    outcome: word(result.outcome),
                     code: result.error.as_ref().map(|error| error.reason.as_str().to_owned()),
                     path: fault.map(|fault| camel(&fault.field)),
                     message: result.error.as_ref().map(ToString::to_string),
+                    applied: is_applied,
+                }
+            }
+            JobResultRow::Reverted(Reverted { row, what, is_applied }) => {
+                let (outcome, error) = match what {
+                    RevertedAs::Done(outcome) => (word(outcome), None),
+                    RevertedAs::Deleted => (Word::Deleted, None),
+                    RevertedAs::Offboarded(why) => (Word::Offboarded, Some(why)),
+                    RevertedAs::Stays(why) => (Word::Kept, Some(why)),
+                };
+                let fault = error.as_ref().and_then(|error| error.violations.first());
+                Shown {
+                    row: None,
+                    key: None,
+                    member_id: row.map(id),
+                    outcome,
+                    code: error.as_ref().map(|error| error.reason.as_str().to_owned()),
+                    path: fault.map(|fault| camel(&fault.field)).filter(|path| !path.is_empty()),
+                    message: error.as_ref().map(ToString::to_string),
                     applied: is_applied,
                 }
             }
@@ -227,6 +242,16 @@ impl Pieces {
                 }
             }
         }
+    }
+}
+
+fn word(outcome: Outcome) -> Word {
+    match outcome {
+        Outcome::Created => Word::Added,
+        Outcome::Updated => Word::Updated,
+        Outcome::Reactivated => Word::Reactivated,
+        Outcome::Unchanged => Word::Unchanged,
+        Outcome::Failed => Word::Failed,
     }
 }
 

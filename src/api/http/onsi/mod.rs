@@ -19,6 +19,7 @@ mod issue;
 mod issues;
 mod job;
 mod job_results;
+mod job_revert;
 mod member;
 mod openapi;
 mod query;

@@ -115,6 +115,6 @@ mod tests {
             item.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
         });
         assert_eq!(methods.collect::<BTreeSet<_>>(), calls.0);
-        assert_eq!(calls.0.len(), 14);
+        assert_eq!(calls.0.len(), 15);
     }
 }

@@ -152,7 +152,7 @@ impl<'a> Written<'a> {
 }
 
 /// An example as it is stored.
-fn stored(example: Example) -> PlannedExample {
+pub fn stored(example: Example) -> PlannedExample {
     let Example { of, line, row, before, after, error } = example;
     PlannedExample {
         outcome: match of {

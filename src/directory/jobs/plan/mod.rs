@@ -8,6 +8,7 @@
 mod decide;
 mod delete;
 mod list;
+mod revert;
 #[cfg(test)]
 mod tests;
 
@@ -43,7 +44,8 @@ pub async fn plan(work: &Work, job: Job) -> Result<(), Halt> {
             let expected = if job.by_admin { *expect } else { GuardExpectation::default() };
             delete::plan(work, &base, filters, expected).await?
         }
-        JobTask::Batch | JobTask::Revert(_) => {
+        JobTask::Revert(of) => revert::plan(work, &base, &job, *of).await?,
+        JobTask::Batch => {
             return Err(Halt::Failed("NOT_SUPPORTED".to_owned(), "this kind of job is not known".to_owned()));
         }
     };

@@ -178,6 +178,12 @@ impl Place {
             Base,
             DeleteMembersByFilterRequest { member_base_id, filters, dry_run: true }
         );
+        call!(
+            "JobService/StartRevert",
+            "admin",
+            Base,
+            StartRevertRequest { job_id: self.job.clone(), dry_run: true }
+        );
         let options = Some(v1::SyncOptions { member_base_id: member_base_id.clone(), ..Default::default() });
         call!("JobService/SyncMembers", "write", Base, SyncMembersRequest { options });
         let id = self.job.clone();

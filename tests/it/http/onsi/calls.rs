@@ -78,6 +78,7 @@ pub fn job_calls(id: &str) -> Vec<JobCall> {
         call("GET", &format!("{one}/results"), "read", 200, None),
         call("POST", &format!("{one}/approve"), "write", 409, approval),
         call("POST", &format!("{one}/reject"), "write", 409, None),
+        call("POST", &format!("{one}/revert"), "admin", 202, None),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! `JobService`.
 
 mod list_row;
+mod revert;
 mod service;
 mod streams;
 mod sync;

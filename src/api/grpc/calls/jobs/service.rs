@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::streams::{Input, Results, Watching};
-use super::sync;
+use super::{revert, sync};
 use crate::api::error;
 use crate::api::grpc::access::enter;
 use crate::api::grpc::calls::idempotency::{begin, marked_reply};
@@ -57,6 +57,16 @@ impl JobService for JobCalls {
         let job = directory.delete_by_filter(new).await?;
         let job = wire(&directory, &job);
         Ok(marked_reply(&directory, v1::DeleteMembersByFilterResponse { job }))
+    }
+
+    async fn start_revert(
+        &self,
+        request: Request<v1::StartRevertRequest>,
+    ) -> Result<Response<v1::StartRevertResponse>, Status> {
+        let (directory, request, _) = begin(&self.gate, request).await?;
+        let job = directory.start_revert(revert::read(&directory, request)?).await?;
+        let job = wire(&directory, &job);
+        Ok(marked_reply(&directory, v1::StartRevertResponse { job }))
     }
 
     async fn get_job(

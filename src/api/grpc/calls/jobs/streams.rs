@@ -6,7 +6,9 @@ use crate::api::grpc::convert::job;
 use crate::api::grpc::convert::outcome::{self, row_error};
 use crate::api::grpc::replies::pull::Pieces;
 use crate::api::grpc::v1;
-use crate::directory::{Directory, Error, InputReader, JobResultRow, JobWatch, RemovedResult, ResultReader};
+use crate::directory::{
+    Directory, Error, InputReader, JobResultRow, JobWatch, RemovedResult, ResultReader, Reverted, RevertedAs,
+};
 use crate::model::JobState;
 
 /// Results in one message.
@@ -90,6 +92,7 @@ impl Results {
                     ..v1::JobResult::default()
                 }
             }
+            JobResultRow::Reverted(reverted) => self.reverted(reverted),
             JobResultRow::Member { row, fate } => v1::JobResult {
                 member_id: sealer.member_id(base, row),
                 removed: matches!(fate, None | Some(RemovedResult::Removed)),
@@ -103,6 +106,28 @@ impl Results {
                 applied: fate.is_some(),
                 ..v1::JobResult::default()
             },
+        }
+    }
+}
+
+impl Results {
+    /// What a revert did with a member.
+    fn reverted(&self, Reverted { row, what, is_applied }: Reverted) -> v1::JobResult {
+        let id = |row| self.directory.sealer().member_id(self.reader.job().base, row);
+        let (outcome, error, removed) = match what {
+            RevertedAs::Done(done) => (outcome::to_wire(done), None, false),
+            RevertedAs::Deleted => (v1::Outcome::Unspecified, None, true),
+            RevertedAs::Offboarded(why) => (v1::Outcome::Unspecified, Some(why), true),
+            RevertedAs::Stays(why) => (v1::Outcome::Failed, Some(why), false),
+        };
+        let holder = error.as_ref().and_then(|error| error.taken_by).map(id);
+        v1::JobResult {
+            member_id: row.map(id).unwrap_or_default(),
+            outcome: outcome.into(),
+            removed,
+            error: error.map(|error| row_error(error, holder, &mut 0)),
+            applied: is_applied,
+            ..v1::JobResult::default()
         }
     }
 }

@@ -4,6 +4,7 @@ mod access;
 mod files;
 mod lists;
 mod results;
+mod revert;
 mod review;
 
 use std::time::Duration;

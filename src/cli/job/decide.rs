@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use crate::api::grpc::v1;
 use crate::cli::{Error, output};
-use crate::model::{Refusal, Timestamp};
+use crate::model::Timestamp;
 
 /// A share of the members, in hundredths of a percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Share {
 
 /// Parses a time in the form of RFC 3339.
 pub fn time(text: &str) -> Result<prost_types::Timestamp, String> {
-    let time = Timestamp::parse(text).map_err(|rule| Refusal::rule("--as-of", &rule).to_string())?;
+    let time = Timestamp::parse(text).map_err(|rule| rule.describe())?;
     let (seconds, micros) = (time.micros().div_euclid(1_000_000), time.micros().rem_euclid(1_000_000));
     Ok(prost_types::Timestamp { seconds, nanos: i32::try_from(micros * 1_000).unwrap_or_default() })
 }
