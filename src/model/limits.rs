@@ -96,6 +96,8 @@ pub const RESULTS_ALL_MAX_ROWS: usize = 100_000;
 pub const FAILURE_DETAILS_MAX_ROWS: usize = 1_000;
 /// Most keys of a batch get.
 pub const BATCH_GET_MAX_KEYS: usize = 10_000;
+/// Most actions of a batch.
+pub const BATCH_MAX_ACTIONS: usize = 100_000;
 /// Most jobs of a page.
 pub const JOBS_PAGE_MAX: usize = 500;
 /// Longest name of a job, in characters.

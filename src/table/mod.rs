@@ -63,7 +63,10 @@ pub use self::shared::clock::Clock;
 pub use self::shared::outcome::RowOutcome;
 pub use self::store::bases::CreatedBase;
 pub use self::store::open::{Table, TableConfig};
-pub use self::sync::{Example, ExampleOf, ListEnd, ListPlan, ListRequest, ListRow, PlannedRow};
+pub use self::sync::{
+    ActionPlan, ActionsRequest, Example, ExampleOf, ListEnd, ListPlan, ListRequest, ListRow, PlannedAction,
+    PlannedRow,
+};
 pub use self::tokens::{LiveToken, MayMake, TokenChange, Tokens};
 pub use self::upkeep::refold::{Holder, RefoldOutcome, RefoldReport, refold};
 pub use self::upkeep::timeline;

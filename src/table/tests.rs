@@ -1,6 +1,7 @@
 //! The table is tested with random requests, checkpoints, reopenings and crashes, and must always return the
 //! same as a reference: plain rows that are searched from end to end.
 
+mod actions;
 mod doubts;
 mod faults;
 mod guard;

@@ -25,9 +25,10 @@ use crate::table::write::lane::Lane;
 use crate::table::write::publisher::Publisher;
 use crate::table::write::validate;
 use crate::table::{
-    AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, ListPlan,
-    ListRequest, RecordsReply, RecordsRequest, RevertPlan, RevertRequest, SettingsRequest, StepReply,
-    StepRequest, TableError, UndeleteReply, UndeleteRequest, UpsertReply, UpsertRequest, WriteMode,
+    ActionPlan, ActionsRequest, AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply,
+    EditRequest, ListPlan, ListRequest, RecordsReply, RecordsRequest, RevertPlan, RevertRequest,
+    SettingsRequest, StepReply, StepRequest, TableError, UndeleteReply, UndeleteRequest, UpsertReply,
+    UpsertRequest, WriteMode,
 };
 use crate::tasks;
 
@@ -226,6 +227,11 @@ impl Base {
     /// Begins the plan of a full list. Keep the base until the plan ends.
     pub async fn plan_list(&self, request: ListRequest) -> Result<ListPlan, TableError> {
         ListPlan::begin(Arc::clone(&self.open), request).await
+    }
+
+    /// Begins the plan of a batch of actions. Keep the base until the plan ends.
+    pub async fn plan_actions(&self, request: ActionsRequest) -> Result<ActionPlan, TableError> {
+        ActionPlan::begin(Arc::clone(&self.open), request).await
     }
 
     /// Creates or changes one member.

@@ -99,16 +99,21 @@ impl Upload {
         }
     }
 
+    /// Stores what no value holds yet, so that all that was received can be read. Nothing may be pushed after it.
+    pub async fn finish(&mut self) -> Result<(), TableError> {
+        if !self.rest.is_empty() {
+            self.ready.push(std::mem::take(&mut self.rest));
+        }
+        self.flush().await
+    }
+
     /// Makes the job, whose record says what was received. `claim` is that of its request, if it has a request
     /// id: its result is stored with the record, so that a repeat finds the same job.
     ///
     /// A job that is new is PENDING. The state, number and base of `job` are set here, and of its input what
     /// [`Upload::input`] has.
     pub async fn accept(mut self, mut job: Job, claim: Option<Arc<Claim>>) -> Result<Job, TableError> {
-        if !self.rest.is_empty() {
-            self.ready.push(std::mem::take(&mut self.rest));
-        }
-        self.flush().await?;
+        self.finish().await?;
         let input = self.input();
         (job.base, job.number, job.state) = (self.base, self.number, JobState::Pending);
         job.input = JobInput { bytes: input.bytes, chunks: input.chunks, sha256: input.sha256, ..job.input };

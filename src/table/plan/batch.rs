@@ -22,6 +22,7 @@ use crate::table::index::published::Published;
 use crate::table::index::resolve::Wanted;
 use crate::table::index::sets::SetChange;
 use crate::table::open::OpenBase;
+use crate::table::plan::carried::Carried;
 use crate::table::plan::freed::Freed;
 use crate::table::plan::weight::Weight;
 use crate::table::read::summary::BaseSummary;
@@ -73,6 +74,8 @@ pub struct Plan<'a> {
     pub(super) now: Timestamp,
     /// The keys that earlier rows of a list free. Their holders do not have them any more.
     pub(super) freed: Option<&'a Freed>,
+    /// What earlier slices of a batch of actions did.
+    pub(super) carried: Carried,
     pub(super) resolved: foldhash::HashMap<Wanted, Candidates>,
     pub(super) fetched: Blocks,
     /// The bytes of the members in the fetched blocks.
@@ -139,6 +142,7 @@ impl<'a> Plan<'a> {
             commit: None,
             now,
             freed: None,
+            carried: Carried::default(),
             resolved: foldhash::HashMap::default(),
             fetched: Blocks::default(),
             fetched_bytes: 0,

@@ -1,10 +1,13 @@
 //! What a call about one member does.
 
+use std::collections::BTreeSet;
+
 use crate::model::counted::{Unseen, Written};
 use crate::model::{
     Edit, MatchKey, Member, MemberPatch, MemberRow, Outcome, Refusal, Row, Semantics, Status, Update, edit,
     upsert,
 };
+use crate::stored::block::place;
 use crate::stored::commit::Change;
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::prepare::{Writes, keys_of};
@@ -13,6 +16,37 @@ use crate::table::read::view::holds;
 use crate::table::{EditWhat, Edited, MemberKey, RowOutcome, TableError};
 
 impl Plan<'_> {
+    /// Fetches, in two reads for all of them, what nearly all of these calls need.
+    pub async fn prefetch_edits(&mut self, edits: &[EditWhat]) -> Result<(), TableError> {
+        let hashes = &self.open.parts.hashes;
+        let (mut wanted, mut blocks) = (Vec::with_capacity(edits.len() * 2), BTreeSet::new());
+        for edit in edits {
+            let patch = match edit {
+                EditWhat::Create { row, .. } => Some(&row.patch),
+                EditWhat::Change { key, edit, .. } => {
+                    match key {
+                        MemberKey::Row(row) => drop(blocks.insert(place(*row).0)),
+                        MemberKey::Ref(value) => wanted.push(hashes.match_key(MatchKey::Ref(value))),
+                        MemberKey::Email(value) => wanted.push(hashes.match_key(MatchKey::Email(value))),
+                        MemberKey::WorkerId(value) => {
+                            wanted.push(hashes.match_key(MatchKey::WorkerId(value)));
+                        }
+                    }
+                    edit.patch()
+                }
+            };
+            wanted.extend(patch.into_iter().flat_map(|patch| keys_of(patch, hashes)));
+        }
+        self.fetch_hashes(&wanted).await?;
+        for (kind, hash) in &wanted {
+            let known = self.known((*kind, *hash)).iter().map(|(row, _)| *row);
+            let planned = self.layer.overlays.get(*kind).get(*hash).map(|(row, _)| row);
+            blocks.extend(known.chain(planned).map(|row| place(Row(row)).0));
+        }
+        blocks.retain(|number| self.block(*number).is_none());
+        self.fetch_blocks(&blocks.into_iter().collect::<Vec<_>>()).await
+    }
+
     /// Applies the call. A refusal is a result, not an error.
     pub async fn edit(&mut self, what: &EditWhat) -> Result<Edited, TableError> {
         loop {
@@ -25,6 +59,15 @@ impl Plan<'_> {
                 Err(Stop::Need(need)) => self.fetch(need).await?,
                 Err(Stop::Failed(error)) => return Err(error),
             }
+        }
+    }
+
+    /// The status of the member at a row whose block was fetched.
+    pub fn status_of(&self, row: Row) -> Result<Option<Status>, TableError> {
+        match self.member(row) {
+            Ok(found) => Ok(found.map(|(member, _)| member.status)),
+            Err(Stop::Need(_)) => Ok(None),
+            Err(Stop::Failed(error)) => Err(error),
         }
     }
 

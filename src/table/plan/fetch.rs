@@ -56,7 +56,8 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn remember(&mut self, number: u64, block: Block) {
+    fn remember(&mut self, number: u64, mut block: Block) {
+        self.carried.put_into(number, &mut block);
         self.fetched_bytes += block.slots.iter().flatten().map(Bytes::len).sum::<usize>();
         self.fetched.insert(number, block);
     }

@@ -14,6 +14,8 @@
 mod atomic;
 mod attributes;
 mod batch;
+mod carried;
+mod carry;
 mod decide;
 mod delete;
 mod edit;
@@ -40,6 +42,7 @@ mod weight;
 pub use self::atomic::READ_TOGETHER;
 pub use self::attributes::{Changes, Wish};
 pub use self::batch::Plan;
+pub use self::carried::Carried;
 pub use self::delete::{Doomed, Gone};
 pub use self::freed::Freed;
 pub use self::guard::Counted;

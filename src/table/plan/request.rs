@@ -6,8 +6,8 @@ use std::time::Instant;
 use crate::model::schema::WantedSchema;
 use crate::model::{
     AttributePatch, BaseName, Edit, ForeignText, GuardExpectation, GuardLimitsChange, Member, MemberRecord,
-    MemberRow, Origin, Outcome, RecordCounts, RecordFault, RecordKind, Ref, Refusal, Row, RowError, Sight,
-    Status, Tier, UpsertOptions,
+    MemberRow, Origin, Outcome, Reason, RecordCounts, RecordFault, RecordKind, Ref, Refusal, Row, RowError,
+    Sight, Status, Tier, UpsertOptions,
 };
 use crate::table::read::deleted::WhichDeleted;
 use crate::table::shared::outcome::RowOutcome;
@@ -72,7 +72,7 @@ pub struct EditRequest {
 }
 
 /// What a call about one member does.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum EditWhat {
     /// Creates a member.
     Create {
@@ -109,6 +109,37 @@ pub enum Edited {
     Missing,
     /// The call breaks a rule. Nothing was written.
     Refused(Refusal),
+}
+
+impl EditWhat {
+    /// Whether the call is to remove its member.
+    #[must_use]
+    pub fn is_offboard(&self) -> bool {
+        matches!(self, Self::Change { edit: Edit::Offboard, .. })
+    }
+
+    /// The row of a member who may start, or come back, as active because of an account elsewhere.
+    pub fn may_start(&mut self) -> Option<&mut MemberRow> {
+        match self {
+            Self::Create { row, .. } | Self::Change { edit: Edit::Replace(row) | Edit::Rewrite(row), .. } => {
+                Some(&mut **row)
+            }
+            Self::Change { .. } => None,
+        }
+    }
+}
+
+impl From<&Edited> for RowOutcome {
+    /// The outcome of the call, as a row of a request would have it.
+    fn from(edited: &Edited) -> Self {
+        match edited {
+            Edited::Done { row, outcome, .. } => {
+                Self { row: Some(*row), outcome: *outcome, status_kept: false, error: None }
+            }
+            Edited::Missing => Self::failed(None, Refusal::new(Reason::MemberNotFound)),
+            Edited::Refused(refusal) => Self::failed(None, refusal.clone()),
+        }
+    }
 }
 
 /// The reply to a call about one member.

@@ -97,11 +97,14 @@ impl Plan<'_> {
 
     async fn edit_while_room(&mut self, edits: &[EditWhat]) -> Result<Vec<StepOutcome>, TableError> {
         let mut outcomes = Vec::with_capacity(edits.len());
-        for edit in edits {
-            self.work(1).await;
-            outcomes.push(StepOutcome::Edited(self.edit(edit).await?));
-            if self.is_full() {
-                break;
+        for together in edits.chunks(LOOKED_UP_TOGETHER) {
+            self.work(together.len()).await;
+            self.prefetch_edits(together).await?;
+            for edit in together {
+                outcomes.push(StepOutcome::Edited(self.edit(edit).await?));
+                if self.is_full() {
+                    return Ok(outcomes);
+                }
             }
         }
         Ok(outcomes)

@@ -8,6 +8,10 @@ use crate::model::{Filter, ListMatch, ListOptions, MatchBy, Outcome, PlanHash, R
 
 /// The version of the bytes that are hashed.
 const VERSION: u8 = 1;
+/// Stands for a batch of actions, where a list says how its rows are matched.
+const ACTIONS: u8 = 5;
+/// The code of an action that offboards its member, beside those of outcomes.
+const OFFBOARDED: u8 = 6;
 /// Bytes that are gathered before they are hashed.
 const GATHERED: usize = 4096;
 
@@ -37,6 +41,19 @@ impl PlanDigest {
         }
         scope.digest(&mut digest);
         digest
+    }
+
+    /// The digest of a batch of actions.
+    pub fn of_actions() -> Self {
+        let mut digest = Self { hash: Sha256::new(), gathered: Vec::with_capacity(GATHERED + 16) };
+        digest.write(&[VERSION, ACTIONS]);
+        digest
+    }
+
+    /// Adds an action that offboards a member.
+    pub fn offboarded(&mut self, member: Option<Row>) {
+        self.write(&[OFFBOARDED]);
+        self.write(&member.map_or(u64::MAX, |row| row.0).to_le_bytes());
     }
 
     /// Adds a row: its outcome, and the member that it found, unless it failed.
@@ -114,6 +131,19 @@ mod tests {
         let (hash, rows) = sample(&options()).finish(&[Row(2), Row(300)]);
         assert_documented(&rows.0);
         assert_documented(&hash.0);
+    }
+
+    #[test]
+    fn digests_of_batches_never_change_and_differ_from_those_of_lists() {
+        let mut batch = PlanDigest::of_actions();
+        batch.row(Outcome::Created, None);
+        batch.offboarded(Some(Row(7)));
+        let (hash, rows) = batch.finish(&[]);
+        assert_documented(&hash.0);
+        let mut list = PlanDigest::new(&ListOptions::default(), &Filter::True);
+        list.row(Outcome::Created, None);
+        list.row(Outcome::Updated, Some(Row(7)));
+        assert_ne!(list.finish(&[]), (hash, rows));
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! The plan of a full list: what each of its rows would do, and which members it would remove.
+//! The plan of a full list: what each of its rows would do, and which members it would remove. And the plan of
+//! a batch of actions ([`ActionPlan`]).
 //!
-//! What this room promises to the others:
+//! What this room promises to the others about full lists:
 //!
 //! - **Nobody whom any readable cell of the list names is removed.** Every row names the members that have
 //!   its ref, its e-mail address or its worker id, whatever the row is matched by, and also if it cannot be
@@ -19,6 +20,7 @@
 //!
 //! [`Hold::UnreadableRows`]: crate::model::Hold::UnreadableRows
 
+mod actions;
 mod digest;
 mod example;
 mod guarded;
@@ -30,6 +32,7 @@ mod request;
 mod scope;
 mod so_far;
 
+pub use self::actions::{ActionPlan, ActionsRequest, PlannedAction};
 pub use self::example::{Example, ExampleOf, Examples};
 pub use self::guarded::Judged;
 pub use self::list::ListPlan;

@@ -1,0 +1,46 @@
+//! Slices of a plan that is made beside the lane, each on top of those before it.
+
+use std::mem::take;
+
+use crate::model::{Row, Status};
+use crate::stored::block::ROWS_PER_BLOCK;
+use crate::table::plan::batch::Plan;
+use crate::table::plan::carried::Carried;
+
+/// More members of each status than a plan changes.
+const MANY: u64 = 1 << 40;
+
+impl Plan<'_> {
+    /// Begins a slice on top of those before it. Call it before anything is fetched. The slice does not know how
+    /// many members there are.
+    pub fn carry_on(&mut self, mut carried: Carried) {
+        // The members that earlier slices wrote may be counted under another status, or no longer be there. So
+        // no count can be right, but none may fall below zero.
+        for status in Status::ALL {
+            *self.layer.header.counts.get_mut(status) = MANY;
+        }
+        self.layer.overlays = take(&mut carried.keys);
+        if let Some(Row(next)) = carried.next_row {
+            self.layer.header.next_row = next;
+        }
+        self.carried = carried;
+    }
+
+    /// Ends a slice. No member may have been deleted in it.
+    pub fn carry_off(mut self) -> Carried {
+        let mut carried = take(&mut self.carried);
+        for (number, block) in &self.layer.blocks {
+            let before = self.fetched.get(number);
+            let first = number.saturating_mul(ROWS_PER_BLOCK);
+            for (row, (slot, member)) in (first..).zip(block.slots.iter().enumerate()) {
+                let Some(member) = member else { continue };
+                if before.and_then(|block| block.get(slot)) != Some(member) {
+                    carried.members.insert(row, member.clone());
+                }
+            }
+        }
+        carried.keys = take(&mut self.layer.overlays);
+        carried.next_row = Some(Row(self.layer.header.next_row));
+        carried
+    }
+}
