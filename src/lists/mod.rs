@@ -52,7 +52,7 @@ pub use self::field::Field;
 pub use self::format::Format;
 pub use self::guarded::guarded;
 pub use self::list::{List, Source, Table};
-pub use self::object::{FAILED, fields};
+pub use self::object::{FAILED, fields, row as member_of_object};
 pub use self::options::Options;
 pub use self::place::Place;
 pub use self::reader::Reader;

@@ -9,9 +9,7 @@ use crate::directory::{Error, Lacking, RateLimit, Replies, Room, Shows};
 use crate::model::field::ProfileField;
 use crate::model::origin::Actor;
 use crate::model::token::{AccessLevel, Token, TokenId};
-use crate::model::{
-    BaseNumber, CursorKey, Filter, Fold, Member, MemberRow, RowError, Sealer, Sight, Timestamp,
-};
+use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, MemberRow, Sealer, Sight, Timestamp};
 use crate::table::{Base, Idempotency, Jobs, LiveToken, MayMake, Table, Tokens, Whose};
 
 /// The table, for one caller.
@@ -157,12 +155,13 @@ impl Guarded {
 
     /// Marks the rows of people who have an account, see [`Table::mark_accounts`]. The caller needs no access
     /// to the other memberbases, because their members affect only the first status of new members of `base`.
-    pub async fn mark_accounts(
+    pub async fn mark_accounts<T: Send>(
         &self,
         base: BaseNumber,
-        rows: &mut [Result<MemberRow, RowError>],
+        entries: &mut [T],
+        row: fn(&mut T) -> Option<&mut MemberRow>,
     ) -> Result<(), Error> {
-        Ok(self.table.mark_accounts(base, rows, |row| row.as_mut().ok()).await?)
+        Ok(self.table.mark_accounts(base, entries, row).await?)
     }
 
     /// Turns rows and base numbers into ids and back, which reveals nothing about them.

@@ -1,4 +1,4 @@
-//! Applying a plan: its rows in order, and then its removals, step by step.
+//! Applying a plan: its rows in order, and then its removals, step by step. Batches of actions are in `batch`.
 //!
 //! - Only rows that the plan changes are applied; the lane decides each of them again.
 //! - Each step stores the cursor with its changes, so that the job goes on after a crash exactly where it was.
@@ -6,6 +6,7 @@
 //!   plan was begun. They cannot be in the list: their keys are those that the plan compared with every row.
 //! - The guard judges the whole plan again before the first step. If it holds the plan now, nothing was written.
 
+mod batch;
 mod revert;
 mod step;
 
@@ -28,10 +29,8 @@ pub async fn apply(work: &Work) -> Result<(), Halt> {
             halted => halted,
         },
         JobTask::DeleteByFilter { .. } => remove(work, &base, &mut job).await,
+        JobTask::Batch => batch::apply(work, &base, &mut job).await,
         JobTask::Revert(_) => revert::apply(work, &base, &mut job).await,
-        JobTask::Batch => {
-            Err(Halt::Failed("NOT_SUPPORTED".to_owned(), "this kind of job is not known".to_owned()))
-        }
     };
     let (state, end) = match applied {
         Ok(()) => (JobState::Succeeded, None),
@@ -62,7 +61,8 @@ pub async fn apply(work: &Work) -> Result<(), Halt> {
     let done = move |job: &mut Job, _: &[StepOutcome]| {
         job.state = state;
         job.changed_at = now;
-        if let (JobState::Succeeded, Some(plan)) = (state, &job.plan) {
+        let is_batch = matches!(job.task, JobTask::Batch);
+        if let (JobState::Succeeded, Some(plan), false) = (state, &job.plan, is_batch) {
             // These rows were not applied, and that is what happened with them.
             job.done.rows.unchanged += plan.counts.rows.unchanged;
             job.done.rows.failed += plan.counts.rows.failed;

@@ -6,13 +6,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::action::{Action, ShownAction};
 use super::work::{Halt, Work};
 use crate::directory::Error;
 use crate::lists::columns::Wanted;
 use crate::lists::{self, Field, Format, List, Options, Reader, RowRule, Source};
 use crate::model::{
     BaseNumber, Change, Date, Finder, Job, JobTask, ListFormat, ListMatch, ListOptions, MatchBy, MemberRow,
-    RawRow, Reason, Refusal, RowError, RowKeys, Sealer, UnreadRow,
+    RawRow, Reason, Refusal, Row, RowError, RowKeys, Sealer, UnreadRow,
 };
 use crate::table::{Jobs, ListRow, TableError};
 
@@ -155,7 +156,8 @@ impl Rows {
     pub fn open(jobs: Arc<Jobs>, job: &Job) -> Self {
         let options = match &job.task {
             JobTask::Sync(options) => reading(options, job.input.format, job.input.sheet.as_deref()),
-            JobTask::Batch | JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => Options::default(),
+            JobTask::Batch => Options { format: Some(Format::Ndjson), ..Options::default() },
+            JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => Options::default(),
         };
         let (base, number, reader) = (job.base, job.number, Reader::new(options));
         Self { jobs, base, number, reader, next: 0, ready: VecDeque::new(), is_over: false }
@@ -228,6 +230,10 @@ impl RowSource {
 pub struct RawLine {
     /// Its key: its ref, or else its e-mail address or worker id.
     pub key: Option<String>,
+    /// The member that an action names by its id.
+    pub row: Option<Row>,
+    /// Whether it is an action that offboards its member.
+    pub is_offboard: bool,
     /// A line of CSV or NDJSON.
     pub text: String,
 }
@@ -235,6 +241,8 @@ pub struct RawLine {
 /// Rows as they were received, as lines of CSV or NDJSON.
 pub struct RawRows {
     rows: Rows,
+    /// Opens the ids of actions, if they are actions.
+    actions: Option<Sealer>,
     place: u64,
     /// A row that was read and not asked for yet.
     held: Option<lists::ListRow>,
@@ -242,8 +250,9 @@ pub struct RawRows {
 
 impl RawRows {
     /// The rows of a job's list.
-    pub fn open(jobs: Arc<Jobs>, job: &Job) -> Self {
-        Self { rows: Rows::open(jobs, job), place: 0, held: None }
+    pub fn open(jobs: Arc<Jobs>, job: &Job, sealer: &Sealer) -> Self {
+        let actions = matches!(job.task, JobTask::Batch).then(|| sealer.clone());
+        Self { rows: Rows::open(jobs, job), actions, place: 0, held: None }
     }
 
     /// The headings, as a line of CSV; empty for NDJSON.
@@ -270,12 +279,17 @@ impl RawRows {
             if place < wanted {
                 continue;
             }
-            let lists::Identity { r#ref, email, worker_id, .. } = row.identity();
             let text = match self.rows.list().map(|list| &**list) {
                 Some(List::Table(table)) => line(row.own_cells(), delimiter(&table.source)),
                 Some(List::Ndjson) | None => row.cells().collect(),
             };
-            return Ok(Some(RawLine { key: r#ref.or(email).or(worker_id), text }));
+            if let Some(sealer) = &self.actions {
+                let ShownAction { key, row, is_offboard } = Action::shown(&text, sealer, self.rows.base);
+                return Ok(Some(RawLine { key, row, is_offboard, text }));
+            }
+            let lists::Identity { r#ref, email, worker_id, .. } = row.identity();
+            let key = r#ref.or(email).or(worker_id);
+            return Ok(Some(RawLine { key, row: None, is_offboard: false, text }));
         }
     }
 }

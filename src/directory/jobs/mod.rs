@@ -9,7 +9,9 @@
 //! | room | what it promises |
 //! | --- | --- |
 //! | `work` | what planning and applying have in common |
+//! | `action` | the line in which a job keeps an action |
 //! | `input` | reads a stored list again, row by row |
+//! | `actions` | reads the stored actions of a batch again |
 //! | `plan` | makes the plan of a job, and decides what happens with it |
 //! | `apply` | applies a plan, step by step |
 //! | `runner` | runs the jobs of a store |
@@ -18,11 +20,15 @@
 //! | `revert` | makes jobs that take changes back |
 //! | `file_check` | finds the rows that make a file wrong as a whole |
 //! | `upload` | a list that arrives, read and stored piece by piece |
+//! | `batch` | a batch of actions that arrives, planned and stored piece by piece |
 //! | `examples` | examples of a plan |
 //! | `reverted` | what happened to members of a revert |
 //! | `results` | what happened to rows and members |
 
+mod action;
+mod actions;
 mod apply;
+mod batch;
 mod examples;
 mod file_check;
 mod input;
@@ -36,6 +42,8 @@ mod start;
 mod upload;
 mod work;
 
+pub use self::action::Action;
+pub use self::batch::{ActionFault, BatchUpload, NewBatch};
 pub use self::file_check::FileFault;
 pub use self::manage::{JobPage, JobWatch};
 pub use self::results::{InputReader, JobResultRow, ResultReader, ShownInput};

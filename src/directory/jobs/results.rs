@@ -28,6 +28,8 @@ pub enum JobResultRow {
         is_applied: bool,
         /// Its key: its ref, or else its e-mail address or worker id; if asked for.
         key: Option<String>,
+        /// Whether it is an action that offboards its member.
+        is_offboard: bool,
         /// The row as it was received, if asked for.
         input: Option<String>,
     },
@@ -94,7 +96,9 @@ impl Directory {
             self.check_input(&job)?;
         }
         let jobs = Arc::clone(self.jobs(AccessLevel::Read, job.base).await?);
-        let input = (shows != ShownInput::Nothing).then(|| RawRows::open(Arc::clone(&jobs), &job));
+        // Only its lines say which actions offboard a member.
+        let reads_lines = shows != ShownInput::Nothing || matches!(job.task, JobTask::Batch);
+        let input = reads_lines.then(|| RawRows::open(Arc::clone(&jobs), &job, self.sealer()));
         let is_revert = matches!(job.task, JobTask::Revert(_));
         let reverted = is_revert.then(|| RevertedReader::open(&jobs, &job));
         Ok(ResultReader {
@@ -186,7 +190,7 @@ impl ResultReader {
         for (place, planned) in (first..).zip(planned) {
             let applied = self.of_step(place, |step| &mut step.rows).await?;
             let is_applied = applied.is_some();
-            let result = applied.unwrap_or(planned.result);
+            let mut result = applied.unwrap_or(planned.result);
             if self.failed_only && result.error.is_none() {
                 continue;
             }
@@ -194,9 +198,20 @@ impl ResultReader {
                 Some(input) => input.row(place).await?,
                 None => None,
             };
+            let is_offboard = received.as_ref().is_some_and(|row| row.is_offboard);
+            // An action that fails is still about its member.
+            result.row = result.row.or(received.as_ref().and_then(|row| row.row));
             let (key, text) = received.map_or((None, None), |row| (row.key, Some(row.text)));
+            let key = key.filter(|_| self.shows != ShownInput::Nothing);
             let input = text.filter(|_| self.shows == ShownInput::Rows);
-            results.push(JobResultRow::Row { line: planned.line, result, is_applied, key, input });
+            results.push(JobResultRow::Row {
+                line: planned.line,
+                result,
+                is_applied,
+                key,
+                is_offboard,
+                input,
+            });
         }
         Ok(results)
     }

@@ -97,7 +97,7 @@ impl Directory {
             let revision = view(&base, None).await?.revision();
             return Ok(UpsertReply { outcomes: Vec::new(), revision });
         }
-        self.guarded.mark_accounts(number, &mut request.rows).await?;
+        self.guarded.mark_accounts(number, &mut request.rows, |row| row.as_mut().ok()).await?;
         // A request that writes nothing has no result to store.
         let claim = self.claim().filter(|_| request.mode != WriteMode::ValidateOnly);
         let refused = claim.clone().filter(|_| request.mode == WriteMode::Atomic);
@@ -151,7 +151,7 @@ impl Directory {
             return Ok(PendingUpsert(State::Stored(stored?)));
         }
         self.guarded.take_rows(request.rows.len())?;
-        self.guarded.mark_accounts(number, &mut request.rows).await?;
+        self.guarded.mark_accounts(number, &mut request.rows, |row| row.as_mut().ok()).await?;
         let request = request.request(self, Call::IMPORT_MEMBERS, self.claim());
         Ok(PendingUpsert(State::Pending(base.begin_upsert(request, series).await?)))
     }

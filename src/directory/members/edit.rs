@@ -69,10 +69,10 @@ impl Directory {
     /// The row, marked if its e-mail address belongs to a person with an account.
     async fn marked(&self, base: BaseNumber, row: MemberRow) -> Result<MemberRow, Error> {
         self.guarded.check_base(AccessLevel::Write, base).await?;
-        let mut rows = [Ok(row)];
-        self.guarded.mark_accounts(base, &mut rows).await?;
+        let mut rows = [row];
+        self.guarded.mark_accounts(base, &mut rows, |row| Some(row)).await?;
         let [row] = rows;
-        Ok(row?)
+        Ok(row)
     }
 
     async fn edited_again(&self, base: BaseNumber, stored: &StoredResult) -> Result<EditedMember, Error> {

@@ -99,7 +99,7 @@ struct Eu {
 }
 
 /// A row as its line says it. A key that is not there keeps its field, and null clears it.
-pub(super) fn row(text: &str) -> Result<RawRow<RowAttributes>, RowFault> {
+pub fn row(text: &str) -> Result<RawRow<RowAttributes>, RowFault> {
     if !text.starts_with('{') {
         let message = "the line is not a JSON object such as {\"ref\": \"a\"}";
         return Err(RowFault::new(RowRule::InvalidJson, "", message));

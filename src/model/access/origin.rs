@@ -158,6 +158,7 @@ calls! {
     27 SYNC_MEMBERS "sync_members" "A full list applied."
     28 DELETE_BY_FILTER "delete_by_filter" "Members that match a filter deleted for good."
     29 REVERT "revert" "Changes taken back."
+    30 APPLY_ACTIONS "apply_actions" "Actions of a batch applied."
 }
 
 impl Call {

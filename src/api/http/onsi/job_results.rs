@@ -46,7 +46,8 @@ pub struct Wanted {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "JobResult")]
 struct Shown {
-    /// The line of the file; `null` for a member that the file does not name.
+    /// The line of the file, or the number of the action, from 1; `null` for a member that the file does not
+    /// name.
     row: Option<u64>,
     /// The e-mail address of the row, or else its worker id.
     key: Option<String>,
@@ -191,13 +192,16 @@ impl Pieces {
         let base = self.reader.job().base;
         let id = |row: model::Row| self.sealer.member_id_onsi(base, row);
         match result {
-            JobResultRow::Row { line, result, is_applied, key, .. } => {
+            JobResultRow::Row { line, result, is_applied, key, is_offboard, .. } => {
                 let fault = result.error.as_ref().and_then(|error| error.violations.first());
                 Shown {
                     row: Some(line),
                     key,
                     member_id: result.row.map(id),
-                    outcome: word(result.outcome),
+                    outcome: match result.outcome {
+                        Outcome::Updated if is_offboard => Word::Offboarded,
+                        outcome => word(outcome),
+                    },
                     code: result.error.as_ref().map(|error| error.reason.as_str().to_owned()),
                     path: fault.map(|fault| camel(&fault.field)),
                     message: result.error.as_ref().map(ToString::to_string),

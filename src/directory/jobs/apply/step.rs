@@ -6,12 +6,12 @@ use crate::directory::jobs::work::{Halt, Work};
 use crate::model::origin::Cause;
 use crate::model::{GuardCounts, GuardExpectation, Job, JobTask, MemberRow, Origin, Outcome, Row};
 use crate::table::{
-    Base, Jobs, Judging, RemovedResult, RowResult, Spared, StepOps, StepOutcome, StepReply, StepRequest,
-    StepResults,
+    Base, Edited, Jobs, Judging, RemovedResult, RowResult, Spared, StepOps, StepOutcome, StepReply,
+    StepRequest, StepResults,
 };
 
-/// Rows, members or actions of one step.
-pub const STEP: usize = 1_000;
+/// Rows, members or actions of one step. Writes of others wait for one step at most, so it is short.
+pub const STEP: usize = 250;
 
 /// Makes one step, and returns how many rows or members it took. `note` adds what happened to rows to the job,
 /// and returns it for the results.
@@ -76,7 +76,10 @@ fn has_written(outcome: &StepOutcome) -> bool {
         StepOutcome::Row(row) => {
             matches!(row.outcome, Outcome::Created | Outcome::Updated | Outcome::Reactivated)
         }
-        StepOutcome::Removed | StepOutcome::Deleted(_) | StepOutcome::Edited(_) => true,
+        StepOutcome::Edited(edited) => {
+            matches!(edited, Edited::Done { outcome, .. } if *outcome != Outcome::Unchanged)
+        }
+        StepOutcome::Removed | StepOutcome::Deleted(_) => true,
         StepOutcome::Spared(_) => false,
     }
 }
@@ -87,7 +90,8 @@ fn judging(job: &Job) -> Judging {
     // After a restore the cursor stands at the beginning again.
     if job.cursor.row > 0 || job.cursor.removal > 0 {
         // Until the missing members are removed, rows may use what the plan counts for them.
-        return Judging::Done { left: wanted.minus(&GuardCounts::of_removals(job.cursor.removal)) };
+        let removed = if matches!(job.task, JobTask::Batch) { job.done.removed } else { job.cursor.removal };
+        return Judging::Done { left: wanted.minus(&GuardCounts::of_removals(removed)) };
     }
     let expected = match &job.task {
         JobTask::Sync(options) => options.expect,

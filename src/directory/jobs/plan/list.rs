@@ -7,26 +7,17 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::decide::Made;
+use super::written::{Written, stored};
 use crate::directory::jobs::input::{Parser, Rows};
 use crate::directory::jobs::work::{Halt, Work};
 use crate::model::{Filter, Job, JobState, JobTask, ListOptions, Reason};
-use crate::table::{
-    Base, Example, ExampleOf, ListEnd, ListRequest, ListRow, PlannedExample, PlannedResult, PlannedRow,
-    RowResult, TableError,
-};
+use crate::table::{Base, ListEnd, ListRequest, ListRow, PlannedExample, TableError};
 use crate::tasks;
 
 /// Rows that are planned together.
 const ROWS: usize = 1_000;
 /// Pieces of rows that are read ahead.
 const AHEAD: usize = 4;
-/// Planned rows in one value.
-const ROWS_IN_VALUE: usize = 4_096;
-/// Values written together.
-const VALUES: usize = 4;
-/// The most planned rows with details of a failure in one value: a failure takes some hundred bytes, and never
-/// more than 4 KiB.
-const FAILED_IN_VALUE: usize = 12;
 
 /// Plans the list of a job.
 pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOptions) -> Result<Made, Halt> {
@@ -102,67 +93,5 @@ async fn read_all(mut rows: Rows, parser: Parser, send: mpsc::Sender<Result<Vec<
         if some.is_empty() || send.send(Ok(some)).await.is_err() {
             return;
         }
-    }
-}
-
-/// Stores what the plan says about rows.
-struct Written<'a> {
-    work: &'a Work,
-    rows: Vec<PlannedResult>,
-    failed: usize,
-    full: Vec<Vec<PlannedResult>>,
-    next: u64,
-}
-
-impl<'a> Written<'a> {
-    fn new(work: &'a Work) -> Self {
-        Self { work, rows: Vec::new(), failed: 0, full: Vec::new(), next: 0 }
-    }
-
-    async fn add(&mut self, planned: Vec<PlannedRow>) -> Result<(), TableError> {
-        for PlannedRow { line, outcome, is_unreadable } in planned {
-            self.failed += usize::from(outcome.is_failed());
-            self.rows.push(PlannedResult { line, is_unreadable, result: RowResult::whole(&outcome) });
-            if self.rows.len() >= ROWS_IN_VALUE || self.failed >= FAILED_IN_VALUE {
-                self.close();
-            }
-        }
-        if self.full.len() >= VALUES { self.flush().await } else { Ok(()) }
-    }
-
-    fn close(&mut self) {
-        if !self.rows.is_empty() {
-            self.full.push(std::mem::take(&mut self.rows));
-        }
-        self.failed = 0;
-    }
-
-    async fn flush(&mut self) -> Result<(), TableError> {
-        let full = std::mem::take(&mut self.full);
-        let Work { base, number, .. } = *self.work;
-        self.work.jobs().put_planned(base, number, self.next, &full).await?;
-        self.next += u64::try_from(full.len()).unwrap_or(u64::MAX);
-        Ok(())
-    }
-
-    async fn finish(mut self) -> Result<(), TableError> {
-        self.close();
-        self.flush().await
-    }
-}
-
-/// An example as it is stored.
-pub fn stored(example: Example) -> PlannedExample {
-    let Example { of, line, row, before, after, error } = example;
-    PlannedExample {
-        outcome: match of {
-            ExampleOf::Row(outcome) => Some(outcome),
-            ExampleOf::Removed => None,
-        },
-        line,
-        row,
-        before: before.map(|member| *member),
-        after: after.map(|member| *member),
-        error: error.map(|error| *error),
     }
 }

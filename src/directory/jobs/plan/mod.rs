@@ -5,12 +5,14 @@
 //! no others. If making it again was interrupted, it is no longer known whom the approved plan removes; then
 //! only a plan with the same digest is applied.
 
+mod batch;
 mod decide;
 mod delete;
 mod list;
 mod revert;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use super::work::{Halt, Work};
 use crate::model::{GuardExpectation, Job, JobState, JobTask};
@@ -44,10 +46,8 @@ pub async fn plan(work: &Work, job: Job) -> Result<(), Halt> {
             let expected = if job.by_admin { *expect } else { GuardExpectation::default() };
             delete::plan(work, &base, filters, expected).await?
         }
+        JobTask::Batch => batch::plan(work, &base, &job).await?,
         JobTask::Revert(of) => revert::plan(work, &base, &job, *of).await?,
-        JobTask::Batch => {
-            return Err(Halt::Failed("NOT_SUPPORTED".to_owned(), "this kind of job is not known".to_owned()));
-        }
     };
     decide::decide(work, job, before.map(|plan| (plan, removed_before)), made).await
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::decide::Made;
-use super::list::stored;
+use super::written::stored;
 use crate::directory::jobs::work::{Halt, Work};
 use crate::model::{Job, RevertOf};
 use crate::table::{Base, PlannedExample, RevertEnd, RevertRequest};

@@ -9,7 +9,7 @@ use crate::api::grpc::v1;
 use crate::directory::{
     Directory, Error, InputReader, JobResultRow, JobWatch, RemovedResult, ResultReader, Reverted, RevertedAs,
 };
-use crate::model::JobState;
+use crate::model::{JobState, Outcome};
 
 /// Results in one message.
 const RESULTS: usize = 1_000;
@@ -78,7 +78,7 @@ impl Results {
     fn wire(&self, result: JobResultRow) -> v1::JobResult {
         let (base, sealer) = (self.reader.job().base, self.directory.sealer());
         match result {
-            JobResultRow::Row { line, result, is_applied, key, input } => {
+            JobResultRow::Row { line, result, is_applied, key, is_offboard, input } => {
                 let holder = result.error.as_ref().and_then(|error| error.taken_by);
                 let holder = holder.map(|row| sealer.member_id(base, row));
                 v1::JobResult {
@@ -86,6 +86,7 @@ impl Results {
                     key: key.unwrap_or_default(),
                     member_id: result.row.map(|row| sealer.member_id(base, row)).unwrap_or_default(),
                     outcome: outcome::to_wire(result.outcome).into(),
+                    removed: is_offboard && result.outcome == Outcome::Updated,
                     error: result.error.map(|error| row_error(error, holder, &mut 0)),
                     input,
                     applied: is_applied,
