@@ -35,16 +35,16 @@ documented replace "$id" >"$work/replaced"
 found=$(curl -sS --fail-with-body -G "http://$host/v1/members" -H "x-member-base-id: $base" \
   --data-urlencode 'emails[]=JANE-SMITH@onsi.com' --data-urlencode 'statuses=invited' | field total)
 [ "$found" = 1 ]
-# The commands of docs/onsi.md about lists, in their order. The second list has nobody of the first one, so its plan
-# awaits a review.
+# The commands of docs/onsi.md about lists and batches, in their order. The second list has nobody of the first one, so
+# its plan awaits a review.
 docs=$here/../../docs/onsi.md
-from_docs() { # NUMBER JOB HASH
+from_docs() { # NUMBER JOB HASH MEMBER
   python3 - "$docs" "$1" <<'PYTHON' |
 import re, sys
 text = open(sys.argv[1], encoding="utf-8").read().split("## Full lists")[1].split("## Errors")[0]
-print(re.findall(r"(?m)^    curl (?:.*\\\n)*.*$", text)[int(sys.argv[2])])
+print(re.findall(r"(?m)^    curl .*\n(?:    .*\n)*", text)[int(sys.argv[2])])
 PYTHON
-    sed -e "s|127.0.0.1:50051|$host|; s|<api-key>|key|; s|mb_…|$base|; s|maj_…|$2|; s|\"…\"|\"$3\"|; s|^    curl |curl -sS --fail-with-body |" >"$work/command"
+    sed -e "s|127.0.0.1:50051|$host|; s|<api-key>|key|; s|mb_…|$base|; s|maj_…|$2|; s|mem_…|${4:-}|; s|\"…\"|\"$3\"|; s|^    curl |curl -sS --fail-with-body |" >"$work/command"
   (cd "$work" && bash ./command)
 }
 job() { # NUMBER, of the command that sends the list
@@ -71,4 +71,13 @@ settled "$list"
 from_docs 4 "$list" none >"$work/results"
 grep -q '^2,ada@example.com,mem_.*,Added,' "$work/results"
 grep -q ',Offboarded,' "$work/results"
+# The batch offboards the member whom it changed before.
+mary=$(curl -sS --fail-with-body "http://$host/v1/members" -H "x-member-base-id: $base" -H 'Content-Type: application/json' \
+  --data '{"email": "mary@example.com", "firstName": "Mary", "lastName": "Example", "tier": "Gold"}' | field memberId)
+batch=$(from_docs 5 none none "$mary" | field jobId)
+settled "$batch"
+[ "$stage" = Completed ]
+from_docs 4 "$batch" none >"$work/results"
+grep -q '^1,ana@example.com,mem_.*,Added,' "$work/results"
+grep -q "^3,,$mary,Offboarded," "$work/results"
 echo "onsi.sh: ok"

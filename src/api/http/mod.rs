@@ -10,6 +10,7 @@
 
 mod content_digest;
 mod door;
+mod elements;
 mod expected;
 mod header;
 mod idempotency;

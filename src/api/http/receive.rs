@@ -163,7 +163,7 @@ fn weigh(json: &[u8], object_bytes: usize) -> usize {
 
 /// Whether the content type is JSON, and given once. A browser may send other types to a server on this
 /// machine without a preflight request, but not JSON.
-fn is_json(headers: &HeaderMap) -> bool {
+pub fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let value = values.next().filter(|_| values.next().is_none());
     let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();

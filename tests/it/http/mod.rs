@@ -2,7 +2,7 @@
 
 mod front_page;
 mod guard;
-mod onsi;
+pub mod onsi;
 mod publisher;
 mod revoked;
 mod stalled;

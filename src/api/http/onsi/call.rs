@@ -106,8 +106,8 @@ impl About {
 pub trait Input: Sized + Send {
     /// The schema of the request body, if the call reads one.
     const BODY: Option<fn(&mut Document) -> Value> = None;
-    /// The types of the request body and their schemas, if the call reads a file piece by piece.
-    const FILE: Option<fn() -> Value> = None;
+    /// The types of the request body and their schemas, if the call reads it piece by piece.
+    const FILE: Option<fn(&mut Document) -> Value> = None;
 
     /// Reads it. The result is not used if a fault was noted.
     fn read(request: &CallRequest, issues: &mut Issues) -> Option<Self>;

@@ -1,5 +1,6 @@
 //! The list of this door's calls, from which its routes and its document are built.
 
+use super::batch::PostBatch;
 use super::call::Call;
 use super::csv::PutList;
 use super::job::{self, Approve, Reject};
@@ -24,6 +25,7 @@ pub fn every_call(visitor: &mut impl Visitor) {
     visitor.visit::<Offboard>();
     visitor.visit::<Activate>();
     visitor.visit::<Tiers>();
+    visitor.visit::<PostBatch>();
     visitor.visit::<PutList<1>>();
     visitor.visit::<PutList<2>>();
     visitor.visit::<job::Get>();

@@ -14,7 +14,7 @@ use super::file::{File, PART, SentAs};
 use super::issue::{Code, Issue};
 use super::issues::Issues;
 use super::job::JobId;
-use super::query::flags;
+use super::query::{flag, flags};
 use crate::api::http::content_digest::{self, CONTENT_DIGEST};
 use crate::api::http::expected::{self, LISTS, number};
 use crate::api::http::header::{HeaderFault, single};
@@ -58,7 +58,7 @@ impl Accepted {
 }
 
 impl Input for ListFile {
-    const FILE: Option<fn() -> Value> = Some(content);
+    const FILE: Option<fn(&mut Document) -> Value> = Some(content);
 
     fn read(request: &CallRequest, issues: &mut Issues) -> Option<Self> {
         let headers = &request.head.headers;
@@ -91,7 +91,7 @@ impl Input for ListFile {
 
     fn parameters(_document: &mut Document) -> Vec<Value> {
         vec![
-            super::query::flag(DRY_RUN, "Whether the job ends after its plan, without writing anything."),
+            dry_run(),
             json!({
                 "name": EXPECTED_ROWS, "in": "header", "required": false,
                 "schema": { "type": "integer", "minimum": 0, "maximum": SAFE_INTEGER_MAX },
@@ -106,8 +106,13 @@ impl Input for ListFile {
     }
 }
 
+/// The parameter of a request that only makes the plan, for the document.
+pub fn dry_run() -> Value {
+    flag(DRY_RUN, "Whether the job ends after its plan, without writing anything.")
+}
+
 /// The types of the body, for the document.
-fn content() -> Value {
+fn content(_document: &mut Document) -> Value {
     json!({
         "text/csv": { "schema": { "type": "string" } },
         "application/octet-stream": { "schema": { "type": "string", "format": "binary" } },

@@ -57,8 +57,8 @@ impl Failure {
     }
 
     /// Its issues.
-    pub fn issues_mut(&mut self) -> &mut [Issue] {
-        &mut self.issues
+    pub fn into_issues(self) -> Vec<Issue> {
+        self.issues
     }
 
     /// Its response; `name` is the name of the call.

@@ -63,6 +63,20 @@ impl<'a> Fields<'a> {
         self.field(name, presence, "an object", read)
     }
 
+    /// A list.
+    pub fn list(&mut self, name: &str, presence: Presence) -> Change<Vec<Tree>> {
+        let read = |value| match value {
+            Tree::List(values) => Some(values),
+            _ => None,
+        };
+        self.field(name, presence, "an array", read)
+    }
+
+    /// The fields that are left over, for another reader.
+    pub fn rest(self) -> Entries {
+        Entries(self.fields)
+    }
+
     /// The faults of this object and those around it.
     pub fn issues(&mut self) -> &mut Issues {
         self.issues

@@ -80,7 +80,11 @@ pub fn entries(bytes: &[u8], issues: &mut Issues) -> Option<Entries> {
 
 /// The row in the body; none if the body is not an object.
 pub fn row(bytes: &[u8], shape: Shape, today: Date, issues: &mut Issues) -> Option<MemberRow> {
-    let fields = entries(bytes, issues)?;
+    row_of(entries(bytes, issues)?, shape, today, issues)
+}
+
+/// The row that these fields are; none if a field has a fault.
+pub fn row_of(fields: Entries, shape: Shape, today: Date, issues: &mut Issues) -> Option<MemberRow> {
     let (needed, nullable) = match shape {
         Shape::Add | Shape::Replace => (Presence::Required, Presence::Optional),
         Shape::Update => (Presence::Optional, Presence::Nullable),
@@ -187,8 +191,8 @@ mod tests {
         issues.add(Code::QueryValidation, "dob".to_owned(), "is not a parameter of this call");
         let row = row(body, Shape::Add, Date::parse("2026-01-01").unwrap(), &mut issues);
         assert_eq!(row, None);
-        let mut failure = issues.finish(row).unwrap_err();
-        let issues = failure.issues_mut().iter().map(|issue| (issue.code, issue.path.as_deref().unwrap()));
+        let issues = issues.finish(row).unwrap_err().into_issues();
+        let issues = issues.iter().map(|issue| (issue.code, issue.path.as_deref().unwrap()));
         let body = |path| (Code::BodyValidation, path);
         let expected = [
             (Code::QueryValidation, "dob"),

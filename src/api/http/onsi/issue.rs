@@ -80,6 +80,19 @@ impl Issue {
         Self { path: Some(path.clone()), ..Self::new(code, format!("{name} {description}")) }
     }
 
+    /// The same issue about a part of something larger: its path is under `place`.
+    pub fn under(mut self, place: &str) -> Self {
+        let Some(path) = self.path.take() else { return Self { path: Some(place.to_owned()), ..self } };
+        let (name, path) = match path.as_str() {
+            "" => ("the body", place.to_owned()),
+            name => (name, format!("{place}.{name}")),
+        };
+        if let Some(rest) = self.message.strip_prefix(name) {
+            self.message = format!("{path}{rest}");
+        }
+        Self { path: Some(path), ..self }
+    }
+
     /// An issue whose code follows from the status.
     pub fn of_status(status: StatusCode, message: String) -> Self {
         let code = match status.as_u16() {
@@ -118,6 +131,20 @@ pub fn camel(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_issue_about_a_part_names_the_whole_path() {
+        let under = |issue: Issue| {
+            let issue = issue.under("actions[3]");
+            (issue.path.unwrap(), issue.message)
+        };
+        let at = |path: &str| Issue::at(Code::BodyValidation, path.to_owned(), "is required");
+        let is = |path: &str, message: &str| (path.to_owned(), message.to_owned());
+        assert_eq!(under(at("email")), is("actions[3].email", "actions[3].email is required"));
+        assert_eq!(under(at("")), is("actions[3]", "actions[3] is required"));
+        let bare = Issue::new(Code::MemberNotFound, "the member does not exist".to_owned());
+        assert_eq!(under(bare), is("actions[3]", "the member does not exist"));
+    }
 
     #[test]
     fn paths_are_in_camel_case() {

@@ -44,6 +44,11 @@ impl Issues {
         self.0.truncate(VIOLATIONS_MAX);
     }
 
+    /// The faults that were noted.
+    pub fn into_list(self) -> Vec<Issue> {
+        self.0
+    }
+
     /// `value` if nothing was noted, otherwise the failure.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Failure> {
         match value {

@@ -58,8 +58,8 @@ pub struct Job {
 pub struct Progress {
     #[serde(rename = "type")]
     stage: Stage,
-    /// Rows of the file, and members to be offboarded once there is a plan; members whose changes are taken
-    /// back.
+    /// Actions of the batch; or rows of the file, and members to be offboarded once there is a plan; or members
+    /// whose changes are taken back.
     total_actions: u64,
     /// Those that are done.
     total_complete: u64,
@@ -132,9 +132,9 @@ fn render(request: &CallRequest, job: &model::Job) -> Job {
 
 fn progress(job: &model::Job) -> Progress {
     let removals = match job.task {
-        // The members of a revert count as its rows.
-        JobTask::Revert(_) => (0, 0),
-        JobTask::Sync(_) | JobTask::Batch | JobTask::DeleteByFilter { .. } => {
+        // The actions of a batch remove members themselves, and the members of a revert count as its rows.
+        JobTask::Batch | JobTask::Revert(_) => (0, 0),
+        JobTask::Sync(_) | JobTask::DeleteByFilter { .. } => {
             (job.plan.as_ref().map_or(0, |plan| plan.counts.removed), job.cursor.removal)
         }
     };

@@ -6,7 +6,9 @@
 //! […]}` with all faults that were found.
 
 mod accept;
+mod action;
 mod answer;
+mod batch;
 mod call;
 mod calls;
 mod csv;

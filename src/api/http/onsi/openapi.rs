@@ -35,7 +35,11 @@ pub fn document() -> Value {
         "key": { "type": "apiKey", "in": "header", "name": API_KEY, "description": "A token. A server without any tokens needs none." },
         "token": { "type": "http", "scheme": "bearer", "description": "The same token as a bearer token." },
     });
-    document.finish("memberbase: Onsi door", "One member at a time, searches, and full lists.", &schemes)
+    document.finish(
+        "memberbase: Onsi door",
+        "One member at a time, searches, batches, and full lists.",
+        &schemes,
+    )
 }
 
 impl Visitor for Document {
@@ -81,7 +85,7 @@ impl Visitor for Document {
         });
         let body = match (C::Input::BODY, C::Input::FILE) {
             (Some(schema), _) => Some(content(&schema(self))),
-            (None, Some(content)) => Some(content()),
+            (None, Some(content)) => Some(content(self)),
             (None, None) => None,
         };
         if let Some((content, operation)) = body.zip(operation.as_object_mut()) {
@@ -115,6 +119,6 @@ mod tests {
             item.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
         });
         assert_eq!(methods.collect::<BTreeSet<_>>(), calls.0);
-        assert_eq!(calls.0.len(), 15);
+        assert_eq!(calls.0.len(), 16);
     }
 }

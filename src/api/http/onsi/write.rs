@@ -142,16 +142,23 @@ async fn refuse(request: &CallRequest, refusal: Refusal, issue: Issue) -> Failur
         Ok(invited) => invited,
         Err(error) => return error.into(),
     };
-    let mut failure = Failure::refused(issue.code, &refusal);
-    for found in failure.issues_mut() {
+    let is_invited = invited.is_some();
+    Failure::new(StatusCode::BAD_REQUEST, issues_of(&refusal, &issue, is_invited, invited.as_ref()))
+}
+
+/// The issues of a refusal, like `issue`. `is_invited` says whether an active or invited member has the e-mail
+/// address, whose issue then has a code of its own; `holder` is the id of this member, if it has one.
+pub fn issues_of(refusal: &Refusal, issue: &Issue, is_invited: bool, holder: Option<&String>) -> Vec<Issue> {
+    let mut found = Failure::refused(issue.code, refusal).into_issues();
+    for found in &mut found {
         found.member_id.clone_from(&issue.member_id);
         found.email.clone_from(&issue.email);
-        if let Some(holder) = invited.as_ref().filter(|_| found.path.as_deref() == Some("email")) {
+        if is_invited && found.path.as_deref() == Some("email") {
             found.code = Code::MemberAlreadyInvited;
-            found.member_id = Some(holder.clone());
+            found.member_id = holder.cloned();
         }
     }
-    failure
+    found
 }
 
 /// The id of the member that already has the row's e-mail address, unless that member is inactive.

@@ -61,6 +61,10 @@ pub struct JobCall {
 /// Every call about jobs, about the job `id`, which has ended.
 pub fn job_calls(id: &str) -> Vec<JobCall> {
     let list = Some(("text/csv", "email,first_name,last_name,tier\na@x.com,Jane,Smith,Gold\n"));
+    let batch = Some((
+        "application/json",
+        r#"{"actions": [{"type": "Add", "email": "new@x.com", "firstName": "A", "lastName": "B", "tier": "Gold"}]}"#,
+    ));
     let approval = Some(("application/json", r#"{"planHash": "00000000000000000000000000000000"}"#));
     let one = format!("/v1/members/jobs/{id}");
     let call = |method, path: &str, needs, status, body| JobCall {
@@ -72,6 +76,8 @@ pub fn job_calls(id: &str) -> Vec<JobCall> {
         id: id.to_owned(),
     };
     vec![
+        // A dry run, because the member can be added only once.
+        call("POST", "/v1/members/jobs?dryRun=true", "write", 202, batch),
         call("PUT", "/v1/members/jobs/csv", "write", 202, list),
         call("PUT", "/v2/members/jobs/csv", "write", 202, list),
         call("GET", &one, "read", 200, None),

@@ -39,6 +39,11 @@ impl Onsi {
         Self { headers: format!("{}{header}\r\n", self.headers), ..self.clone() }
     }
 
+    /// The same client for a server at another address.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// A client for a new memberbase whose members start as `invited`, on a server without tokens, and a
     /// client of the Publisher door.
     pub async fn base(server: &Server) -> (Self, Http, String) {

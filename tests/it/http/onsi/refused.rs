@@ -272,7 +272,6 @@ async fn documented_calls_that_are_not_implemented_never_seem_to_succeed() {
     ] {
         assert_eq!(send(method, path).await.issues(404), [("NotFound", "-")], "{method} {path}");
     }
-    assert_eq!(send("POST", "/v1/members/jobs").await.issues(405), [("BadRequest", "-")]);
     // Unknown paths are not handled as gRPC, whose refusals have the HTTP status 200.
     for path in ["/publisher.v1.MemberService/GetMember", "/grpc.x"] {
         assert_eq!(send("POST", path).await.status, 415, "{path}");

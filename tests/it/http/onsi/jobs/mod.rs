@@ -1,6 +1,8 @@
-//! Full lists at the Onsi door, and the jobs that apply them.
+//! Full lists and batches at the Onsi door, and the jobs that apply them.
 
 mod access;
+mod batch;
+mod batch_refused;
 mod files;
 mod lists;
 mod results;
@@ -9,7 +11,7 @@ mod review;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Onsi, content};
 use crate::harness::PATIENCE;
@@ -31,12 +33,44 @@ fn form(file: &[u8]) -> (&'static str, Vec<u8>) {
     ("multipart/form-data; boundary=edge", [head.as_bytes(), file, b"\r\n--edge--\r\n"].concat())
 }
 
+/// The lines of a reply that is sent in chunks.
+fn lines(reply: &Reply) -> Vec<String> {
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let mut rest = reply.text.as_str();
+    let mut text = String::new();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        text.push_str(&after[..size]);
+        rest = &after[size + 2..];
+    }
+    text.lines().map(str::to_owned).collect()
+}
+
 impl Onsi {
     /// Sends a list to `/vVERSION/members/jobs/csvQUERY`.
     pub async fn put_list(&self, target: &str, list: &str) -> Reply {
         let (version, query) = target.split_once('?').unwrap_or((target, ""));
         let path = format!("/{version}/members/jobs/csv{}{query}", if query.is_empty() { "" } else { "?" });
         self.raw("PUT", &path, &content("text/csv", list.as_bytes()), list.as_bytes()).await
+    }
+
+    /// Sends a batch of these actions to `members/jobsQUERY`.
+    pub async fn post_batch(&self, query: &str, actions: Value) -> Reply {
+        self.call("POST", &format!("members/jobs{query}"), Some(json!({ "actions": actions }))).await
+    }
+
+    /// Sends a batch, and asserts that its job does everything; returns the job.
+    pub async fn run_batch(&self, actions: Value) -> Value {
+        let job = self.settled(&self.post_batch("", actions).await).await;
+        assert_eq!(job["progress"]["type"], "Completed", "{job}");
+        job
+    }
+
+    /// The results of a job, one object each.
+    pub async fn results(&self, job: &Value) -> Vec<Value> {
+        let path = format!("members/jobs/{}/results", job["id"].as_str().unwrap());
+        let lines = lines(&self.get(&path).await);
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Waits until the plan of the job awaits a review, or the job has ended; returns it.

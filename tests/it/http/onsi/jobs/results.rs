@@ -2,23 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{HEADER, list};
+use super::{HEADER, lines, list};
 use crate::harness::Server;
-use crate::http::Reply;
 use crate::http::onsi::{Onsi, member, with};
-
-/// The lines of a reply that is sent in chunks.
-fn lines(reply: &Reply) -> Vec<String> {
-    assert_eq!(reply.status, 200, "{reply:?}");
-    let mut rest = reply.text.as_str();
-    let mut text = String::new();
-    while let Some((size, after)) = rest.split_once("\r\n") {
-        let size = usize::from_str_radix(size, 16).unwrap();
-        text.push_str(&after[..size]);
-        rest = &after[size + 2..];
-    }
-    text.lines().map(str::to_owned).collect()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_row_and_every_offboarded_member_has_a_result() {
