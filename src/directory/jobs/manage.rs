@@ -24,22 +24,24 @@ pub struct JobPage {
 /// A job, each time that it changes.
 pub struct JobWatch {
     changes: watch::Receiver<Arc<Job>>,
-    is_begun: bool,
+    /// The state that was returned last.
+    shown: Option<JobState>,
 }
 
 impl JobWatch {
-    /// The job as it is now, and then after each change. `None` after it was held or has ended.
+    /// The job as it is now, and then after each change. The last job that it returns is held or has ended, and
+    /// after that `None`.
     pub async fn next(&mut self) -> Option<Arc<Job>> {
-        if std::mem::replace(&mut self.is_begun, true) {
-            let is_over = {
-                let job = self.changes.borrow();
-                job.state.is_final() || job.state == JobState::Held
-            };
+        if let Some(shown) = self.shown {
+            // The newest state does not count here: nobody has seen it yet.
+            let is_over = shown.is_final() || shown == JobState::Held;
             if is_over || self.changes.changed().await.is_err() {
                 return None;
             }
         }
-        Some(Arc::clone(&self.changes.borrow_and_update()))
+        let job = Arc::clone(&self.changes.borrow_and_update());
+        self.shown = Some(job.state);
+        Some(job)
     }
 }
 
@@ -89,7 +91,7 @@ impl Directory {
         let (base, number) = self.job_number(id)?;
         let jobs = self.jobs(AccessLevel::Read, base).await?;
         let changes = jobs.watch(base, number).await?.ok_or_else(not_found)?;
-        Ok(JobWatch { changes, is_begun: false })
+        Ok(JobWatch { changes, shown: None })
     }
 
     /// Approves the plan of a held job, which is planned again.
@@ -203,4 +205,27 @@ pub(super) fn not_found() -> Error {
 pub(super) fn wrong_state(job: &Job, done: &str) -> Refusal {
     let text = format!("is {} and cannot be {done}", job.state.as_str());
     Refusal::field(Reason::JobState, "id", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+    use crate::model::job_samples;
+
+    fn in_state(state: JobState) -> Arc<Job> {
+        Arc::new(Job { state, ..job_samples::job(BaseNumber(1), Timestamp::from_micros(1)) })
+    }
+
+    #[tokio::test]
+    async fn a_watch_shows_how_the_job_ended_although_it_looks_late() {
+        let sender = watch::Sender::new(in_state(JobState::Planning));
+        let mut watch = JobWatch { changes: sender.subscribe(), shown: None };
+        assert_eq!(watch.next().await.map(|job| job.state), Some(JobState::Planning));
+        sender.send_replace(in_state(JobState::Running));
+        sender.send_replace(in_state(JobState::Succeeded));
+        drop(sender);
+        assert_eq!(watch.next().await.map(|job| job.state), Some(JobState::Succeeded));
+        assert!(watch.next().await.is_none());
+    }
 }
