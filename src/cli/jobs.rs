@@ -129,7 +129,7 @@ fn show(job: Option<v1::Job>) -> Result<ExitCode, Error> {
 /// Follows a job, and prints how it ended.
 async fn finish(client: &mut Client, id: &str) -> Result<ExitCode, Error> {
     let job = job::follow(client, id, false).await?;
-    output::line(job::summary(&job))?;
+    job::show_end(client, &job).await?;
     Ok(job::exit_code(&job))
 }
 

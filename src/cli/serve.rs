@@ -59,7 +59,7 @@ pub struct Args {
     /// [default: 30d]
     #[arg(long, value_name = "TIME")]
     commit_retention: Option<String>,
-    /// How long deleted memberbases can be undeleted [default: 30d]
+    /// How long deleted memberbases and members can be undeleted [default: 30d]
     #[arg(long, value_name = "TIME")]
     delete_retention: Option<String>,
     /// How long the results of requests with a request id are stored, so that a repeat gets the same reply

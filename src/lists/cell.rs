@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use super::field::Field;
 use super::row_fault::{RowFault, RowRule};
+use crate::model::hidden_in;
 
 /// How to read the cells of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,6 +88,15 @@ pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), R
     Err(RowFault::new(RowRule::NumberNotText, field.name(), message))
 }
 
+/// Rejects a ref or worker id with a character that cannot be seen, or with a space that is not the usual one:
+/// whoever made the list sees another key, so the row would find nobody.
+pub fn check_key(field: Field, value: &str, reading: Reading) -> Result<(), RowFault> {
+    let is_key = matches!(field, Field::Ref | Field::WorkerId) && reading == Reading::Cleaned;
+    let Some(hidden) = hidden_in(value).filter(|_| is_key) else { return Ok(()) };
+    let message = format!("has a character that cannot be seen (U+{:04X}); remove it", u32::from(hidden));
+    Err(RowFault::new(RowRule::CellInvalid, field.name(), message))
+}
+
 /// The text in `="…"`, which makes a spreadsheet treat a cell as text.
 fn formula_text(cell: &str) -> Option<Cow<'_, str>> {
     let inner = cell.strip_prefix("=\"")?.strip_suffix('"')?;
@@ -126,7 +136,7 @@ fn is_digits(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reading, check_error, check_number, date, value};
+    use super::{Reading, check_error, check_key, check_number, date, value};
     use crate::lists::{Field, RowRule};
 
     #[test]
@@ -162,6 +172,23 @@ mod tests {
         }
         for key in ["01E05", "00101", "1.2", "101.", ".0", "a.0", "1.0.0", "E+5", "+447700900101", "12.E+3"] {
             assert!(check_number(Field::WorkerId, key, Reading::Cleaned).is_ok(), "{key}");
+        }
+    }
+
+    #[test]
+    fn keys_with_characters_that_cannot_be_seen_are_refused() {
+        for key in
+            ["\u{a0}r1", "r2\u{200b}", "r\u{ad}5", "\u{3000}r6", "r7\u{2060}", "r\u{feff}8", "a\u{a0}b"]
+        {
+            for field in [Field::Ref, Field::WorkerId] {
+                let fault = check_key(field, key, Reading::Cleaned).unwrap_err();
+                assert_eq!(fault.rule, RowRule::CellInvalid, "{key:?}");
+                assert!(check_key(field, key, Reading::Exact).is_ok());
+            }
+            assert!(check_key(Field::LastName, key, Reading::Cleaned).is_ok());
+        }
+        for key in ["r1", "a b", "é", "工号7", ""] {
+            assert!(check_key(Field::Ref, key, Reading::Cleaned).is_ok(), "{key:?}");
         }
     }
 

@@ -14,6 +14,18 @@ pub struct Summary {
     pub notes: Vec<Note>,
 }
 
+impl Summary {
+    /// The hidden rows of a sheet that were left out.
+    #[must_use]
+    pub fn hidden_rows(&self) -> u64 {
+        let hidden = |note: &Note| match note {
+            Note::LeftOut(workbook::Note::HiddenRows(rows)) => u64::try_from(*rows).unwrap_or(u64::MAX),
+            Note::LeftOut(_) | Note::Windows1252 | Note::Spread { .. } => 0,
+        };
+        self.notes.iter().map(hidden).sum()
+    }
+}
+
 /// Something that may be right, and that a person should look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {

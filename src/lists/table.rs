@@ -34,6 +34,7 @@ pub fn row(columns: &Columns, cells: &[&str]) -> Result<RawRow<RowAttributes>, R
         match column {
             Column::Field(field) => {
                 cell::check_number(*field, &cell, reading).map_err(named)?;
+                cell::check_key(*field, &cell, reading).map_err(named)?;
                 set(&mut row, &mut account, *field, &cell, reading).map_err(named)?;
             }
             Column::Attribute(key, kind) => {

@@ -12,5 +12,5 @@ pub use self::decide::{Share, time};
 pub use self::end::exit_code;
 pub use self::failed::write_failed;
 pub use self::follow::follow;
-pub use self::review::{Review, review};
+pub use self::review::{Review, review, show_end};
 pub use self::show::{plan, summary};

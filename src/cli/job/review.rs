@@ -27,12 +27,7 @@ pub async fn review(client: &mut Client, id: &str, review: Review) -> Result<v1:
     if planned.state() == v1::JobState::Held {
         let members = members(client, &planned.member_base_id).await?;
         if !may_apply(&planned, review.yes, review.under, members)? {
-            let hash = planned.plan.as_ref().map_or("", |plan| &plan.hash);
-            let id = &planned.id;
-            output::note(format_args!(
-                "held: look at it with `memberbase jobs show {id}`, then `memberbase jobs approve {id} --plan \
-                 {hash}` or `memberbase jobs reject {id}`"
-            ));
+            mention_held(&planned);
             return Ok(planned);
         }
         let plan_hash = planned.plan.take().map(|plan| plan.hash).unwrap_or_default();
@@ -40,8 +35,31 @@ pub async fn review(client: &mut Client, id: &str, review: Review) -> Result<v1:
         client.jobs.approve_job(request).await.map_err(Refusal::from)?;
         planned = follow(client, &planned.id, review.quiet).await?;
     }
-    output::line(show::summary(&planned))?;
+    show_end(client, &planned).await?;
     Ok(planned)
+}
+
+/// Prints how a job ended; if it is held again, its new plan and what to do with it.
+pub async fn show_end(client: &mut Client, job: &v1::Job) -> Result<(), Error> {
+    output::line(show::summary(job))?;
+    if job.state() == v1::JobState::Held {
+        let held = get(client, &job.id).await?;
+        output::text(show::plan(&held))?;
+        mention_held(&held);
+    }
+    Ok(())
+}
+
+/// Says what to do with a job that is held.
+fn mention_held(job: &v1::Job) {
+    let Some(plan) = &job.plan else { return };
+    let (id, hash) = (&job.id, &plan.hash);
+    let is_limited = plan.holds.iter().any(|hold| hold != "APPROVAL_REQUESTED");
+    let with = if is_limited { ", with an admin token," } else { "" };
+    output::note(format_args!(
+        "held: look at it with `memberbase jobs show {id}`, then{with} `memberbase jobs approve {id} --plan {hash}`, \
+         or `memberbase jobs reject {id}`"
+    ));
 }
 
 async fn get(client: &mut Client, id: &str) -> Result<v1::Job, Error> {

@@ -68,8 +68,16 @@ pub fn plan(job: &v1::Job) -> String {
             "Of the members to be removed, {week} were created within a week, {day} within a day."
         );
     }
-    for hold in &plan.holds {
-        let _ = writeln!(text, "Held: {}", reason(hold));
+    let held = match (job.state(), job.dry_run) {
+        (v1::JobState::Held, _) => "Held",
+        (_, true) => "Would be held",
+        // It was approved, or has ended otherwise.
+        (_, false) => "",
+    };
+    for hold in plan.holds.iter().filter(|_| !held.is_empty()) {
+        // What the job says of its first cause has the numbers.
+        let said = if *hold == job.reason { format!("{}.", job.message) } else { reason(hold).to_owned() };
+        let _ = writeln!(text, "{held}: {said}");
     }
     let _ = writeln!(text, "Plan {}", plan.hash);
     text
@@ -85,7 +93,8 @@ fn reason(hold: &str) -> &str {
         "EVERYBODY_REMOVED" => "it removes all members.",
         "PLAN_CHANGED" => "it differs from the plan that was approved.",
         "STORE_RESTORED" => "the store was restored from a backup.",
-        "APPROVAL_REQUESTED" => "the caller asked to see it first.",
+        "APPROVAL_REQUESTED" => "nobody has approved it yet.",
+        "HIDDEN_ROWS" => "it removes members, although rows of the sheet are hidden and were not read.",
         other => other,
     }
 }
@@ -124,7 +133,8 @@ fn describe(example: &v1::JobExample) -> String {
     }
     let _ = write!(text, "{}", printable(&example.key));
     if let Some(error) = &example.error {
-        let _ = write!(text, ": {}", printable(&error.message));
+        let colon = if example.key.is_empty() { "" } else { ": " };
+        let _ = write!(text, "{colon}{}", printable(&error.message));
         return text;
     }
     let shown = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), quoted);
@@ -192,7 +202,7 @@ mod tests {
                         \u{20}          2  removed\n\
                         \u{20}               r2\n\
                         Of the members to be removed, 2 were created within a week, 1 within a day.\n\
-                        Held: it removes more members than the memberbase allows within 24 hours.\n\
+                        Held: too many.\n\
                         Plan ab\n";
         assert_eq!(plan(&job()), expected);
     }

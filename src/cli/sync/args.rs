@@ -2,8 +2,16 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
+
 use crate::cli::client::Target;
 use crate::cli::job::{self, Share};
+
+/// The fields that can find the member of a row, with the names that `import` has for them.
+fn keys() -> PossibleValuesParser {
+    let names = ["ref", "email"].map(PossibleValue::new);
+    PossibleValuesParser::new(names.into_iter().chain([PossibleValue::new("worker-id").alias("worker_id")]))
+}
 
 /// The arguments of `sync`.
 #[derive(Debug, clap::Args)]
@@ -19,7 +27,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME-OR-ID")]
     pub base: String,
     /// The field that finds the member of a row
-    #[arg(long = "match", default_value = "ref", value_name = "FIELD", value_parser = ["ref", "email", "worker_id"])]
+    #[arg(long = "match", default_value = "ref", value_name = "FIELD", value_parser = keys())]
     pub match_by: String,
     /// Only show what would change
     #[arg(long, conflicts_with_all = ["yes", "yes_if_under"])]

@@ -36,7 +36,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
 fn options(args: &Args, member_base_id: String) -> Result<v1::SyncOptions, Error> {
     let match_by = match args.match_by.as_str() {
         "email" => v1::MatchBy::Email,
-        "worker_id" => v1::MatchBy::WorkerId,
+        "worker-id" | "worker_id" => v1::MatchBy::WorkerId,
         _ => v1::MatchBy::Ref,
     };
     let by_name = args.file.extension().map(|ending| ending.to_string_lossy().to_lowercase());

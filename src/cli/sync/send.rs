@@ -9,8 +9,8 @@ use futures_util::stream;
 use sha2::{Digest, Sha256};
 
 use crate::api::grpc::v1;
-use crate::cli::Error;
 use crate::cli::client::{Client, Refusal};
+use crate::cli::{Error, output};
 use crate::model::Reason;
 
 /// Bytes of the file in one message.
@@ -39,7 +39,8 @@ pub async fn send(client: &mut Client, options: v1::SyncOptions, path: &Path) ->
         Err(refusal) if refusal.is_for(Reason::FileRefused) => return Err(Error::Data(refusal.to_string())),
         Err(refusal) => return Err(refusal.into()),
     };
-    let job = reply.into_inner().job;
+    let v1::SyncMembersResponse { job, notes } = reply.into_inner();
+    notes.iter().for_each(output::note);
     job.ok_or_else(|| Error::Broken("the server's reply has no job".to_owned()))
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use self::step::{STEP, step};
 use super::input::RowSource;
 use super::work::{Halt, Work};
-use crate::model::{GuardKind, Hold, Job, JobEnd, JobState, JobTask, MemberRow, Outcome, RowError};
+use crate::model::{Hold, Job, JobEnd, JobState, JobTask, MemberRow, Outcome, RowError};
 use crate::table::{Base, PlannedResult, RowResult, StepOps, StepOutcome, TableError};
 
 /// Applies the plan of a job from its cursor on.
@@ -42,7 +42,7 @@ pub async fn apply(work: &Work) -> Result<(), Halt> {
         Err(Halt::Later(TableError::Guard(held))) => {
             // The first step was refused, so nothing was written.
             let message = held.to_string();
-            let hold = if held.kind() == Some(GuardKind::Removals) { Hold::Removals } else { Hold::Changes };
+            let hold = held.kind().map_or(Hold::Changes, Hold::of_guard);
             work.change(|job| {
                 job.state = JobState::Held;
                 job.approved = None;

@@ -1,8 +1,9 @@
 //! Examples of a plan, as its reader may see them.
 
+use super::cover::cover;
 use crate::directory::{Directory, Error};
-use crate::model::Job;
 use crate::model::token::AccessLevel;
+use crate::model::{Job, Sight};
 use crate::table::PlannedExample;
 
 impl Directory {
@@ -13,6 +14,9 @@ impl Directory {
         for example in &mut examples {
             example.before = example.before.take().map(|member| self.guarded.show(member));
             example.after = example.after.take().map(|member| self.guarded.show(member));
+            if self.guarded.sight() == Sight::WithoutPii {
+                example.error.iter_mut().for_each(cover);
+            }
         }
         Ok(examples)
     }

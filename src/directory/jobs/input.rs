@@ -149,6 +149,8 @@ pub struct Rows {
     next: u64,
     ready: VecDeque<lists::ListRow>,
     is_over: bool,
+    /// Hidden rows of the sheet that were left out; known at the end.
+    hidden: u64,
 }
 
 impl Rows {
@@ -160,7 +162,7 @@ impl Rows {
             JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => Options::default(),
         };
         let (base, number, reader) = (job.base, job.number, Reader::new(options));
-        Self { jobs, base, number, reader, next: 0, ready: VecDeque::new(), is_over: false }
+        Self { jobs, base, number, reader, next: 0, ready: VecDeque::new(), is_over: false, hidden: 0 }
     }
 
     /// The next row; `None` at the end.
@@ -176,7 +178,7 @@ impl Rows {
             let values = self.jobs.input(self.base, self.number, self.next, VALUES).await?;
             let refused = |fault: lists::Refusal| TableError::Damaged(format!("the input of a job: {fault}"));
             if values.is_empty() {
-                self.reader.finish(&mut rows).map_err(refused)?;
+                self.hidden = self.reader.finish(&mut rows).map_err(refused)?.hidden_rows();
                 self.is_over = true;
             }
             for value in values {
@@ -186,6 +188,11 @@ impl Rows {
             }
             self.ready.extend(rows);
         }
+    }
+
+    /// How many hidden rows of the sheet were left out. Known once all rows were read.
+    pub fn hidden(&self) -> u64 {
+        self.hidden
     }
 
     /// What the rows have in common, once there is a row.

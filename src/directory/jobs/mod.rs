@@ -21,6 +21,7 @@
 //! | `file_check` | finds the rows that make a file wrong as a whole |
 //! | `upload` | a list that arrives, read and stored piece by piece |
 //! | `batch` | a batch of actions that arrives, planned and stored piece by piece |
+//! | `cover` | faults of rows for those who may not see all values |
 //! | `examples` | examples of a plan |
 //! | `reverted` | what happened to members of a revert |
 //! | `results` | what happened to rows and members |
@@ -29,6 +30,7 @@ mod action;
 mod actions;
 mod apply;
 mod batch;
+mod cover;
 mod examples;
 mod file_check;
 mod input;

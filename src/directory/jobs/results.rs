@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::cover::cover;
 use super::input::RawRows;
 use super::reverted::{Reverted, RevertedReader};
 use crate::directory::{Directory, Error, Lacking, Shows};
@@ -61,6 +62,7 @@ pub struct ResultReader {
     job: Job,
     failed_only: bool,
     shows: ShownInput,
+    sight: Sight,
     input: Option<RawRows>,
     /// The next value of the plan, and the place of its first row.
     plan: (u64, u64),
@@ -106,6 +108,7 @@ impl Directory {
             job,
             failed_only,
             shows,
+            sight: self.guarded.sight(),
             input,
             plan: (0, 0),
             steps: (0, VecDeque::new()),
@@ -191,6 +194,9 @@ impl ResultReader {
             let applied = self.of_step(place, |step| &mut step.rows).await?;
             let is_applied = applied.is_some();
             let mut result = applied.unwrap_or(planned.result);
+            if self.sight == Sight::WithoutPii {
+                result.error.iter_mut().for_each(cover);
+            }
             if self.failed_only && result.error.is_none() {
                 continue;
             }

@@ -60,6 +60,8 @@ pub struct ListUpload {
     rows: Vec<ListRow>,
     count: u64,
     is_read: bool,
+    /// What a person should look at.
+    notes: Vec<String>,
 }
 
 impl Directory {
@@ -86,6 +88,7 @@ impl Directory {
             rows: Vec::new(),
             count: 0,
             is_read: false,
+            notes: Vec::new(),
         })))
     }
 }
@@ -105,8 +108,11 @@ impl ListUpload {
     /// Reads to the end of the file, after which no more bytes may come. Refuses a file with faults.
     pub fn end(&mut self) -> Result<(), Error> {
         if !std::mem::replace(&mut self.is_read, true) {
-            let read = self.reader.finish(&mut self.rows).map(drop);
-            self.take_rows(read)?;
+            let read = self.reader.finish(&mut self.rows);
+            if let Ok(summary) = &read {
+                self.notes = summary.notes.iter().map(ToString::to_string).collect();
+            }
+            self.take_rows(read.map(drop))?;
         }
         match self.faults() {
             [] => Ok(()),
@@ -137,6 +143,12 @@ impl ListUpload {
         let job = directory.new_job(new.base, JobTask::Sync(new.options), new.name, Call::SYNC_MEMBERS);
         let job = Job { input, is_dry_run: new.is_dry_run, asks_first: new.asks_first, ..job };
         Ok(upload.accept(job, directory.claim()).await?)
+    }
+
+    /// What a person should look at, such as hidden rows that were left out. Known after [`Self::end`].
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The rows that were read so far.

@@ -57,9 +57,11 @@ impl Held {
         let Self { would_change, of, window, limit, .. } = self;
         let (field, cannot, would) = match self.what {
             Guarded::Members(GuardKind::Identities) => {
-                ("", "cannot become somebody else", "change the identity of")
+                ("", "the row cannot make its member somebody else", "change the identity of")
             }
-            Guarded::Members(GuardKind::Clears) => ("", "cannot lose data", "clear data of"),
+            Guarded::Members(GuardKind::Clears) => {
+                ("", "the row cannot clear data of its member", "clear data of")
+            }
             Guarded::Members(GuardKind::Reactivations) => ("status", "cannot come back", "bring back"),
             Guarded::Members(GuardKind::Tiers) => ("tier", "cannot change", "change the tier of"),
             Guarded::Members(GuardKind::Removals) | Guarded::Base => {

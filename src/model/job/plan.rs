@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::model::guard::counts::GuardCounts;
+use crate::model::guard::counts::{GuardCounts, GuardKind};
 use crate::model::job::counts::ListCounts;
 
-/// The digest of a plan: over the options, the members to be removed, and each row's member and outcome. Two
-/// plans with the same digest do the same. It says nothing about revisions.
+/// The digest of a plan: over the options, the members to be removed, and each row's member, its outcome and how
+/// its fields change. Two plans with the same digest do the same. It says nothing about revisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct PlanHash(pub [u8; 16]);
 
@@ -50,11 +50,14 @@ pub enum Hold {
     StoreRestored,
     /// The caller wants to see every plan before it is applied.
     Requested,
+    /// It removes members, although rows of the sheet are hidden, as a filter does: those rows were not read,
+    /// and may be the very members that seem to be missing.
+    HiddenRows,
 }
 
 impl Hold {
     /// Every cause, each at its stored number.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Removals,
         Self::Changes,
         Self::UnreadableRows,
@@ -63,7 +66,19 @@ impl Hold {
         Self::PlanChanged,
         Self::StoreRestored,
         Self::Requested,
+        Self::HiddenRows,
     ];
+
+    /// The cause for a kind of change of which there is more than the guard allows.
+    #[must_use]
+    pub const fn of_guard(kind: GuardKind) -> Self {
+        match kind {
+            GuardKind::Removals => Self::Removals,
+            GuardKind::Identities | GuardKind::Clears | GuardKind::Reactivations | GuardKind::Tiers => {
+                Self::Changes
+            }
+        }
+    }
 
     /// The word for it on the wire.
     #[must_use]
@@ -77,6 +92,7 @@ impl Hold {
             Self::PlanChanged => "PLAN_CHANGED",
             Self::StoreRestored => "STORE_RESTORED",
             Self::Requested => "APPROVAL_REQUESTED",
+            Self::HiddenRows => "HIDDEN_ROWS",
         }
     }
 }

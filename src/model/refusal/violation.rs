@@ -34,7 +34,11 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A fault of the whole body has no path.
+        // A fault of a whole row has no path.
+        if self.field.is_empty() && self.description.starts_with("the row ") {
+            return f.write_str(&self.description);
+        }
+        // Nor has a fault of the whole body.
         if self.field.is_empty() {
             return write!(f, "the body {}", self.description);
         }

@@ -35,6 +35,16 @@ pub(in crate::model) fn is_invisible(character: char) -> bool {
     }
 }
 
+/// The first character of a key that looks like another one or like nothing: invisible, or a space other than
+/// the one of ASCII.
+pub(crate) fn hidden_in(key: &str) -> Option<char> {
+    if key.is_ascii() {
+        return None;
+    }
+    key.chars()
+        .find(|character| is_invisible(*character) || (!character.is_ascii() && character.is_whitespace()))
+}
+
 /// `text` without stray characters at its ends. Inside a text they stay, because they may join letters or be
 /// part of a flag.
 pub(in crate::model) fn trimmed(text: String) -> String {

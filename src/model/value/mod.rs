@@ -3,7 +3,7 @@
 //! This room promises that a value of one of its types is valid: `parse` checked it, or it was checked before
 //! it was stored. No type here knows what a member is.
 
-pub(in crate::model) mod invisible;
+pub(crate) mod invisible;
 pub(crate) mod separator;
 pub mod text;
 pub mod time;

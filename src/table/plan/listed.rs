@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{MatchKey, Member, Reason, Refusal, Row, RowError, RowKeys, UpsertOptions};
+use crate::model::{MatchKey, Member, Outcome, Reason, Refusal, Row, RowError, RowKeys, UpsertOptions};
 use crate::stored::block::place;
 use crate::stored::member;
 use crate::table::index::layer::Blocks;
@@ -71,6 +71,8 @@ impl<'a> Plan<'a> {
         {
             let field = error.violations.first().map_or(String::new(), |fault| fault.field.clone());
             **error = Refusal { taken_by: error.taken_by, ..same_member(field, line) };
+            // As for other keys that occur twice, the row finds nobody. A later row may find its member.
+            outcome.row = None;
         }
         Ok(outcome)
     }
@@ -120,6 +122,14 @@ impl<'a> Plan<'a> {
             blocks.get(&number).and_then(|block| block.get(slot)).map(|bytes| member::decode(bytes))
         };
         Ok((in_block(&self.fetched).transpose()?, in_block(&self.layer.blocks).transpose()?))
+    }
+
+    /// A member before and after what was just planned for it; `None` unless that changes an existing member.
+    pub fn change_of(&self, outcome: &RowOutcome) -> Result<Option<(Member, Member)>, TableError> {
+        let changes = matches!(outcome.outcome, Outcome::Updated | Outcome::Reactivated);
+        let Some(row) = outcome.row.filter(|_| changes) else { return Ok(None) };
+        let (before, after) = self.before_and_after(row)?;
+        Ok(before.zip(after))
     }
 }
 

@@ -6,6 +6,7 @@
 //!   at that time. A member that an action has changed stays as the plan has it.
 //! - Memory grows with the members that the actions change: some hundred bytes each.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::model::{
@@ -61,6 +62,8 @@ pub struct ActionPlan {
     /// What the guard counts.
     counted: GuardCounts,
     digest: PlanDigest,
+    /// The members that actions have changed so far.
+    changed: HashSet<Row>,
     examples: Examples,
     _memory: Permit,
 }
@@ -83,6 +86,7 @@ impl ActionPlan {
             removed: 0,
             counted: GuardCounts::default(),
             digest: PlanDigest::of_actions(),
+            changed: HashSet::new(),
             examples: Examples::new(request.sight),
             _memory: memory,
         })
@@ -139,6 +143,7 @@ impl ActionPlan {
         self.add_example(plan, first_new, line, &outcome, removes)?;
         let holder = outcome.error.as_ref().and_then(|error| error.taken_by);
         let holder = holder.map(|row| plan.status_of(row)).transpose()?.flatten();
+        let change = plan.change_of(&outcome)?;
         let outcome = outcome.unwritten(first_new);
         if removes {
             self.removed += 1;
@@ -146,6 +151,12 @@ impl ActionPlan {
         } else {
             self.tally.add(outcome.outcome);
             self.digest.row(outcome.outcome, outcome.row);
+        }
+        // Later actions change what earlier ones made of the member.
+        if let Some((before, _)) = change
+            && outcome.row.is_some_and(|row| self.changed.insert(row))
+        {
+            self.digest.changed(&before);
         }
         Ok(PlannedAction { outcome, holder })
     }

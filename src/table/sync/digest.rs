@@ -4,10 +4,14 @@ use std::hash::Hasher;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{Filter, ListMatch, ListOptions, MatchBy, Outcome, PlanHash, Row};
+use crate::model::{
+    AttributeValue, Attributes, Filter, ListMatch, ListOptions, MatchBy, Member, Outcome, PlanHash, Profile,
+    Row, Timestamp,
+};
+use crate::stored::member;
 
-/// The version of the bytes that are hashed.
-const VERSION: u8 = 1;
+/// The version of the bytes that are hashed. Version 1 did not have how members change; 2 is that of reverts.
+const VERSION: u8 = 3;
 /// Stands for a batch of actions, where a list says how its rows are matched.
 const ACTIONS: u8 = 5;
 /// The code of an action that offboards its member, beside those of outcomes.
@@ -71,6 +75,22 @@ impl PlanDigest {
         }
     }
 
+    /// Adds how the row or action that was added last changes its member: the fields that differ.
+    pub fn change(&mut self, before: &Member, after: &Member) {
+        differing(before.clone(), after.clone()).iter().for_each(|member| self.bare(member));
+    }
+
+    /// Adds how a member is before the first action that changes it.
+    pub fn changed(&mut self, before: &Member) {
+        self.bare(&bare(before.clone()));
+    }
+
+    fn bare(&mut self, member: &Member) {
+        let bytes = member::encode(member);
+        self.write(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+        self.write(&bytes);
+    }
+
     /// The digest of all, and the digest without the members to be removed, which are in ascending order.
     pub fn finish(mut self, removed: &[Row]) -> (PlanHash, PlanHash) {
         self.flush();
@@ -102,6 +122,69 @@ impl Hasher for PlanDigest {
     }
 }
 
+/// The member without times, revision and former refs.
+fn bare(mut member: Member) -> Member {
+    member.aliases.clear();
+    (member.created_at, member.updated_at) = (Timestamp::default(), Timestamp::default());
+    member.revision = 0;
+    member
+}
+
+/// Both members with only the fields and attributes in which they differ, and the status.
+fn differing(before: Member, after: Member) -> [Member; 2] {
+    let (mut before, mut after) = (bare(before), bare(after));
+    keep_differing(&mut before.profile, &mut after.profile);
+    let old = std::mem::take(&mut before.attributes);
+    let new = std::mem::take(&mut after.attributes);
+    before.attributes = without_equal(&old, &new);
+    after.attributes = without_equal(&new, &old);
+    [before, after]
+}
+
+fn keep_differing(before: &mut Profile, after: &mut Profile) {
+    fn keep<T: PartialEq>(before: &mut Option<T>, after: &mut Option<T>) {
+        if before == after {
+            (*before, *after) = (None, None);
+        }
+    }
+    // Names every field, so that none is forgotten.
+    let Profile {
+        ref_,
+        email,
+        first_name,
+        last_name,
+        phone,
+        worker_id,
+        tier,
+        dob,
+        gender,
+        role,
+        company,
+        enable_payroll,
+        account_details,
+    } = before;
+    keep(ref_, &mut after.ref_);
+    keep(email, &mut after.email);
+    keep(first_name, &mut after.first_name);
+    keep(last_name, &mut after.last_name);
+    keep(phone, &mut after.phone);
+    keep(worker_id, &mut after.worker_id);
+    keep(tier, &mut after.tier);
+    keep(dob, &mut after.dob);
+    keep(gender, &mut after.gender);
+    keep(role, &mut after.role);
+    keep(company, &mut after.company);
+    keep(enable_payroll, &mut after.enable_payroll);
+    keep(account_details, &mut after.account_details);
+}
+
+/// The attributes that `others` does not have with the same value.
+fn without_equal(attributes: &Attributes, others: &Attributes) -> Attributes {
+    let is_other = |(key, value): &(&str, &AttributeValue)| others.get(key) != Some(*value);
+    let kept = attributes.iter().filter(is_other).map(|(key, value)| (key.to_owned(), value.clone()));
+    Attributes::from_stored(kept.collect())
+}
+
 fn shortened(digest: &[u8]) -> PlanHash {
     let mut hash = PlanHash::default();
     hash.0.iter_mut().zip(digest).for_each(|(short, byte)| *short = *byte);
@@ -111,15 +194,27 @@ fn shortened(digest: &[u8]) -> PlanHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{GuardExpectation, Timestamp};
+    use crate::model::{GuardExpectation, Name, Tier};
     use crate::stored::documented::assert_documented;
 
     fn sample(options: &ListOptions) -> PlanDigest {
         let mut digest = PlanDigest::new(options, &Filter::True);
         digest.row(Outcome::Created, None);
         digest.row(Outcome::Updated, Some(Row(7)));
+        moved(&mut digest, "Silver");
         digest.row(Outcome::Failed, Some(Row(8)));
         digest
+    }
+
+    /// A member moves from the tier Gold to another one.
+    fn moved(digest: &mut PlanDigest, tier: &str) {
+        let of = |tier: &str| {
+            let mut member = Member { revision: 9, ..Member::default() };
+            member.profile.tier = Some(Tier::parse(tier).unwrap());
+            member.profile.company = Some(Name::parse("The same").unwrap());
+            member
+        };
+        digest.change(&of("Gold"), &of(tier));
     }
 
     fn options() -> ListOptions {
@@ -171,7 +266,15 @@ mod tests {
         let mut digest = PlanDigest::new(&options(), &Filter::True);
         digest.row(Outcome::Created, None);
         digest.row(Outcome::Updated, Some(Row(7)));
+        moved(&mut digest, "Silver");
         digest.row(Outcome::Failed, None);
         assert_eq!(digest.finish(&[]).1, rows);
+        // What a member becomes matters, and what it was.
+        let mut other = PlanDigest::new(&options(), &Filter::True);
+        other.row(Outcome::Created, None);
+        other.row(Outcome::Updated, Some(Row(7)));
+        moved(&mut other, "Bronze");
+        other.row(Outcome::Failed, None);
+        assert_ne!(other.finish(&[]).1, rows);
     }
 }

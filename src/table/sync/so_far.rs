@@ -69,6 +69,7 @@ impl SoFar {
     ) -> Result<PlannedRow, TableError> {
         let outcome = self.decide(plan, slice, row).await?;
         self.add_example(plan, slice, line, &outcome)?;
+        let change = plan.change_of(&outcome)?;
         let outcome = outcome.unwritten(slice.first_new);
         let is_unreadable = match row {
             _ if outcome.is_failed() => self.note_failed(plan, slice, line, row, &outcome).await?,
@@ -83,6 +84,7 @@ impl SoFar {
         self.tally.add(outcome.outcome);
         self.unreadable += u64::from(is_unreadable);
         self.digest.row(outcome.outcome, outcome.row);
+        change.iter().for_each(|(before, after)| self.digest.change(before, after));
         Ok(PlannedRow { line: line.number, outcome, is_unreadable })
     }
 

@@ -71,14 +71,15 @@ impl Subject {
         }
     }
 
-    /// Plans and applies a revert, in steps of up to `together` members. Returns what it listed.
-    async fn revert(&self, of: RevertOf, together: usize) -> Listed {
+    /// Plans and applies a revert as a job with this number, in steps of up to `together` members. Returns what
+    /// it listed.
+    async fn revert(&self, of: RevertOf, job: u64, together: usize) -> Listed {
         let (origin, sight) = (Origin::default(), Sight::default());
         let revisions = match of {
             RevertOf::Revisions(first, last) => Some((first, last)),
             RevertOf::Job(_) | RevertOf::Token(..) => None,
         };
-        let request = RevertRequest { of, revisions, job: JobNumber(1), origin, sight };
+        let request = RevertRequest { of, revisions, job: JobNumber(job), origin, sight };
         let mut plan = self.base.plan_revert(request).await.unwrap();
         while plan.go_on().await.unwrap() {}
         let ready = plan.order();
@@ -110,7 +111,7 @@ impl Subject {
                 judging: Judging::Done { left: summary.counted },
                 is_last: false,
                 write: Box::new(|_, _| StepWrites::default()),
-                origin: Origin { cause: crate::model::origin::Cause::Job(1), ..origin },
+                origin: Origin { cause: crate::model::origin::Cause::Job(u128::from(job)), ..origin },
                 sight,
             });
             let reply = reply.await.unwrap();
@@ -202,7 +203,7 @@ async fn check(history: Vec<(Step, bool)>, together: usize) {
         before = after;
     }
     let now = tick();
-    let listed = subject.revert(RevertOf::Token(TokenId(7), Timestamp::from_micros(0)), together).await;
+    let listed = subject.revert(RevertOf::Token(TokenId(7), Timestamp::from_micros(0)), 1, together).await;
     let after = subject.all_members().await;
     for (row, said) in &plain {
         let (old, new, why) = (before.get(row), after.get(row), listed.get(row));
@@ -237,7 +238,7 @@ async fn check(history: Vec<(Step, bool)>, together: usize) {
     let reverted = commits_of(&subject, first).await;
     if let (Some(first), false) = (reverted, after == before) {
         let now = tick();
-        let listed = subject.revert(RevertOf::Revisions(first, last), together).await;
+        let listed = subject.revert(RevertOf::Revisions(first, last), 2, together).await;
         let again = subject.all_members().await;
         for row in plain.keys() {
             assert!(
@@ -310,7 +311,7 @@ fn keys_that_went_around_in_a_circle_come_back_in_one_commit() {
         let before = subject.all_members().await;
         rotate(&subject, 50).await;
         let revision = subject.base.view().await.revision();
-        let listed = subject.revert(RevertOf::Token(TokenId(7), Timestamp::from_micros(0)), 10).await;
+        let listed = subject.revert(RevertOf::Token(TokenId(7), Timestamp::from_micros(0)), 1, 10).await;
         assert!(listed.is_empty(), "{listed:?}");
         assert_eq!(subject.base.view().await.revision(), revision + 1);
         let (after, now) = (subject.all_members().await, Timestamp::from_micros(9));
@@ -326,7 +327,7 @@ fn of_a_circle_with_a_member_that_somebody_changed_only_those_stay_whose_keys_ar
         rotate(&subject, 5).await;
         let rows = [MemberRow { status: None, ..keyed(2, Some(100)) }];
         subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
-        let listed = subject.revert(RevertOf::Token(TokenId(7), Timestamp::from_micros(0)), 10).await;
+        let listed = subject.revert(RevertOf::Token(TokenId(7), Timestamp::from_micros(0)), 1, 10).await;
         // Member 2 has another address now, so 3 gets its own back, and so on until 1, which needs nobody's.
         assert_eq!(listed.keys().copied().collect::<Vec<_>>(), [2]);
         assert_eq!(listed[&2].reason, Reason::ChangedSince);
@@ -344,7 +345,7 @@ fn a_member_whose_key_somebody_else_got_stays_and_names_the_holder() {
         let request = DeleteRequest { rows: vec![Row(1), Row(2)], origin: own(), ..DeleteRequest::default() };
         subject.base.delete(request).await.unwrap();
         subject.upsert(&[keyed(1, None)], UpsertOptions::default(), WriteMode::Partial).await;
-        let listed = subject.revert(RevertOf::Token(TokenId(7), Timestamp::from_micros(0)), 10).await;
+        let listed = subject.revert(RevertOf::Token(TokenId(7), Timestamp::from_micros(0)), 1, 10).await;
         assert_eq!(listed.keys().copied().collect::<Vec<_>>(), [1]);
         assert_eq!((listed[&1].reason, listed[&1].taken_by), (Reason::RefTaken, Some(Row(5))));
         assert_eq!(subject.all_members().await.keys().copied().collect::<Vec<_>>(), [0, 2, 3, 4, 5]);

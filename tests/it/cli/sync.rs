@@ -38,7 +38,7 @@ async fn a_sync_shows_its_plan_and_applies_it_only_if_it_may() {
     // What the limits hold is not applied, even with --yes.
     let few = world.file("few.csv", list(5));
     let ended = sync(&few, &["--yes"]).await.expect(2);
-    assert!(ended.stdout.contains("Held: it removes more members"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("Held: it would remove 3"), "{}", ended.stdout);
     assert_eq!(world.get("people", "m20").await["status"], "active");
     let jobs = async |arguments: &[&str]| {
         memberbase(&[&["jobs"], arguments, &["--server", &world.url]].concat()).await
@@ -124,4 +124,28 @@ async fn files_that_cannot_be_read_are_refused_with_the_reason() {
     sync("/nonexistent/list.csv").await.expect(74);
     let empty = world.file("empty.csv", "");
     sync(&empty).await.expect(65);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filtered_sheet_removes_nobody_until_somebody_has_seen_it() {
+    let world = World::new().await;
+    let lists = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lists");
+    let sheet = world.path("people.xlsx");
+    std::fs::copy(lists.join("exceljs-hidden-rows-column-sheet.xlsx"), &sheet).unwrap();
+    let sheet = sheet.to_str().unwrap();
+    world.import(sheet, "people", &["--create-base", "--match", "worker-id"]).await.expect(1);
+    let more = world.file("more.csv", "worker_id,last_name\nw-77,Hidden\n");
+    world.import(&more, "people", &["--match", "worker-id"]).await.expect(0);
+    let now = "--as-of=2100-01-01T00:00:00Z";
+    let known = ["sync", sheet, "--base", "people", "--match", "worker_id", "--server", &world.url, "--yes"];
+    memberbase(&[&known[..], &[now]].concat()).await.expect(64);
+    std::fs::File::options()
+        .append(true)
+        .open(sheet)
+        .unwrap()
+        .set_modified(std::time::SystemTime::now())
+        .unwrap();
+    let ended = memberbase(&known).await.expect(2);
+    assert!(ended.stderr.contains("2 hidden rows left out"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("rows of the sheet are hidden"), "{}", ended.stdout);
 }

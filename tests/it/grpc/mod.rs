@@ -1,5 +1,6 @@
 //! The gRPC door, call by call.
 
+mod approved;
 mod atomic_view;
 mod batch_get;
 mod bulk_delete;

@@ -11,6 +11,7 @@ pub enum MatchKey {
     /// The e-mail address
     Email,
     /// The worker id
+    #[value(alias = "worker_id")]
     WorkerId,
     /// The id that the server has assigned
     Id,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::directory::jobs::work::{Halt, Work};
 use crate::model::origin::Cause;
-use crate::model::{GuardCounts, GuardExpectation, Job, JobTask, MemberRow, Origin, Outcome, Row};
+use crate::model::{GuardCounts, GuardExpectation, Hold, Job, JobTask, MemberRow, Origin, Outcome, Row};
 use crate::table::{
     Base, Edited, Jobs, Judging, RemovedResult, RowResult, Spared, StepOps, StepOutcome, StepReply,
     StepRequest, StepResults,
@@ -98,12 +98,17 @@ fn judging(job: &Job) -> Judging {
         JobTask::DeleteByFilter { expect, .. } => *expect,
         JobTask::Batch | JobTask::Revert(_) => GuardExpectation::default(),
     };
-    let expected = if job.approved.is_some() {
-        GuardExpectation::of(|kind| Some(wanted.get(kind)))
-    } else if job.by_admin {
-        expected
-    } else {
-        GuardExpectation::default()
+    // An approval lets pass only what the plan was held for: somebody without an admin token may have approved
+    // a plan that was within the limits.
+    let approved: &[Hold] = match &job.plan {
+        Some(plan) if job.approved.is_some() => &plan.holds,
+        Some(_) | None => &[],
     };
+    let expected = GuardExpectation::of(|kind| {
+        if approved.contains(&Hold::of_guard(kind)) {
+            return Some(wanted.get(kind));
+        }
+        expected.get(kind).filter(|_| job.by_admin)
+    });
     Judging::Whole { wanted, expected }
 }

@@ -33,25 +33,23 @@ pub async fn decide(
 ) -> Result<(), Halt> {
     let Made { mut summary, removals } = made;
     work.jobs().put_removals(work.base, work.number, &removals).await?;
-    let is_approved = job.approved.is_some_and(|(hash, _)| {
-        hash == summary.hash
-            || before.as_ref().is_some_and(|(plan, removed)| {
-                plan.hash == hash
-                    && plan.rows_hash == summary.rows_hash
-                    && removals.iter().all(|row| removed.binary_search(row).is_ok())
-            })
-    });
-    if is_approved {
-        summary.holds.clear();
-    } else {
-        summary.holds.extend(job.asks_first.then_some(Hold::Requested));
+    let is_approved = match (&job.approved, &before) {
+        (Some((hash, _)), Some((plan, removed))) => {
+            *hash == plan.hash && is_covered(&summary, &removals, plan, removed)
+        }
+        (Some(_) | None, _) => false,
+    };
+    // What was approved keeps its holds: they say what the guard lets pass.
+    if !is_approved {
         summary.holds.extend(job.approved.map(|_| Hold::PlanChanged));
+        summary.holds.extend(job.asks_first.then_some(Hold::Requested));
     }
     let difference = before.map(|(plan, _)| difference(&plan, &summary));
     let changes_nothing = changes_nothing(&summary.counts);
     let (planned_at, now_hash) = (work.table.now(), summary.hash);
     let is_useless = matches!(job.task, JobTask::Sync(_)) && every_row_fails(&summary.counts);
-    if !job.is_dry_run && !is_useless && (summary.holds.is_empty() || changes_nothing) {
+    let may_be_applied = is_approved || summary.holds.is_empty();
+    if !job.is_dry_run && !is_useless && (may_be_applied || changes_nothing) {
         supersede(work, &job).await?;
     }
     work.change(|job| {
@@ -67,7 +65,7 @@ pub async fn decide(
             if !job.is_dry_run {
                 job.done = summary.counts;
             }
-        } else if summary.holds.is_empty() {
+        } else if may_be_applied {
             job.state = JobState::Running;
             job.approved = job.approved.map(|(_, by)| (now_hash, by));
         } else {
@@ -84,6 +82,16 @@ pub async fn decide(
     })
     .await?;
     Ok(())
+}
+
+/// Whether somebody who approved the plan `before` has also approved this one: it does the same with every row,
+/// removes no other members, and has no other cause to wait and no more of what the guard counts.
+fn is_covered(now: &PlanSummary, removals: &[Row], before: &PlanSummary, removed: &[Row]) -> bool {
+    let removes_no_others = || removals.iter().all(|row| removed.binary_search(row).is_ok());
+    let does_the_same = now.hash == before.hash || (now.rows_hash == before.rows_hash && removes_no_others());
+    does_the_same
+        && now.holds.iter().all(|hold| before.holds.contains(hold))
+        && now.counted.first_above(&before.counted).is_none()
 }
 
 /// Whether the plan changes no member.
@@ -121,11 +129,16 @@ fn message(hold: Hold, plan: &PlanSummary) -> String {
              members that seem to be missing",
             count(plan.unreadable, "row")
         ),
+        Hold::HiddenRows => format!(
+            "it would remove {}, although rows of the sheet are hidden: they were not read, and may be the members \
+             that seem to be missing",
+            count(removed, "member")
+        ),
         Hold::EmptyList => format!("the list is empty, and {removed} members would be removed"),
         Hold::Everybody => format!("it would remove all {would_remove} members"),
         Hold::PlanChanged => "the plan differs from the one that was approved".to_owned(),
         Hold::StoreRestored => "the store was restored while the job was running".to_owned(),
-        Hold::Requested => "the caller asked to see the plan first".to_owned(),
+        Hold::Requested => "nobody has approved it yet".to_owned(),
     }
 }
 
@@ -155,7 +168,7 @@ fn difference(before: &PlanSummary, after: &PlanSummary) -> String {
 }
 
 /// Ends held plans of older lists of the same scope: this list is newer.
-async fn supersede(work: &Work, job: &Job) -> Result<(), Halt> {
+pub async fn supersede(work: &Work, job: &Job) -> Result<(), Halt> {
     let JobTask::Sync(options) = &job.task else { return Ok(()) };
     let held = work.jobs().list(work.base, Some(job.number), usize::MAX, &[JobState::Held]).await?;
     for other in held {

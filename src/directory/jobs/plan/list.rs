@@ -10,7 +10,7 @@ use super::decide::Made;
 use super::written::{Written, stored};
 use crate::directory::jobs::input::{Parser, Rows};
 use crate::directory::jobs::work::{Halt, Work};
-use crate::model::{Filter, Job, JobState, JobTask, ListOptions, Reason};
+use crate::model::{Filter, Hold, Job, JobState, JobTask, ListOptions, Reason};
 use crate::table::{Base, ListEnd, ListRequest, ListRow, PlannedExample, TableError};
 use crate::tasks;
 
@@ -34,7 +34,7 @@ pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOption
     };
     let (send, mut read) = mpsc::channel(AHEAD);
     // The task ends when nobody receives any more.
-    drop(tasks::for_caller(read_all(Rows::open(Arc::clone(work.jobs()), job), parser, send)));
+    let reading = tasks::for_caller(read_all(Rows::open(Arc::clone(work.jobs()), job), parser, send));
     let mut written = Written::new(work);
     let mut done = 0_u64;
     while let Some(rows) = read.recv().await {
@@ -51,7 +51,10 @@ pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOption
         return Err(TableError::Damaged(text.to_owned()).into());
     }
     written.finish().await?;
-    let ListEnd { summary, removed, examples, .. } = plan.end().await?;
+    let ListEnd { mut summary, removed, examples, .. } = plan.end().await?;
+    // It has sent its last row.
+    let hidden = reading.await.unwrap_or_default();
+    summary.holds.extend((hidden > 0 && summary.counts.removed > 0).then_some(Hold::HiddenRows));
     let examples: Vec<PlannedExample> = examples.into_iter().map(stored).collect();
     work.jobs().put_examples(work.base, work.number, &examples).await?;
     Ok(Made { summary, removals: removed })
@@ -76,8 +79,12 @@ async fn check_newest(work: &Work, job: &Job, options: &ListOptions) -> Result<(
     Ok(())
 }
 
-/// Reads the list to its end.
-async fn read_all(mut rows: Rows, parser: Parser, send: mpsc::Sender<Result<Vec<ListRow>, TableError>>) {
+/// Reads the list to its end, and returns how many hidden rows it has.
+async fn read_all(
+    mut rows: Rows,
+    parser: Parser,
+    send: mpsc::Sender<Result<Vec<ListRow>, TableError>>,
+) -> u64 {
     loop {
         let mut some = Vec::with_capacity(ROWS);
         while some.len() < ROWS {
@@ -86,12 +93,12 @@ async fn read_all(mut rows: Rows, parser: Parser, send: mpsc::Sender<Result<Vec<
                 Ok(None) => break,
                 Err(error) => {
                     let _ = send.send(Err(error)).await;
-                    return;
+                    return 0;
                 }
             }
         }
         if some.is_empty() || send.send(Ok(some)).await.is_err() {
-            return;
+            return rows.hidden();
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Making the plan of a job: what it would do, without writing to members.
 //!
 //! A plan is made from the beginning each time: after an interruption, and after it was approved. A plan that
-//! was approved is applied at once if nothing was written since, or if the new plan does the same and removes
-//! no others. If making it again was interrupted, it is no longer known whom the approved plan removes; then
+//! was approved is applied at once if nothing was written since, or if the new plan does the same, removes no
+//! others, and has no cause to wait that was not approved. If making it again was interrupted, it is no longer known whom the approved plan removes; then
 //! only a plan with the same digest is applied.
 
 mod batch;
@@ -22,6 +22,7 @@ pub async fn plan(work: &Work, job: Job) -> Result<(), Halt> {
     work.check()?;
     let base = work.table.base(work.base).await?;
     if decide::is_still_approved(&job, &base).await {
+        decide::supersede(work, &job).await?;
         work.change(|job| job.state = JobState::Planning).await?;
         work.change(|job| job.state = JobState::Running).await?;
         return Ok(());

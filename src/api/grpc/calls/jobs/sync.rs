@@ -59,7 +59,7 @@ pub async fn sync(
     let new = announced(&options, base, first).map_err(|refusal| error::refused(&refusal))?;
     let mut upload = match directory.begin_list(new).await? {
         BegunList::New(upload) => upload,
-        BegunList::Repeat(job) => return Ok(reply(&directory, &job)),
+        BegunList::Repeat(job) => return Ok(reply(&directory, &job, Vec::new())),
     };
     let mut sent_as = first;
     loop {
@@ -72,8 +72,10 @@ pub async fn sync(
                     error::refused(&Refusal::field(Reason::FieldInvalid, "complete.sha256", text))
                 })?),
             };
+            upload.end()?;
+            let notes = upload.notes().to_vec();
             let job = upload.complete(complete.rows, sha256).await?;
-            return Ok(reply(&directory, &job));
+            return Ok(reply(&directory, &job, notes));
         }
         message = match next().await? {
             Some(message) => message,
@@ -90,9 +92,9 @@ pub async fn sync(
     }
 }
 
-fn reply(directory: &Directory, found: &Job) -> Response<v1::SyncMembersResponse> {
+fn reply(directory: &Directory, found: &Job, notes: Vec<String>) -> Response<v1::SyncMembersResponse> {
     let job = Some(job::to_wire(found, directory.sealer()));
-    marked_reply(directory, v1::SyncMembersResponse { job })
+    marked_reply(directory, v1::SyncMembersResponse { job, notes })
 }
 
 async fn push(
