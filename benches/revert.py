@@ -14,7 +14,8 @@ import subprocess
 import tempfile
 import time
 
-from sync import measure, memory, start
+import server
+from sync import measure
 
 
 def write(path, numbers):
@@ -42,20 +43,20 @@ def main():
         data, full, part = f"{folder}/data", f"{folder}/full.csv", f"{folder}/part.csv"
         every = options.members // options.offboarded
         write(full, range(options.members))
-        # The members that are left out are spread over all.
-        write(part, (n for n in range(options.members) if n % every or n // every >= options.offboarded))
-        server, url = start(program, data)
+        process, url = server.start(program, data)
+        pid = process.pid
         try:
-            measure(server, url, "import", [program, "import", full, "--base", "b", "--create-base"])
+            measure(pid, url, "import", [program, "import", full, "--base", "b", "--create-base"])
+            # Members that are younger than a list stay. Those that are left out are spread over all.
+            write(part, (n for n in range(options.members) if n % every or n // every >= options.offboarded))
             time.sleep(3)
-            measure(server, url, "offboarding", [program, "sync", part, "--base", "b", "--yes"])
+            measure(pid, url, "offboarding", [program, "sync", part, "--base", "b", "--yes"])
             offboarding = newest(program, url)
-            print(f"memory before the revert: {memory(server.pid, 'VmRSS')} MB\n")
-            measure(server, url, "revert", [program, "jobs", "revert", offboarding, "--yes"])
-            measure(server, url, "revert of the revert", [program, "jobs", "revert", newest(program, url), "--yes"])
+            print(f"memory before the revert: {server.memory(pid, 'VmRSS')} MB\n")
+            measure(pid, url, "revert", [program, "jobs", "revert", offboarding, "--yes"])
+            measure(pid, url, "revert of the revert", [program, "jobs", "revert", newest(program, url), "--yes"])
         finally:
-            server.terminate()
-            server.wait()
+            server.stop(process)
         subprocess.run([program, "check", "--data", data, "--deep"], check=True)
 
 
