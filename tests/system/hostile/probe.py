@@ -52,7 +52,7 @@ class Client:
                 used = connection or self.connection
                 used.request("POST", f"/publisher.v1/{action}", json.dumps(body), self.headers)
                 reply = used.getresponse()
-                return reply.status, reply.read()[:300].decode(errors="replace")
+                return reply.status, reply.read()[:4_000].decode(errors="replace")
             except (http.client.HTTPException, OSError) as error:
                 if connection is not None or attempt:
                     return 0, repr(error)
