@@ -19,6 +19,10 @@ impl RevertDigest {
         let mut hash = Sha256::new();
         hash.update(place.to_le_bytes());
         hash.update([reversal.does.kind()]);
+        if reversal.does.is_change() {
+            // What the member is now matters too: somebody saw that it would be given up.
+            hash.update(reversal.seen.to_le_bytes());
+        }
         if let Undo::Back { record, .. } | Undo::Returns { record, .. } = &reversal.does {
             hash.update(record);
         }
@@ -55,5 +59,8 @@ mod tests {
         let digest = digest.finish();
         assert_eq!(digest, reversed.finish());
         assert_documented(&digest.0);
+        let mut later = RevertDigest::default();
+        all.iter().for_each(|one| later.add(&Reversal { seen: one.seen + 1, ..one.clone() }));
+        assert_ne!(later.finish(), digest);
     }
 }

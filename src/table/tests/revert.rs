@@ -303,6 +303,30 @@ async fn rotate(subject: &Subject, count: u16) {
 }
 
 #[test]
+fn a_plan_whose_members_were_written_again_has_another_digest() {
+    block_on(async {
+        let subject = Subject::with(3).await;
+        rotate(&subject, 3).await;
+        let digest = async || {
+            let (origin, sight) = (Origin::default(), Sight::default());
+            let of = RevertOf::Token(TokenId(7), Timestamp::from_micros(0));
+            let request = RevertRequest { of, revisions: None, job: JobNumber(1), origin, sight };
+            let mut plan = subject.base.plan_revert(request).await.unwrap();
+            while plan.go_on().await.unwrap() {}
+            let ready = plan.order();
+            let mut judge = ready.judge().await.unwrap();
+            while judge.next().await.unwrap().is_some() {}
+            judge.end().summary.hash
+        };
+        let shown = digest().await;
+        assert_eq!(digest().await, shown);
+        // The same token writes the same members once more, and would lose this too.
+        rotate(&subject, 3).await;
+        assert_ne!(digest().await, shown);
+    });
+}
+
+#[test]
 fn keys_that_went_around_in_a_circle_come_back_in_one_commit() {
     block_on(async {
         let subject = Subject::new().await;
