@@ -102,6 +102,11 @@ impl Guarded {
         Ok(self.store(AccessLevel::Admin).await?.tokens())
     }
 
+    /// Whether there is, or was, a token with this id. Ids are random, so this tells nothing to those who guess.
+    pub fn has_token(&self, id: TokenId) -> bool {
+        self.table.tokens().get(id).is_some()
+    }
+
     /// Whether the caller may create any token or only the first one of the store.
     pub fn may_make(&self) -> MayMake {
         match self.caller.identity {

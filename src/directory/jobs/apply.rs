@@ -9,6 +9,8 @@
 mod batch;
 mod revert;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

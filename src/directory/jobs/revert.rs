@@ -28,7 +28,7 @@ pub enum NewRevertOf {
     Job(String),
     /// All changes of a memberbase from one revision to another, or to the present one.
     Revisions(BaseNumber, u64, Option<u64>),
-    /// What the holder of a token did to a memberbase since a time.
+    /// What the holder of a token did to a memberbase since a time, up to the request.
     Token(BaseNumber, TokenId, Timestamp),
 }
 
@@ -47,9 +47,10 @@ impl Directory {
         let (of, revisions) = self.what_to_revert(base, &new.of, open.view().await.revision()).await?;
         let upload = self.jobs(AccessLevel::Admin, base).await?.begin(base)?;
         let job = self.new_job(base, JobTask::Revert(of), new.name, Call::REVERT);
-        let (origin, sight) = (job.origin, job.sight);
+        let (origin, sight, asked_at) = (job.origin, job.sight, job.created_at);
+        let request = RevertRequest { of, revisions, job: upload.number(), asked_at, origin, sight };
         // Refuses the call if the commit log no longer has all of it.
-        drop(open.plan_revert(RevertRequest { of, revisions, job: upload.number(), origin, sight }).await?);
+        drop(open.plan_revert(request).await?);
         let job = Job { is_dry_run: new.is_dry_run, asks_first: new.asks_first, ..job };
         Ok(upload.accept(job, self.claim()).await?)
     }
@@ -83,7 +84,12 @@ impl Directory {
                 }
                 Ok((RevertOf::Revisions(first, last), Some((first, last))))
             }
-            NewRevertOf::Token(_, token, since) => Ok((RevertOf::Token(token, since), None)),
+            NewRevertOf::Token(_, token, since) => {
+                if !self.guarded.has_token(token) {
+                    return Err(Error::TokenNotFound);
+                }
+                Ok((RevertOf::Token(token, since), None))
+            }
         }
     }
 }

@@ -69,6 +69,12 @@ impl Job {
         }
     }
 
+    /// Whether a part of its plan was applied. Such a plan is not made again: the job goes on from its cursor.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.cursor.row > 0 || self.cursor.removal > 0
+    }
+
     /// Whether nothing more happens to it.
     #[must_use]
     pub fn is_finished(&self) -> bool {

@@ -8,7 +8,7 @@ use crate::model::{Hold, Job, JobState};
 /// The job as it goes on. What its plan changes was not counted, except for removals. So a plan that was not
 /// applied yet is made again, unless somebody with the access level `admin` has seen it or must see it.
 pub fn raised(mut job: Job) -> Job {
-    let has_begun = job.cursor.row > 0 || job.cursor.removal > 0;
+    let has_begun = job.has_begun();
     let holds = job.plan.as_ref().map(|plan| plan.holds.as_slice()).unwrap_or_default();
     // Such a plan is held again after it was made again.
     let waits_for_anybody = job.asks_first && holds == [Hold::Requested];

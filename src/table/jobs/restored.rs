@@ -13,8 +13,8 @@ const JOBS_TOGETHER: usize = 200;
 
 /// Holds every job that is running. Nothing else uses the store in `engine` meanwhile.
 ///
-/// Once somebody approves it, the job is planned again from its first row. So its cursor begins again, except
-/// for the number of its steps: their results stay.
+/// The members of the store are as the last step of the job before that moment left them. So once somebody
+/// approves the job, it goes on from its cursor, as after a crash.
 pub async fn hold_running(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<(), TableError> {
     let mut range = stored::jobs();
     loop {
@@ -40,7 +40,6 @@ fn held(mut job: Job, now: Timestamp) -> Job {
     job.state = JobState::Held;
     job.changed_at = now;
     job.approved = None;
-    (job.cursor.row, job.cursor.removal) = (0, 0);
     let message = "the store was restored to a moment at which the job was running";
     job.end = Some(JobEnd::new(Hold::StoreRestored.as_str(), message));
     if let Some(plan) = &mut job.plan {

@@ -53,6 +53,8 @@ pub struct Traces {
 #[derive(Debug, Clone, Copy)]
 pub struct Own {
     pub of: RevertOf,
+    /// The end of what a token did.
+    pub until: Timestamp,
     /// The revert itself, whose commits are never taken back.
     pub job: JobNumber,
 }
@@ -77,7 +79,7 @@ impl Own {
                 RevertOf::Revisions(first, last) => (first..=last).contains(&revision),
                 RevertOf::Token(token, since) => {
                     let actor = part.origin.map(|origin| origin.actor);
-                    actor == Some(Actor::Token(token)) && part.time >= since
+                    actor == Some(Actor::Token(token)) && (since..=self.until).contains(&part.time)
                 }
             }
     }

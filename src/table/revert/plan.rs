@@ -40,18 +40,12 @@ impl RevertPlan {
         open: Arc<OpenBase>,
         request: RevertRequest,
     ) -> Result<Self, TableError> {
-        let begun = {
-            let header = &open.published.read().await.header;
-            if header.deleted_at.is_some() {
-                return Err(TableError::BaseDeleted);
-            }
-            Begun { revision: header.revision, next_row: header.next_row }
-        };
+        let begun = Begun::now(&open).await?;
         let (since, until) = request.span(begun.revision);
         let first = check_log(&open, since).await?;
         Ok(Self {
             walk: Walk::new(&open, first, until, begun.revision),
-            own: Own { of: request.of, job: request.job },
+            own: Own { of: request.of, until: request.asked_at, job: request.job },
             traces: Traces::default(),
             is_read: false,
             candidates: Vec::new(),

@@ -1,6 +1,6 @@
 //! A revert, as its job asks for it.
 
-use crate::model::{JobNumber, Origin, PlanSummary, RevertOf, Sight};
+use crate::model::{JobNumber, Origin, PlanSummary, RevertOf, Sight, Timestamp};
 use crate::table::revert::log::Since;
 use crate::table::sync::Example;
 
@@ -13,6 +13,8 @@ pub struct RevertRequest {
     pub revisions: Option<(u64, u64)>,
     /// The job of the revert.
     pub job: JobNumber,
+    /// When it was asked for: what a token did later is not part of it.
+    pub asked_at: Timestamp,
     /// Where it comes from.
     pub origin: Origin,
     /// Which fields of members its sender may see.

@@ -244,13 +244,21 @@ async fn what_one_token_did_since_a_time_is_taken_back() {
         let example = plan.examples.iter().find(|example| example.key == "a1").unwrap();
         assert_eq!(example.changes.iter().map(|change| &change.field).collect::<Vec<_>>(), fields);
     }
-    let job =
-        jobs.get_job(v1::GetJobRequest { id: held.id.clone() }).await.unwrap().into_inner().job.unwrap();
-    let request = v1::ApproveJobRequest { id: job.id, plan_hash: job.plan.unwrap().hash };
-    jobs.approve_job(request).await.unwrap();
-    wait(&mut jobs, &held.id).await;
+    // What the token does after the request is not part of it, and nobody has approved to lose it.
+    upsert(wrong, vec![member(0, "Later", "1990-01-01")]).await;
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        let get = v1::GetJobRequest { id: held.id.clone() };
+        let job = jobs.get_job(get.clone()).await.unwrap().into_inner().job.unwrap();
+        let request = v1::ApproveJobRequest { id: job.id, plan_hash: job.plan.unwrap().hash };
+        jobs.approve_job(request).await.unwrap();
+        wait(&mut jobs, &held.id).await;
+        let job = jobs.get_job(get).await.unwrap().into_inner().job.unwrap();
+        ends.push((job.state(), job.reason));
+    }
+    assert_eq!(ends, [(Held, "PLAN_CHANGED".to_owned()), (Succeeded, String::new())]);
     let mut members = MemberServiceClient::with_interceptor(server.channel(), admin);
-    for (number, last) in ["Early", "First", "Since", "Right"].into_iter().enumerate() {
+    for (number, last) in ["Later", "First", "Since", "Right"].into_iter().enumerate() {
         let request = v1::GetMemberRequest {
             member_base_id: Some(member_base_id.clone()),
             r#ref: Some(format!("a{number}")),
@@ -345,9 +353,14 @@ async fn a_repeat_is_the_same_job_and_what_is_no_revert_is_refused() {
             "ID_MALFORMED",
         ),
         (
-            v1::StartRevertRequest { api_token_id: token, since, last_revision: 3, ..none.clone() },
+            v1::StartRevertRequest { api_token_id: token.clone(), since, last_revision: 3, ..none.clone() },
             invalid,
             "FIELD_CONFLICT",
+        ),
+        (
+            v1::StartRevertRequest { api_token_id: token, since, ..none.clone() },
+            Code::NotFound,
+            "API_TOKEN_NOT_FOUND",
         ),
         (of_revisions(&base, 3, 2), invalid, "FIELD_INVALID"),
         (of_revisions(&base, 1, 1_000), Code::FailedPrecondition, "REVISION_AHEAD"),

@@ -87,8 +87,7 @@ fn has_written(outcome: &StepOutcome) -> bool {
 /// How the guard judges the next step: the whole plan before the first one.
 fn judging(job: &Job) -> Judging {
     let wanted = job.plan.as_ref().map_or(GuardCounts::default(), |plan| plan.counted);
-    // After a restore the cursor stands at the beginning again.
-    if job.cursor.row > 0 || job.cursor.removal > 0 {
+    if job.has_begun() {
         // Until the missing members are removed, rows may use what the plan counts for them.
         let removed = if matches!(job.task, JobTask::Batch) { job.done.removed } else { job.cursor.removal };
         return Judging::Done { left: wanted.minus(&GuardCounts::of_removals(removed)) };

@@ -17,11 +17,12 @@ pub struct Made {
     pub removals: Vec<Row>,
 }
 
-/// Whether the plan was approved, and nothing was written to the memberbase since it was begun.
+/// Whether the plan was approved, and is applied as it is: nothing was written to the memberbase since it was
+/// begun, or a restore has interrupted the job while it was applied.
 pub async fn is_still_approved(job: &Job, base: &Arc<Base>) -> bool {
     let (Some(plan), Some((hash, _))) = (&job.plan, &job.approved) else { return false };
     let revision = base.view().await.revision();
-    *hash == plan.hash && plan.revisions == (revision, revision)
+    *hash == plan.hash && (job.has_begun() || plan.revisions == (revision, revision))
 }
 
 /// Stores the plan, and decides.

@@ -21,7 +21,8 @@ async fn request(work: &Work, job: &Job, of: RevertOf) -> Result<RevertRequest, 
         RevertOf::Revisions(first, last) => Some((first, last)),
         RevertOf::Token(..) => None,
     };
-    Ok(RevertRequest { of, revisions, job: job.number, origin: job.origin, sight: job.sight })
+    let (origin, sight) = (job.origin, job.sight);
+    Ok(RevertRequest { of, revisions, job: job.number, asked_at: job.created_at, origin, sight })
 }
 
 /// Finds what the revert does with each member.
