@@ -71,8 +71,6 @@ impl<'a> Plan<'a> {
         {
             let field = error.violations.first().map_or(String::new(), |fault| fault.field.clone());
             **error = Refusal { taken_by: error.taken_by, ..same_member(field, line) };
-            // As for other keys that occur twice, the row finds nobody. A later row may find its member.
-            outcome.row = None;
         }
         Ok(outcome)
     }

@@ -20,6 +20,7 @@ mod decide;
 mod delete;
 mod edit;
 mod fetch;
+mod finish;
 mod foresee;
 mod freed;
 mod guard;

@@ -16,7 +16,7 @@ use crate::table::open::OpenBase;
 use crate::table::plan::{Carried, Plan, READ_TOGETHER};
 use crate::table::shared::budget::{Party, Permit};
 use crate::table::sync::digest::PlanDigest;
-use crate::table::sync::example::{Example, ExampleOf, Examples};
+use crate::table::sync::example::{ExampleOf, Examples};
 use crate::table::sync::guarded::Judged;
 use crate::table::sync::request::ListEnd;
 use crate::table::{EditWhat, RowOutcome, TableError};
@@ -140,7 +140,8 @@ impl ActionPlan {
         let outcome = RowOutcome::from(&plan.edit(action).await?);
         let removes = action.is_offboard() && outcome.outcome == Outcome::Updated;
         let line = self.tally.rows() + self.removed + 1;
-        self.add_example(plan, first_new, line, &outcome, removes)?;
+        let of = if removes { ExampleOf::Removed } else { ExampleOf::Row(outcome.outcome) };
+        self.examples.add_planned(plan, first_new, of, line, &outcome)?;
         let holder = outcome.error.as_ref().and_then(|error| error.taken_by);
         let holder = holder.map(|row| plan.status_of(row)).transpose()?.flatten();
         let change = plan.change_of(&outcome)?;
@@ -159,33 +160,6 @@ impl ActionPlan {
             self.digest.changed(&before);
         }
         Ok(PlannedAction { outcome, holder })
-    }
-
-    /// Takes the action as an example, if one of its kind is wanted.
-    fn add_example(
-        &mut self,
-        plan: &Plan<'_>,
-        first_new: Row,
-        line: u64,
-        outcome: &RowOutcome,
-        removes: bool,
-    ) -> Result<(), TableError> {
-        let of = if removes { ExampleOf::Removed } else { ExampleOf::Row(outcome.outcome) };
-        if !self.examples.wants(of) {
-            return Ok(());
-        }
-        let is_written = !matches!(outcome.outcome, Outcome::Unchanged | Outcome::Failed);
-        let written = outcome.row.filter(|_| is_written).map(|row| plan.before_and_after(row)).transpose()?;
-        let (before, after) = written.unwrap_or_default();
-        self.examples.add(Example {
-            of,
-            line: Some(line),
-            row: outcome.row.filter(|row| *row < first_new),
-            before: before.map(Box::new),
-            after: after.filter(|_| !removes).map(Box::new),
-            error: outcome.error.clone(),
-        });
-        Ok(())
     }
 
     /// Ends the plan after the last action.

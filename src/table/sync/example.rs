@@ -1,6 +1,8 @@
 //! Examples of what a plan does: the first members of each kind, before and after.
 
 use crate::model::{Member, Outcome, Row, RowError, Sight};
+use crate::table::plan::Plan;
+use crate::table::{RowOutcome, TableError};
 
 /// Most examples of each kind.
 const OF_EACH: usize = 100;
@@ -78,6 +80,33 @@ impl Examples {
             *count += 1;
         }
         self.list.push(example);
+    }
+
+    /// Adds what was just planned for a row or an action, if another example of its kind is wanted. `first_new` is
+    /// the row of the first member that the plan creates.
+    pub fn add_planned(
+        &mut self,
+        plan: &Plan<'_>,
+        first_new: Row,
+        of: ExampleOf,
+        line: u64,
+        outcome: &RowOutcome,
+    ) -> Result<(), TableError> {
+        if !self.wants(of) {
+            return Ok(());
+        }
+        let is_written = !matches!(outcome.outcome, Outcome::Unchanged | Outcome::Failed);
+        let written = outcome.row.filter(|_| is_written).map(|row| plan.before_and_after(row)).transpose()?;
+        let (before, after) = written.unwrap_or_default();
+        self.add(Example {
+            of,
+            line: Some(line),
+            row: outcome.row.filter(|row| *row < first_new),
+            before: before.map(Box::new),
+            after: after.filter(|_| of != ExampleOf::Removed).map(Box::new),
+            error: outcome.error.clone(),
+        });
+        Ok(())
     }
 
     /// All, in the order in which they were added.

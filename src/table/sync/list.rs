@@ -36,13 +36,7 @@ impl ListPlan {
         open: Arc<OpenBase>,
         request: ListRequest,
     ) -> Result<Self, TableError> {
-        let begun = {
-            let header = &open.published.read().await.header;
-            if header.deleted_at.is_some() {
-                return Err(TableError::BaseDeleted);
-            }
-            Begun { revision: header.revision, next_row: header.next_row }
-        };
+        let begun = Begun::now(&open).await?;
         Ok(Self {
             upsert: request.options.upsert(request.sight),
             begun,

@@ -1,8 +1,9 @@
 //! What a plan of a full list is made from, and what it becomes.
 
 use crate::model::{Filter, ListOptions, MemberRow, Origin, PlanSummary, Row, Sight, UnreadRow};
-use crate::table::RowOutcome;
+use crate::table::open::OpenBase;
 use crate::table::sync::example::Example;
+use crate::table::{RowOutcome, TableError};
 
 /// A full list to plan.
 #[derive(Debug, Clone)]
@@ -60,4 +61,15 @@ pub struct Begun {
     pub revision: u64,
     /// The row of its next member.
     pub next_row: u64,
+}
+
+impl Begun {
+    /// The memberbase as it is published now.
+    pub async fn now(open: &OpenBase) -> Result<Self, TableError> {
+        let header = &open.published.read().await.header;
+        if header.deleted_at.is_some() {
+            return Err(TableError::BaseDeleted);
+        }
+        Ok(Self { revision: header.revision, next_row: header.next_row })
+    }
 }

@@ -10,7 +10,7 @@ use crate::table::index::lookup::LookupKind;
 use crate::table::index::resolve::Wanted;
 use crate::table::plan::{Plan, Prepared};
 use crate::table::sync::digest::PlanDigest;
-use crate::table::sync::example::{Example, ExampleOf, Examples};
+use crate::table::sync::example::{ExampleOf, Examples};
 use crate::table::sync::key_lines::KeyLines;
 use crate::table::sync::named::Named;
 use crate::table::sync::request::{ListRequest, PlannedRow};
@@ -68,7 +68,8 @@ impl SoFar {
         row: &Result<Prepared, UnreadRow>,
     ) -> Result<PlannedRow, TableError> {
         let outcome = self.decide(plan, slice, row).await?;
-        self.add_example(plan, slice, line, &outcome)?;
+        let of = ExampleOf::Row(outcome.outcome);
+        self.examples.add_planned(plan, slice.first_new, of, line.number, &outcome)?;
         let change = plan.change_of(&outcome)?;
         let outcome = outcome.unwritten(slice.first_new);
         let is_unreadable = match row {
@@ -79,7 +80,14 @@ impl SoFar {
             }
             Ok(_) | Err(_) => false,
         };
-        outcome.row.into_iter().for_each(|row| self.named.add_found(row, line.number));
+        if let Some(row) = outcome.row {
+            // A row that fails only names its member: a later row of the same member may be applied.
+            if outcome.is_failed() {
+                self.named.add(row, line.number);
+            } else {
+                self.named.add_found(row, line.number);
+            }
+        }
         line.named.into_iter().for_each(|row| self.named.add(row, line.number));
         self.tally.add(outcome.outcome);
         self.unreadable += u64::from(is_unreadable);
@@ -132,32 +140,6 @@ impl SoFar {
         };
         self.keys.add(hashes(), line.number);
         Ok(is_unreadable && outcome.row.is_none() && line.named.is_none())
-    }
-
-    /// Takes the row as an example, if one of its kind is wanted.
-    fn add_example(
-        &mut self,
-        plan: &Plan<'_>,
-        slice: &Slice<'_>,
-        line: &Line,
-        outcome: &RowOutcome,
-    ) -> Result<(), TableError> {
-        let of = ExampleOf::Row(outcome.outcome);
-        if !self.examples.wants(of) {
-            return Ok(());
-        }
-        let is_written = !matches!(outcome.outcome, Outcome::Unchanged | Outcome::Failed);
-        let written = outcome.row.filter(|_| is_written).map(|row| plan.before_and_after(row)).transpose()?;
-        let (before, after) = written.unwrap_or_default();
-        self.examples.add(Example {
-            of,
-            line: Some(line.number),
-            row: outcome.row.filter(|row| *row < slice.first_new),
-            before: before.map(Box::new),
-            after: after.map(Box::new),
-            error: outcome.error.clone(),
-        });
-        Ok(())
     }
 }
 

@@ -258,9 +258,9 @@ fn expected(case: &Case, before: &Reference, now: Timestamp) -> Expected {
         named.extend(holders(before, &row, now));
         named.extend(small.id());
         named.extend(place);
-        found_before.extend(place);
-        earlier.extend(keys(&row));
         let is_failed = outcome == Outcome::Failed;
+        found_before.extend(place.filter(|_| !is_failed));
+        earlier.extend(keys(&row));
         let is_unreadable = is_failed && may_be_anybody && small.id().is_none();
         let place = place.filter(|row| before.knows(*row) && !is_failed);
         expected.rows.push((outcome, place, is_unreadable));
