@@ -18,6 +18,8 @@ use crate::stored::bucket::{Entry, Width};
 use crate::stored::index::LookupState;
 use crate::table::index::overlay::{Op, Overlay, RowOp};
 
+/// Tags that are compared at once.
+const TAGS_AT_ONCE: usize = 16;
 /// The average number of entries per bucket that growth aims at.
 pub const TARGET_ENTRIES: u64 = 40;
 
@@ -126,6 +128,25 @@ impl Image {
         };
         Self { tags: entries.iter().map(|entry| tag(entry.hash)).collect(), rows }
     }
+
+    /// The place of the first entry that may be one of `hash`. Only images of the ref lookup have entries.
+    pub fn place(&self, hash: u64) -> Option<usize> {
+        let wanted = tag(hash);
+        // Without an early exit, so that the processor compares many tags at once.
+        let has = |tags: &&[u16]| tags.iter().fold(false, |found, tag| found | (*tag == wanted));
+        let (nth, tags) = self.tags.chunks(TAGS_AT_ONCE).enumerate().find(|(_, tags)| has(tags))?;
+        let place = nth * TAGS_AT_ONCE + tags.iter().position(|tag| *tag == wanted)?;
+        (place < self.rows.len()).then_some(place)
+    }
+
+    /// The entries that may be of `hash`, from a place on.
+    pub fn entries(&self, hash: u64, from: usize) -> impl Iterator<Item = RowOp> + '_ {
+        let wanted = tag(hash);
+        let entries = self.tags.iter().zip(&self.rows).skip(from);
+        entries
+            .filter(move |(tag, _)| **tag == wanted)
+            .map(|(_, (row, fingerprint))| (*row, Op::Put(u128::from(*fingerprint))))
+    }
 }
 
 /// The part of a fingerprint that is compared.
@@ -170,14 +191,9 @@ impl Lookup {
         self.active.get(hash).chain(frozen.flat_map(move |overlay| overlay.get(hash)))
     }
 
-    /// The entries of `hash` in the image of its bucket. Only images of the ref lookup have rows.
-    pub fn in_image(&self, hash: u64) -> impl Iterator<Item = RowOp> + '_ {
-        let image = self.image_of(address(hash, self.buckets)).and_then(OnceLock::get);
-        let entries = image.into_iter().flat_map(|image| image.tags.iter().zip(&image.rows));
-        let wanted = tag(hash);
-        entries
-            .filter(move |(tag, _)| **tag == wanted)
-            .map(|(_, (row, fingerprint))| (*row, Op::Put(u128::from(*fingerprint))))
+    /// The image of the bucket of `hash`, if it is filled.
+    pub fn image(&self, hash: u64) -> Option<&Image> {
+        self.image_of(address(hash, self.buckets)).and_then(OnceLock::get)
     }
 
     /// The bucket to read for `hash`; none if its image is enough.
@@ -260,17 +276,20 @@ fn tag(hash: u64) -> u16 {
 }
 
 /// Merges operations on one hash, newest first: the first operation on a row counts.
-pub fn candidates(newest_first: impl Iterator<Item = RowOp>) -> Candidates {
-    let mut seen: Vec<RowOp> = Vec::new();
-    for (row, op) in newest_first {
-        if !seen.iter().any(|(other, _)| *other == row) {
-            seen.push((row, op));
-        }
-    }
+pub fn candidates(mut newest_first: impl Iterator<Item = RowOp>) -> Candidates {
     let put = |(row, op)| match op {
         Op::Put(fingerprint) => Some((row, short(fingerprint))),
         Op::Remove => None,
     };
+    // Nearly every hash has no row or one.
+    let Some(first) = newest_first.next() else { return Candidates::new() };
+    let Some(second) = newest_first.next() else { return put(first).into_iter().collect() };
+    let mut seen = vec![first];
+    for (row, op) in std::iter::once(second).chain(newest_first) {
+        if !seen.iter().any(|(other, _)| *other == row) {
+            seen.push((row, op));
+        }
+    }
     seen.into_iter().filter_map(put).collect()
 }
 
@@ -328,12 +347,17 @@ mod tests {
     fn the_image_of_the_ref_lookup_needs_no_bucket() {
         let lookup = Lookup::new(LookupKind::Ref, &LookupState { buckets: 1, entries: 0 });
         let (there, absent) = (7 << 48, 8 << 48);
-        assert_eq!((lookup.bucket_to_read(there), lookup.in_image(there).count()), (Some(0), 0));
+        assert!(lookup.bucket_to_read(there) == Some(0) && lookup.image(there).is_none());
         let fingerprint = u128::from(u64::MAX) << 64 | 5;
         lookup.fill_image(0, &[Entry { hash: there, row: 3, fingerprint }]);
         assert_eq!(lookup.bucket_to_read(there), None);
-        assert_eq!(candidates(lookup.in_image(there)), vec![(3, 5)]);
-        assert_eq!(lookup.in_image(absent).count(), 0);
+        let image = lookup.image(there).unwrap();
+        assert_eq!((image.place(there), image.place(absent)), (Some(0), None));
+        assert_eq!(candidates(image.entries(there, 0)), vec![(3, 5)]);
+        let entry = |row| Entry { hash: if row < 40 { absent } else { there }, row, fingerprint: 7 };
+        let image = Image::new(LookupKind::Ref, &(0..50).map(entry).collect::<Vec<_>>());
+        assert_eq!((image.place(there), image.entries(there, 40).count()), (Some(40), 10));
+        assert_eq!(Image::new(LookupKind::Email, &[entry(40)]).place(there), None);
     }
 
     #[test]

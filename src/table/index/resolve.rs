@@ -27,13 +27,25 @@ pub async fn resolve(
     wanted: &[Wanted],
 ) -> Result<Vec<Candidates>, TableError> {
     let buckets = Buckets::read(engine, base, published, wanted).await?;
+    let lookup = |kind: LookupKind| published.lookups.get(kind);
+    // Each step is done for all hashes before the next one. So the processor waits for the memory of many of them
+    // at the same time: they are far from each other.
+    let images: Vec<_> = wanted.iter().map(|(kind, hash)| lookup(*kind).image(*hash)).collect();
+    let has_overlay =
+        wanted.iter().map(|(kind, hash)| lookup(*kind).in_memory(*hash).next().is_some()).collect::<Vec<_>>();
+    let hashes = || wanted.iter().map(|(_, hash)| *hash);
+    let places: Vec<_> =
+        images.into_iter().zip(hashes()).map(|(image, hash)| Some((image?, image?.place(hash)?))).collect();
+    let known = places.into_iter().zip(has_overlay);
     wanted
         .iter()
-        .map(|&(kind, hash)| {
+        .zip(known)
+        .map(|(&(kind, hash), (image, has_overlay))| {
             let pending = layers.iter().rev().flat_map(|layer| layer.overlays.get(kind).get(hash));
-            let lookup = published.lookups.get(kind);
-            let known = pending.chain(lookup.in_memory(hash)).chain(lookup.in_image(hash));
-            Ok(candidates(known.chain(buckets.stored(published, kind, hash)?)))
+            let overlay = has_overlay.then(|| lookup(kind).in_memory(hash)).into_iter().flatten();
+            let image = image.map(|(image, place)| image.entries(hash, place)).into_iter().flatten();
+            let stored = buckets.stored(published, kind, hash)?;
+            Ok(candidates(pending.chain(overlay).chain(image).chain(stored)))
         })
         .collect()
 }
