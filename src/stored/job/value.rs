@@ -4,6 +4,10 @@
 //! value = version 1, compressed u8, length varint (of the plain bytes), bytes
 //! ```
 
+use std::cell::RefCell;
+
+use zstd::bulk::{Compressor, Decompressor};
+
 use crate::model::limits::JOB_VALUE_BYTES;
 use crate::stored::DecodeError;
 use crate::stored::bytes::{Reader, Writer};
@@ -16,10 +20,17 @@ const LEVEL: i32 = 1;
 /// The most bytes of a value before compression: an incompressible value fits into the engine too.
 pub const PLAIN_MAX_BYTES: usize = JOB_VALUE_BYTES - 1024;
 
+thread_local! {
+    /// Making these takes as long as compressing a value, so each thread keeps its own.
+    static PACKER: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = RefCell::new(Decompressor::new().ok());
+}
+
 /// The stored form of up to [`PLAIN_MAX_BYTES`] bytes.
 #[must_use]
 pub fn pack(plain: &[u8]) -> Vec<u8> {
-    let packed = zstd::bulk::compress(plain, LEVEL).ok().filter(|packed| packed.len() < plain.len());
+    let packed = PACKER.with_borrow_mut(|packer| packer.as_mut()?.compress(plain).ok());
+    let packed = packed.filter(|packed| packed.len() < plain.len());
     let mut w = Writer(Vec::with_capacity(16 + packed.as_deref().unwrap_or(plain).len()));
     w.u8(VERSION);
     w.u8(u8::from(packed.is_some()));
@@ -43,7 +54,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
             Err(r.damaged("its length is wrong"))
         };
     }
-    let plain =
-        zstd::bulk::decompress(r.rest(), length).map_err(|_| r.damaged("it cannot be decompressed"))?;
+    let plain = UNPACKER.with_borrow_mut(|unpacker| unpacker.as_mut()?.decompress(r.rest(), length).ok());
+    let plain = plain.ok_or_else(|| r.damaged("it cannot be decompressed"))?;
     if plain.len() == length { Ok(plain) } else { Err(r.damaged("its length is wrong")) }
 }

@@ -76,6 +76,9 @@ impl Upload {
         self.bytes = self.bytes.saturating_add(more);
         self.hash.update(bytes);
         while !bytes.is_empty() {
+            if self.rest.is_empty() {
+                self.rest.reserve_exact(PLAIN_MAX_BYTES);
+            }
             let (now, later) = bytes.split_at(bytes.len().min(PLAIN_MAX_BYTES - self.rest.len()));
             self.rest.extend_from_slice(now);
             bytes = later;
