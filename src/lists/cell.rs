@@ -23,7 +23,7 @@ pub enum Reading {
 
 /// The value in a cell; copied only if something has to be removed.
 pub fn value(cell: &str, reading: Reading) -> Result<Cow<'_, str>, &'static str> {
-    if reading == Reading::Exact {
+    if reading == Reading::Exact || is_bare(cell) {
         return Ok(Cow::Borrowed(cell));
     }
     let bare = cell.trim_matches(' ');
@@ -35,6 +35,14 @@ pub fn value(cell: &str, reading: Reading) -> Result<Cow<'_, str>, &'static str>
         None => Cow::Borrowed(without_guard(bare)),
     };
     Ok(if value.contains('\r') { Cow::Owned(value.replace("\r\n", "\n").replace('\r', "\n")) } else { value })
+}
+
+/// Whether nothing is around the value, as in most cells.
+fn is_bare(cell: &str) -> bool {
+    let [first, .., last] = cell.as_bytes() else { return cell.is_empty() };
+    // Without an early exit, so that the processor checks many bytes at once.
+    let has_cr = || cell.bytes().fold(false, |found, byte| found | (byte == b'\r'));
+    (first.is_ascii_alphanumeric() || !first.is_ascii()) && *last != b' ' && !has_cr()
 }
 
 /// What a cell begins with that a spreadsheet program would run as a formula.
@@ -74,7 +82,9 @@ pub fn date(value: &str, reading: Reading) -> Cow<'_, str> {
 /// lost, and `101.0` may have been `00101`.
 pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), RowFault> {
     let is_key = matches!(field, Field::Id | Field::Ref | Field::WorkerId | Field::Phone);
-    if !is_key || reading == Reading::Exact {
+    let may_be_number =
+        || value.bytes().fold(false, |found, byte| found | matches!(byte, b'.' | b'E' | b'e'));
+    if !is_key || reading == Reading::Exact || !may_be_number() {
         return Ok(());
     }
     let lost = if is_exponent(value) {
@@ -92,7 +102,7 @@ pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), R
 /// whoever made the list sees another key, so the row would find nobody.
 pub fn check_key(field: Field, value: &str, reading: Reading) -> Result<(), RowFault> {
     let is_key = matches!(field, Field::Ref | Field::WorkerId) && reading == Reading::Cleaned;
-    let Some(hidden) = hidden_in(value).filter(|_| is_key) else { return Ok(()) };
+    let Some(hidden) = is_key.then(|| hidden_in(value)).flatten() else { return Ok(()) };
     let message = format!("has a character that cannot be seen (U+{:04X}); remove it", u32::from(hidden));
     Err(RowFault::new(RowRule::CellInvalid, field.name(), message))
 }

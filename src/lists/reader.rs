@@ -260,6 +260,9 @@ fn row(records: &Records, list: &Arc<List>, spread: &mut (u64, Vec<u64>)) -> Opt
         }
     }
     // Characters were cut only at delimiters and quotes, so this is valid.
-    let text = String::from_utf8_lossy(record.text());
-    Some(ListRow::new(list.clone(), line, text.into(), record.ends().into()))
+    let text = match std::str::from_utf8(record.text()) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(record.text()).into(),
+    };
+    Some(ListRow::new(list.clone(), line, text, record.ends().into()))
 }

@@ -89,8 +89,7 @@ impl Records {
                 if !is_record {
                     return Ok(false);
                 }
-                let is_blank = std::str::from_utf8(splitter.text()).is_ok_and(|text| text.trim().is_empty());
-                if !is_blank {
+                if !is_blank(splitter.text()) {
                     return Ok(true);
                 }
             }
@@ -120,6 +119,13 @@ impl Records {
         self.splitter = Some(splitter);
         true
     }
+}
+
+/// Whether a record has only white space.
+fn is_blank(text: &[u8]) -> bool {
+    // Nearly every record has a letter or a digit soon.
+    !text.iter().any(u8::is_ascii_graphic)
+        && std::str::from_utf8(text).is_ok_and(|text| text.trim().is_empty())
 }
 
 #[cfg(test)]

@@ -48,12 +48,14 @@ pub(crate) fn hidden_in(key: &str) -> Option<char> {
 /// `text` without stray characters at its ends. Inside a text they stay, because they may join letters or be
 /// part of a flag.
 pub(in crate::model) fn trimmed(text: String) -> String {
+    if loses_nothing(&text) { text } else { text.trim_matches(is_stray).to_owned() }
+}
+
+/// Whether `text` has no stray characters at its ends.
+pub(in crate::model) fn loses_nothing(text: &str) -> bool {
     let is_plain = |end: Option<&u8>| end.is_none_or(u8::is_ascii);
-    if is_plain(text.as_bytes().first()) && is_plain(text.as_bytes().last()) {
-        return text;
-    }
-    let kept = text.trim_matches(is_stray);
-    if kept.len() == text.len() { text } else { kept.to_owned() }
+    let ends = || [text.chars().next(), text.chars().next_back()].into_iter().flatten();
+    (is_plain(text.as_bytes().first()) && is_plain(text.as_bytes().last())) || !ends().any(is_stray)
 }
 
 #[cfg(test)]

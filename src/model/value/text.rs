@@ -140,12 +140,11 @@ fn fault(limit: Limit, text: &str) -> Option<Fault> {
 
 /// Whether `text` has a character of the Unicode category Cc.
 fn has_control_character(text: &str) -> bool {
-    if text.is_ascii() {
-        // Without an early exit, so that the compiler can check many bytes at once.
-        text.bytes().fold(false, |found, byte| found | byte.is_ascii_control())
-    } else {
-        text.chars().any(char::is_control)
-    }
+    // Without an early exit, so that the compiler can check many bytes at once.
+    let in_ascii = text.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
+    // Beyond ASCII these are U+0080 to U+009F, whose first byte in UTF-8 is C2.
+    let pairs = || text.bytes().zip(text.bytes().skip(1));
+    in_ascii || pairs().fold(false, |found, (first, second)| found | (first == 0xc2 && second < 0xa0))
 }
 
 #[cfg(test)]
