@@ -10,7 +10,7 @@ use super::place::Place;
 use super::row_fault::{RowFault, RowRule};
 use super::workbook::CellFault;
 use super::{object, table};
-use crate::model::{Change, RawRow};
+use crate::model::{Change, RawRow, RowTexts};
 
 /// A row: the texts of its cells as they came, and what they mean in their list. A row of NDJSON has one cell.
 #[derive(Debug, Clone)]
@@ -121,6 +121,19 @@ impl ListRow {
                 table::row(columns, &self.cells().collect::<Vec<_>>())
             }
             List::Ndjson => object::row(&self.text),
+        }
+    }
+
+    /// What it says in texts that need no change, so that they can be compared before they are copied; `None` for
+    /// rows of NDJSON, rows with faults, and those that have an id, bank details or columns of attributes. These
+    /// are only for [`Self::read`].
+    #[must_use]
+    pub fn texts(&self) -> Option<RowTexts<'_>> {
+        match &*self.list {
+            List::Table(Table { columns, .. }) if self.faults.is_empty() => {
+                table::texts(columns, &self.cells().collect::<Vec<_>>())
+            }
+            List::Table(_) | List::Ndjson => None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Makes a row of the model from a row of cells.
 
+use std::borrow::Cow;
+
 use serde_json::{Number, Value};
 
 use super::attributes::RowAttributes;
@@ -9,10 +11,53 @@ use super::field::Field;
 use super::object;
 use super::row_fault::{RowFault, RowRule};
 use crate::model::faulty_json::Faulty;
-use crate::model::{Change, RawAccount, RawEuAccount, RawRow, RawUkAccount, words};
+use crate::model::{Change, RawAccount, RawEuAccount, RawRow, RawUkAccount, RowTexts, words};
 
 /// A row as its cells say it. Only what is no value of its column fails here; the model checks the values.
 pub fn row(columns: &Columns, cells: &[&str]) -> Result<RawRow<RowAttributes>, RowFault> {
+    let mut row = RawRow::default();
+    let mut account = Account::default();
+    let reading = columns.reading();
+    each_cell(columns, cells, |column, cell| {
+        match column {
+            Column::Field(field) => set(&mut row, &mut account, *field, &cell, reading)?,
+            Column::Attribute(key, kind) => {
+                let value = if cell.is_empty() { None } else { Some(attribute(*kind, &cell)?) };
+                row.attributes.values.push((key.clone(), value));
+            }
+            Column::Skipped | Column::Unnamed => {}
+        }
+        Ok(())
+    })?;
+    row.account_details = account.details();
+    Ok(row)
+}
+
+/// A row whose cells say what they mean without any change; `None` for others, and for rows with faults, an id,
+/// bank details or columns of attributes.
+pub fn texts<'a>(columns: &Columns, cells: &[&'a str]) -> Option<RowTexts<'a>> {
+    let mut row = RowTexts::default();
+    let mut is_plain = true;
+    let read = each_cell(columns, cells, |column, cell| {
+        is_plain &= match (column, cell) {
+            (Column::Field(field), Cow::Borrowed(cell)) => {
+                set_text(&mut row, *field, cell, columns.reading())
+            }
+            (Column::Skipped | Column::Unnamed, _) => true,
+            (Column::Field(_) | Column::Attribute(..), _) => false,
+        };
+        Ok(())
+    });
+    (read.is_ok() && is_plain).then_some(row)
+}
+
+/// Calls `take` with the value of each cell in a column, in order. Rejects a row with another shape than the
+/// header, and cells that have no value.
+fn each_cell<'a>(
+    columns: &Columns,
+    cells: &[&'a str],
+    mut take: impl FnMut(&Column, Cow<'a, str>) -> Result<(), RowFault>,
+) -> Result<(), RowFault> {
     let (own, _) = columns.split(cells).ok_or_else(|| {
         let message = "the row does not end with a line, reason, field and message, as the header requires";
         RowFault::new(RowRule::CellCount, "", message)
@@ -20,8 +65,6 @@ pub fn row(columns: &Columns, cells: &[&str]) -> Result<RawRow<RowAttributes>, R
     let cells = cells.get(..own).unwrap_or(cells);
     check_shape(columns, cells)?;
     let reading = columns.reading();
-    let mut row = RawRow::default();
-    let mut account = Account::default();
     for (at, (column, cell)) in columns.columns.iter().zip(cells).enumerate() {
         let named = |fault: RowFault| fault.at(columns.name(at));
         let invalid = |message: String| named(RowFault::new(RowRule::CellInvalid, "", message));
@@ -31,22 +74,13 @@ pub fn row(columns: &Columns, cells: &[&str]) -> Result<RawRow<RowAttributes>, R
         } else if columns.has_failures() && cell == cell::UNREADABLE {
             return Err(invalid("this cell of the spreadsheet could not be read; fill it in".to_owned()));
         }
-        match column {
-            Column::Field(field) => {
-                cell::check_number(*field, &cell, reading).map_err(named)?;
-                cell::check_key(*field, &cell, reading).map_err(named)?;
-                set(&mut row, &mut account, *field, &cell, reading).map_err(named)?;
-            }
-            Column::Attribute(key, kind) => {
-                let value =
-                    if cell.is_empty() { None } else { Some(attribute(*kind, &cell).map_err(named)?) };
-                row.attributes.values.push((key.clone(), value));
-            }
-            Column::Skipped | Column::Unnamed => {}
+        if let Column::Field(field) = column {
+            cell::check_number(*field, &cell, reading).map_err(named)?;
+            cell::check_key(*field, &cell, reading).map_err(named)?;
         }
+        take(column, cell).map_err(named)?;
     }
-    row.account_details = account.details();
-    Ok(row)
+    Ok(())
 }
 
 /// The value of the cell in the column of a field, even if the row has faults; `None` if it has none.
@@ -120,6 +154,40 @@ fn set(
         }
     }
     Ok(())
+}
+
+/// Sets a field to the text of a cell as it is. Returns whether the row is still one of plain texts.
+fn set_text<'a>(row: &mut RowTexts<'a>, field: Field, cell: &'a str, reading: Reading) -> bool {
+    let change = if cell.is_empty() { Change::Clear } else { Change::Set(cell) };
+    match field {
+        Field::Attributes => return false,
+        Field::Id | Field::AccountHolder | Field::SortCode | Field::AccountNumber | Field::Iban
+            if !cell.is_empty() =>
+        {
+            return false;
+        }
+        Field::Id | Field::AccountHolder => {}
+        Field::SortCode | Field::AccountNumber | Field::Iban => row.clears_account = true,
+        Field::Status => row.status = Some(cell).filter(|cell| !cell.is_empty()),
+        Field::Ref => row.ref_ = change,
+        Field::Email => row.email = change,
+        Field::FirstName => row.first_name = change,
+        Field::LastName => row.last_name = change,
+        Field::Phone => row.phone = change,
+        Field::WorkerId => row.worker_id = change,
+        Field::Tier => row.tier = change,
+        Field::Dob if matches!(cell::date(cell, reading), Cow::Owned(_)) => return false,
+        Field::Dob => row.dob = change,
+        Field::Gender => row.gender = change,
+        Field::Role => row.role = change,
+        Field::Company => row.company = change,
+        Field::EnablePayroll if cell.is_empty() => row.enable_payroll = Change::Clear,
+        Field::EnablePayroll => match boolean(cell) {
+            Ok(flag) => row.enable_payroll = Change::Set(flag),
+            Err(_) => return false,
+        },
+    }
+    true
 }
 
 fn attribute(kind: AttributeType, cell: &str) -> Result<Value, RowFault> {

@@ -83,6 +83,7 @@ pub use self::row::match_by::{MatchBy, Semantics};
 pub use self::row::patch::MemberPatch;
 pub use self::row::raw_row::{Finder, RawAccount, RawAttribute, RawEuAccount, RawRow, RawUkAccount};
 pub use self::row::sight::Sight;
+pub use self::row::texts::RowTexts;
 pub use self::row::{change, doubts, field, fingerprint, input, match_by, patch, raw_row, sight};
 pub(crate) use self::value::invisible::hidden_in;
 #[cfg(test)]

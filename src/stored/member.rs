@@ -3,35 +3,17 @@
 //!
 //! It is encoded from a borrowed [`Member`], because this happens for every row of every import.
 
+mod says;
+mod tag;
+
+pub use self::says::says;
+use self::tag::{VALUE, VERSION};
 use super::bytes::{Reader, Writer};
 use super::decode::{DecodeError, versioned};
 use crate::model::{
     AccountDetails, AttributeValue, Attributes, Date, Email, Gender, Member, Name, Phone, Profile, Ref,
     RefAlias, Status, Tier, Timestamp, WorkerId,
 };
-
-const VALUE: &str = "member";
-const VERSION: u8 = 1;
-
-/// Field tags. A tag that falls out of use is never used again.
-mod tag {
-    pub const REF: u8 = 1;
-    pub const EMAIL: u8 = 2;
-    pub const FIRST_NAME: u8 = 3;
-    pub const LAST_NAME: u8 = 4;
-    pub const PHONE: u8 = 5;
-    pub const WORKER_ID: u8 = 6;
-    pub const TIER: u8 = 7;
-    pub const DOB: u8 = 8;
-    pub const GENDER: u8 = 9;
-    pub const ROLE: u8 = 10;
-    pub const COMPANY: u8 = 11;
-    pub const ENABLE_PAYROLL: u8 = 12;
-    pub const UK_ACCOUNT: u8 = 13;
-    pub const EU_ACCOUNT: u8 = 14;
-    pub const ATTRIBUTE: u8 = 15;
-    pub const ALIAS: u8 = 16;
-}
 
 /// Kinds of attribute values.
 mod kind {

@@ -61,11 +61,12 @@ pub use self::revert::{ReadyRevert, RevertEnd, RevertJudge, RevertPlan, RevertRe
 pub use self::shared::budget::{Budget, Connection, Party, Peer, Permit, Whose};
 pub use self::shared::clock::Clock;
 pub use self::shared::outcome::RowOutcome;
+pub use self::store::ahead::{AheadTurn, PlanAhead};
 pub use self::store::bases::CreatedBase;
 pub use self::store::open::{Table, TableConfig};
 pub use self::sync::{
-    ActionPlan, ActionsRequest, Example, ExampleOf, ListEnd, ListPlan, ListRequest, ListRow, PlannedAction,
-    PlannedRow,
+    ActionPlan, ActionsRequest, Example, ExampleOf, ListEnd, ListPlan, ListRequest, ListRow, Listed,
+    PlannedAction, PlannedRow, Recogniser, SentRow,
 };
 pub use self::tokens::{LiveToken, MayMake, TokenChange, Tokens};
 pub use self::upkeep::refold::{Holder, RefoldOutcome, RefoldReport, refold};

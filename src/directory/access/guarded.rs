@@ -97,6 +97,12 @@ impl Guarded {
         Ok(self.table.jobs())
     }
 
+    /// The table, for the plan of a list that arrives from this caller.
+    pub async fn planning(&self, number: BaseNumber) -> Result<&Arc<Table>, Error> {
+        self.check_base(AccessLevel::Write, number).await?;
+        Ok(&self.table)
+    }
+
     /// The tokens.
     pub async fn tokens(&self) -> Result<&Arc<Tokens>, Error> {
         Ok(self.store(AccessLevel::Admin).await?.tokens())

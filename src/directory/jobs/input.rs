@@ -13,9 +13,9 @@ use crate::lists::columns::Wanted;
 use crate::lists::{self, Field, Format, List, Options, Reader, RowRule, Source};
 use crate::model::{
     BaseNumber, Change, Date, Finder, Job, JobTask, ListFormat, ListMatch, ListOptions, MatchBy, MemberRow,
-    RawRow, Reason, Refusal, Row, RowError, RowKeys, Sealer, UnreadRow,
+    RawRow, Reason, Refusal, Row, RowError, RowKeys, RowTexts, Sealer, UnreadRow,
 };
-use crate::table::{Jobs, ListRow, TableError};
+use crate::table::{Jobs, ListRow, SentRow, Table, TableError};
 
 /// Values read at once.
 const VALUES: usize = 4;
@@ -70,19 +70,30 @@ pub struct Parser {
 
 impl Parser {
     /// For the list of a job; `None` if the job has none.
-    pub fn of(work: &Work, job: &Job) -> Option<Self> {
+    pub fn new(table: &Table, job: &Job) -> Option<Self> {
         let JobTask::Sync(options) = &job.task else { return None };
-        let table = &work.table;
         // The date of the plan decides what a date of birth may be, also when rows are applied later.
         let today = job.created_at.date();
-        Some(Self { options: options.clone(), sealer: table.sealer().clone(), base: work.base, today })
+        Some(Self { options: options.clone(), sealer: table.sealer().clone(), base: job.base, today })
+    }
+
+    /// The date by which it reads dates of birth.
+    pub fn today(&self) -> Date {
+        self.today
     }
 
     /// The row for the plan: with the keys that can be read, if it cannot be applied.
-    pub fn listed(&self, row: &lists::ListRow) -> ListRow {
+    fn listed(&self, row: &lists::ListRow) -> ListRow {
         let id = row.identity().id;
         let named = id.and_then(|id| self.sealer.open_member_of(self.base, &id).ok().flatten());
         ListRow { line: row.number(), row: self.row(row), named }
+    }
+
+    /// The texts of the row, if it may be recognised by them.
+    fn texts<'a>(&self, row: &'a lists::ListRow) -> Option<RowTexts<'a>> {
+        let mut texts = row.texts().filter(|texts| texts.are_stored_as_they_are(self.today))?;
+        texts.clears_account &= !self.options.keeps_bank_details;
+        Some(texts)
     }
 
     /// The row.
@@ -136,6 +147,26 @@ impl Parser {
             | RowRule::InvalidField => false,
         };
         RowKeys { is_unreadable: keys.is_unreadable || is_damaged, ..keys }
+    }
+}
+
+/// A row of a list as it was read, and what parses it.
+pub struct Sent {
+    pub row: lists::ListRow,
+    pub parser: Arc<Parser>,
+}
+
+impl SentRow for Sent {
+    fn texts(&self) -> Option<RowTexts<'_>> {
+        self.parser.texts(&self.row)
+    }
+
+    fn line(&self) -> u64 {
+        self.row.number()
+    }
+
+    fn parse(&self) -> ListRow {
+        self.parser.listed(&self.row)
     }
 }
 
@@ -212,7 +243,7 @@ pub struct RowSource {
 impl RowSource {
     /// The rows of a job's list.
     pub fn open(work: &Work, job: &Job) -> Option<Self> {
-        let parser = Parser::of(work, job)?;
+        let parser = Parser::new(&work.table, job)?;
         Some(Self { rows: Rows::open(Arc::clone(work.jobs()), job), parser, place: 0 })
     }
 

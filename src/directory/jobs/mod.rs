@@ -19,6 +19,7 @@
 //! | `start` | makes jobs that need no list |
 //! | `revert` | makes jobs that take changes back |
 //! | `file_check` | finds the rows that make a file wrong as a whole |
+//! | `ahead` | the plan of a list that is made while it arrives |
 //! | `upload` | a list that arrives, read and stored piece by piece |
 //! | `batch` | a batch of actions that arrives, planned and stored piece by piece |
 //! | `cover` | faults of rows for those who may not see all values |
@@ -28,6 +29,7 @@
 
 mod action;
 mod actions;
+mod ahead;
 mod apply;
 mod batch;
 mod cover;

@@ -59,6 +59,9 @@ async fn run(table: Weak<Table>, stopping: CancellationToken) {
         let Some(jobs) = table.upgrade().map(|table| Arc::clone(table.jobs())) else { return };
         let woken = jobs.woken();
         let waiting = if stopping.is_cancelled() { Vec::new() } else { jobs.unfinished() };
+        if let Some(table) = table.upgrade() {
+            table.plans_ahead().tidy(&waiting);
+        }
         for (base, number) in waiting {
             let Some(table) = table.upgrade() else { return };
             if at_work.len() < AT_ONCE && running.insert(base) {
@@ -88,6 +91,7 @@ async fn run(table: Weak<Table>, stopping: CancellationToken) {
 /// Does one job to its end, or until it is held or the runner stops.
 async fn work_on(work: Work) {
     let mut wait = RETRY_FIRST;
+    work.table.plans_ahead().pass_over(work.base, work.number);
     loop {
         let Some(job) = work.job().await else { return };
         let halted = match job.state {

@@ -4,7 +4,9 @@
 //! - The file is read while it arrives, so a file that cannot be read is refused at once, before it is stored
 //!   as a whole. What single rows lack is decided by the plan, unless the caller wants them checked at once
 //!   ([`NewList::is_checked`]): then a list with faults is read on for more of them, but not stored.
+//! - The plan is made meanwhile, if it can ([`Ahead`]). So the list is read once, and planned soon after its end.
 
+use super::ahead::Ahead;
 use super::file_check::{FileCheck, FileFault};
 use super::input::reading;
 use super::start::check_name;
@@ -15,7 +17,7 @@ use crate::model::token::AccessLevel;
 use crate::model::{
     BaseNumber, Job, JobInput, JobTask, ListFormat, ListOptions, Reason, Refusal, Timestamp, Violation,
 };
-use crate::table::Upload;
+use crate::table::{AheadTurn, Upload};
 
 /// How far the clock of a sender may be ahead, in microseconds.
 const CLOCKS_DIFFER: i64 = 5 * 60 * 1_000_000;
@@ -57,11 +59,16 @@ pub struct ListUpload {
     upload: Upload,
     reader: Reader,
     check: Option<FileCheck>,
+    /// The job that it becomes.
+    job: Job,
+    ahead: Option<Ahead>,
     rows: Vec<ListRow>,
     count: u64,
     is_read: bool,
     /// What a person should look at.
     notes: Vec<String>,
+    /// Hidden rows of the sheet that were left out.
+    hidden: u64,
 }
 
 impl Directory {
@@ -78,6 +85,9 @@ impl Directory {
         self.guarded.check_filter(&scope.filter)?;
         self.get_base(base).await?;
         let upload = jobs.begin(base)?;
+        let task = JobTask::Sync(new.options.clone());
+        let job = self.new_job(base, task, new.name.clone(), Call::SYNC_MEMBERS);
+        let ahead = Ahead::begin(self.guarded.planning(base).await?, &job, upload.number()).await;
         let reader = Reader::new(reading(&new.options, new.format, new.sheet.as_deref()));
         Ok(BegunList::New(Box::new(ListUpload {
             directory: self.clone(),
@@ -85,10 +95,13 @@ impl Directory {
             new,
             upload,
             reader,
+            job,
+            ahead,
             rows: Vec::new(),
             count: 0,
             is_read: false,
             notes: Vec::new(),
+            hidden: 0,
         })))
     }
 }
@@ -98,7 +111,7 @@ impl ListUpload {
     pub async fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.directory.guarded.check_base(AccessLevel::Write, self.new.base).await?;
         let read = self.reader.push(bytes, &mut self.rows);
-        self.take_rows(read)?;
+        self.take_rows(read).await?;
         if self.faults().is_empty() {
             self.upload.push(bytes).await?;
         }
@@ -106,13 +119,14 @@ impl ListUpload {
     }
 
     /// Reads to the end of the file, after which no more bytes may come. Refuses a file with faults.
-    pub fn end(&mut self) -> Result<(), Error> {
+    pub async fn end(&mut self) -> Result<(), Error> {
         if !std::mem::replace(&mut self.is_read, true) {
             let read = self.reader.finish(&mut self.rows);
             if let Ok(summary) = &read {
                 self.notes = summary.notes.iter().map(ToString::to_string).collect();
+                self.hidden = summary.hidden_rows();
             }
-            self.take_rows(read.map(drop))?;
+            self.take_rows(read.map(drop)).await?;
         }
         match self.faults() {
             [] => Ok(()),
@@ -128,7 +142,7 @@ impl ListUpload {
 
     /// Makes the job. `rows` and `sha256` are what the caller has sent, if it says so.
     pub async fn complete(mut self, rows: Option<u64>, sha256: Option<[u8; 32]>) -> Result<Job, Error> {
-        self.end()?;
+        self.end().await?;
         let format = self.format();
         if let Some(said) = rows.filter(|said| *said != self.count) {
             let text = format!("{said} rows were announced and {} arrived; no job was made", self.count);
@@ -138,11 +152,23 @@ impl ListUpload {
             let text = "is not the SHA-256 of what arrived; no job was made";
             return Err(Refusal::field(Reason::ListIncomplete, "complete.sha256", text).into());
         }
-        let Self { directory, new, upload, count, .. } = self;
+        let Self { directory, new, mut upload, count, job, ahead, hidden, .. } = self;
         let input = JobInput { format: Some(format), sheet: new.sheet, rows: count, ..JobInput::default() };
-        let job = directory.new_job(new.base, JobTask::Sync(new.options), new.name, Call::SYNC_MEMBERS);
+        let created_at = directory.now();
         let job = Job { input, is_dry_run: new.is_dry_run, asks_first: new.asks_first, ..job };
-        Ok(upload.accept(job, directory.claim()).await?)
+        let job = Job { created_at, changed_at: created_at, ..job };
+        // The last rows are planned while the last bytes are stored.
+        let planning = async {
+            match ahead {
+                Some(ahead) => ahead.finish(hidden).await,
+                None => None,
+            }
+        };
+        let (stored, turn) = tokio::join!(upload.finish(), planning);
+        stored?;
+        let job = upload.accept(job, directory.claim()).await?;
+        turn.into_iter().for_each(AheadTurn::keep);
+        Ok(job)
     }
 
     /// What a person should look at, such as hidden rows that were left out. Known after [`Self::end`].
@@ -170,18 +196,28 @@ impl ListUpload {
         self.new.format.unwrap_or(found)
     }
 
-    /// Counts and checks the rows that were read. They are read again for the plan.
-    fn take_rows(&mut self, read: Result<(), crate::lists::Refusal>) -> Result<(), Error> {
+    /// Counts, checks and plans the rows that were read.
+    async fn take_rows(&mut self, read: Result<(), crate::lists::Refusal>) -> Result<(), Error> {
         self.count += u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
-        let Some(check) = &mut self.check else {
-            self.rows.clear();
-            return read.map_err(|fault| refused(&fault));
-        };
-        self.rows.drain(..).for_each(|row| check.row(&row));
-        if let Err(fault) = &read {
-            check.refusal(fault);
+        if let Some(check) = &mut self.check {
+            self.rows.iter().for_each(|row| check.row(row));
+            if let Err(fault) = &read {
+                check.refusal(fault);
+            }
+            if read.is_err() || check.is_full() {
+                return Err(has_faults(check.faults()));
+            }
+            if !check.faults().is_empty() {
+                self.ahead = None;
+            }
         }
-        if read.is_err() || check.is_full() { Err(has_faults(check.faults())) } else { Ok(()) }
+        read.map_err(|fault| refused(&fault))?;
+        match &self.ahead {
+            Some(ahead) if !ahead.rows(self.rows.drain(..)).await => self.ahead = None,
+            _ => {}
+        }
+        self.rows.clear();
+        Ok(())
     }
 }
 

@@ -134,3 +134,61 @@ fn a_row_of_failed_rows_says_why_it_failed_and_fails_until_it_is_mended() {
         assert_eq!(rows[2].read().unwrap_err().rule, RowRule::CellCount);
     }
 }
+
+#[test]
+fn texts_say_what_is_read() {
+    let text = "ref,email,first name,phone,dob,status,enable_payroll,gender,iban,note to self,account_holder\n\
+                a,a@b.cd,Zoë,,1990-01-02,active,yes,Female,,x,\n\
+                \"b\", b@b.cd ,\"M, N\",+441234567,,,no,,,,\n";
+    let mut columns = Wanted::default();
+    columns.renamed.push(("note to self".to_owned(), "company".to_owned()));
+    let mut reader = Reader::new(Options { columns, ..Options::default() });
+    let mut rows = Vec::new();
+    reader.push(text.as_bytes(), &mut rows).unwrap();
+    reader.finish(&mut rows).unwrap();
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        let (texts, read) = (row.texts().unwrap(), row.read().unwrap());
+        let same = |text: &Change<&str>, read: &Change<String>| {
+            assert_eq!(text.as_set().map(|text| (*text).to_owned()), read.as_set().cloned());
+            assert_eq!(text.is_keep(), read.is_keep());
+        };
+        same(&texts.ref_, &read.ref_);
+        same(&texts.email, &read.email);
+        same(&texts.first_name, &read.first_name);
+        same(&texts.last_name, &read.last_name);
+        same(&texts.phone, &read.phone);
+        same(&texts.worker_id, &read.worker_id);
+        same(&texts.tier, &read.tier);
+        same(&texts.dob, &read.dob);
+        same(&texts.gender, &read.gender);
+        same(&texts.role, &read.role);
+        same(&texts.company, &read.company);
+        assert_eq!(texts.enable_payroll, read.enable_payroll);
+        assert_eq!(texts.status.map(str::to_owned), read.status);
+        assert!(texts.clears_account && matches!(read.account_details, Change::Clear));
+    }
+}
+
+#[test]
+fn rows_that_say_more_than_texts_have_none() {
+    for text in [
+        "ref\n=\"a\"\"b\"\n",
+        "ref,id\na,mem_1\n",
+        "ref,iban\na,DE89\n",
+        "ref,account_holder\na,A\n",
+        "ref,attributes\na,\n",
+        "ref,attributes.team\na,\n",
+        "ref,dob\na,1990/01/02\n",
+        "ref,enable_payroll\na,perhaps\n",
+        "ref,tier\na\n",
+        "ref,phone\na,4.5E+11\n",
+        "ref,tier\na,#N/A\n",
+        "ref,tier\na,\\N\n",
+    ] {
+        let rows = rows(text, Reading::Cleaned);
+        assert_eq!((rows.len(), rows[0].texts()), (1, None), "{text}");
+    }
+    assert!(rows("ref,id,account_holder,iban\na,,,\n", Reading::Cleaned)[0].texts().is_some());
+    assert_eq!(ListRow::ndjson(1, "{\"ref\": \"a\"}").texts(), None);
+}

@@ -13,3 +13,4 @@ pub mod match_by;
 pub mod patch;
 pub mod raw_row;
 pub mod sight;
+pub mod texts;

@@ -45,7 +45,15 @@ impl Hashes {
 
     /// The hash of an e-mail address: the same for all spellings that fold to the same.
     pub fn email(&self, email: &Email) -> u64 {
-        self.value(LookupKind::Email, &email.folded(self.fold))
+        self.text(LookupKind::Email, email.as_str())
+    }
+
+    /// The hash of a value in a lookup, as a row says it.
+    pub fn text(&self, kind: LookupKind, value: &str) -> u64 {
+        match kind {
+            LookupKind::Email => self.value(kind, &self.fold.of(value)),
+            LookupKind::Ref | LookupKind::WorkerId => self.value(kind, value),
+        }
     }
 
     /// The hash of the key that a row is matched by.

@@ -57,16 +57,20 @@ impl Jobs {
         Ok(values)
     }
 
-    /// Stores what a plan says about the next rows, one value for each list, from the place `first` on.
+    /// The value in which a plan keeps what it says about some rows.
+    pub fn planned_value(rows: &[PlannedResult]) -> Vec<u8> {
+        stored::encode_planned(rows)
+    }
+
+    /// Stores what a plan says about the next rows, from the value `first` on.
     pub async fn put_planned(
         &self,
         base: BaseNumber,
         number: JobNumber,
         first: u64,
-        rows: &[Vec<PlannedResult>],
+        values: &[Vec<u8>],
     ) -> Result<(), TableError> {
-        let values: Vec<_> = rows.iter().map(|rows| stored::encode_planned(rows)).collect();
-        self.put_values(base, number, JobPart::Plan, first, &values).await
+        self.put_values(base, number, JobPart::Plan, first, values).await
     }
 
     /// What the plan says about rows: up to `limit` values from the place `first` on.

@@ -96,11 +96,11 @@ impl Plan<'_> {
             let at = nth * READ_TOGETHER;
             if at.is_multiple_of(FIND_TOGETHER) {
                 let found = rows.get(at..).unwrap_or_default();
-                self.prefetch_keys(found.get(..FIND_TOGETHER).unwrap_or(found)).await?;
+                self.prefetch_keys(found.get(..FIND_TOGETHER).unwrap_or(found).iter().flatten()).await?;
             }
             self.work(together.len()).await;
             check_wanted()?;
-            self.prefetch_blocks(together).await?;
+            self.prefetch_blocks(together.iter().flatten()).await?;
             for row in together {
                 let before = self.counted;
                 let outcome = match row {

@@ -68,12 +68,14 @@ impl Plan<'_> {
     }
 
     /// Fetches, in two reads for all rows, the candidates of the keys that nearly all of them need.
-    pub async fn prefetch_keys<E>(&mut self, rows: &[Result<Prepared, E>]) -> Result<(), TableError> {
-        let rows = || rows.iter().flatten();
-        let matched: Vec<Wanted> = rows().filter_map(|row| row.matched_by.keys().next()).collect();
+    pub async fn prefetch_keys<'b>(
+        &mut self,
+        rows: impl Iterator<Item = &'b Prepared> + Clone,
+    ) -> Result<(), TableError> {
+        let matched: Vec<Wanted> = rows.clone().filter_map(|row| row.matched_by.keys().next()).collect();
         self.fetch_hashes(&matched).await?;
         let mut others = Vec::with_capacity(matched.len() * 2);
-        for row in rows() {
+        for row in rows {
             let is_new = row.matched_by.keys().next().is_none_or(|key| self.known(key).is_empty());
             if is_new {
                 others.extend_from_slice(&row.others);
@@ -85,9 +87,12 @@ impl Plan<'_> {
     /// Fetches, in one read, the blocks of the members that these rows find. Drops what was fetched for
     /// earlier rows once it is more than [`FETCHED_MAX_BYTES`], because a call may find members in more
     /// blocks than fit into memory. Changed blocks are in the layer and stay.
-    pub async fn prefetch_blocks<E>(&mut self, rows: &[Result<Prepared, E>]) -> Result<(), TableError> {
+    pub async fn prefetch_blocks<'b>(
+        &mut self,
+        rows: impl Iterator<Item = &'b Prepared>,
+    ) -> Result<(), TableError> {
         let mut blocks = BTreeSet::new();
-        for row in rows.iter().flatten() {
+        for row in rows {
             if let Matched::Place(row) = row.matched_by {
                 blocks.insert(place(row).0);
             }

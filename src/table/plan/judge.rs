@@ -156,8 +156,8 @@ impl Plan<'_> {
         for together in rows.chunks(READ_TOGETHER) {
             plan.work(together.len()).await;
             check_wanted()?;
-            plan.prefetch_keys(together).await?;
-            plan.prefetch_blocks(together).await?;
+            plan.prefetch_keys(together.iter().flatten()).await?;
+            plan.prefetch_blocks(together.iter().flatten()).await?;
             for row in together.iter().flatten() {
                 let (found, counts) = plan.count_row(row, options).await?;
                 let is_new_key = keys.insert(row.matched_by);

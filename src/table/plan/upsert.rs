@@ -190,7 +190,7 @@ impl Plan<'_> {
 }
 
 impl RowOutcome {
-    pub(super) fn ok(row: Row, outcome: Outcome) -> Self {
+    pub(in crate::table) fn ok(row: Row, outcome: Outcome) -> Self {
         Self { row: Some(row), outcome, status_kept: false, error: None }
     }
 

@@ -22,6 +22,7 @@ use crate::table::shared::naming::Naming;
 use crate::table::shared::nonce::Nonces;
 use crate::table::shared::room::RoomOfAll;
 use crate::table::shared::sharing::Sharing;
+use crate::table::store::ahead::PlansAhead;
 use crate::table::tokens::Tokens;
 use crate::table::{Clock, TableError};
 
@@ -85,6 +86,7 @@ pub struct Table {
     cursor_key: CursorKey,
     tokens: Arc<Tokens>,
     jobs: Arc<Jobs>,
+    ahead: Arc<PlansAhead>,
     pub(in crate::table) parts: Parts,
     pub(in crate::table) bases: Arc<Lives<StoredBases>>,
     /// Memory for requests that are not parsed into rows yet: as much as for rows.
@@ -133,6 +135,7 @@ impl Table {
             cursor_key: CursorKey(meta.cursor_key),
             tokens,
             jobs,
+            ahead: Arc::default(),
             bases: Lives::new(StoredBases(parts.clone())),
             parts,
             arriving,
@@ -170,6 +173,12 @@ impl Table {
     #[must_use]
     pub fn jobs(&self) -> &Arc<Jobs> {
         &self.jobs
+    }
+
+    /// The plans of lists that are made while the lists arrive.
+    #[must_use]
+    pub fn plans_ahead(&self) -> &Arc<PlansAhead> {
+        &self.ahead
     }
 
     /// The claims and stored results of requests with a request id.

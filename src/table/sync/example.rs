@@ -109,6 +109,11 @@ impl Examples {
         Ok(())
     }
 
+    /// Adds a row that changes nothing, if another example of its kind is wanted.
+    pub fn add_unwritten(&mut self, of: ExampleOf, line: u64, row: Option<Row>) {
+        self.add(Example { of, line: Some(line), row, before: None, after: None, error: None });
+    }
+
     /// All, in the order in which they were added.
     pub fn finish(self) -> Vec<Example> {
         self.list

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{GuardExpectation, ListCounts, MemberRow, PlanSummary, RowKeys, UnreadRow, UpsertOptions};
+use crate::model::{
+    GuardExpectation, ListCounts, MemberRow, PlanSummary, Row, RowKeys, UnreadRow, UpsertOptions,
+};
 use crate::table::TableError;
 use crate::table::index::hash::Hashes;
 use crate::table::open::OpenBase;
@@ -10,6 +12,7 @@ use crate::table::plan::{Freed, Plan, Prepared, READ_TOGETHER, prepare};
 use crate::table::sync::guarded::Judged;
 use crate::table::sync::missing::{self, Criteria};
 use crate::table::sync::request::{Begun, ListEnd, ListRequest, ListRow, PlannedRow};
+use crate::table::sync::same::{Listed, Recogniser, Same, SentRow};
 use crate::table::sync::scope::Scope;
 use crate::table::sync::so_far::{Line, Slice, SoFar};
 
@@ -48,61 +51,88 @@ impl ListPlan {
         })
     }
 
+    /// What recognises rows that say what their members are.
+    pub fn recogniser(&self) -> Recogniser {
+        Recogniser::new(Arc::clone(&self.open), &self.upsert)
+    }
+
     /// Plans the next rows of the list, in slices of up to 1,000. The result is in the same order.
-    pub async fn rows(&mut self, rows: Vec<ListRow>) -> Result<Vec<PlannedRow>, TableError> {
-        let hashes = &self.open.parts.hashes;
-        let (mut lines, mut prepared) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        for ListRow { line, row, named } in rows {
-            let row = row.and_then(|row| prepare_listed(row, &self.upsert, hashes));
-            let by_id = row.as_ref().ok().and_then(|prepared: &Prepared| prepared.row.found_by_id);
-            lines.push(Line { number: line, named: named.or(by_id) });
-            prepared.push(row);
+    pub async fn rows<R: SentRow>(&mut self, rows: Vec<Listed<R>>) -> Result<Vec<PlannedRow>, TableError> {
+        let mut ready: Vec<Ready<R>> = Vec::with_capacity(rows.len());
+        for row in rows {
+            ready.push(match row {
+                Listed::Same(same, row) => Ready::Same(same, row),
+                Listed::Parsed(row) => Ready::Prepared(self.prepare(row)),
+            });
         }
-        let mut planned = Vec::with_capacity(lines.len());
-        while let (Some(lines), Some(rows)) = (lines.get(planned.len()..), prepared.get(planned.len()..)) {
-            if lines.is_empty() {
-                break;
-            }
-            let rows = rows.get(..SLICE_ROWS).unwrap_or(rows);
-            self.slice(lines, rows, &mut planned).await?;
+        let mut planned = Vec::with_capacity(ready.len());
+        while let Some(rows) = ready.get(planned.len()..).filter(|rows| !rows.is_empty()) {
+            self.slice(rows.get(..SLICE_ROWS).unwrap_or(rows), &mut planned).await?;
             tokio::task::yield_now().await;
         }
         Ok(planned)
     }
 
+    fn prepare(&self, ListRow { line, row, named }: ListRow) -> PreparedRow {
+        let row = row.and_then(|row| prepare_listed(row, &self.upsert, &self.open.parts.hashes));
+        let by_id = row.as_ref().ok().and_then(|prepared: &Prepared| prepared.row.found_by_id);
+        (Line { number: line, named: named.or(by_id) }, row)
+    }
+
     /// Plans a slice, or the first rows of it if their members are very large.
-    async fn slice(
+    async fn slice<R: SentRow>(
         &mut self,
-        lines: &[Line],
-        rows: &[Result<Prepared, UnreadRow>],
+        rows: &[Ready<R>],
         planned: &mut Vec<PlannedRow>,
     ) -> Result<(), TableError> {
-        let Self { open, request, upsert, freed, so_far, .. } = self;
-        let (mut plan, first_new) = Plan::beside(open).await?;
+        let open = Arc::clone(&self.open);
+        let freed = std::mem::take(&mut self.freed);
+        let (mut plan, first_new) = Plan::beside(&open).await?;
         self.revision = self.revision.max(plan.revision());
-        plan.act_for(request.origin, request.sight);
+        plan.act_for(self.request.origin, self.request.sight);
         plan.count_only();
-        plan.after(freed);
-        plan.prefetch_keys(rows).await?;
-        let slice = Slice { options: &request.options, upsert, first_new };
-        let mut lines = lines.iter();
+        plan.after(&freed);
+        plan.prefetch_keys(prepared_of(rows).flatten()).await?;
         for together in rows.chunks(READ_TOGETHER) {
             plan.work(together.len()).await;
-            plan.prefetch_blocks(together).await?;
-            let unread = together.iter().filter_map(|row| row.as_ref().err());
+            plan.prefetch_blocks(prepared_of(together).flatten()).await?;
+            let unread = prepared_of(together).filter_map(|row| row.as_ref().err());
             plan.prefetch_named(unread.map(|unread| &*unread.keys)).await?;
-            for (row, line) in together.iter().zip(lines.by_ref()) {
-                planned.push(so_far.row(&mut plan, &slice, line, row).await?);
+            for row in together {
+                planned.push(self.row(&mut plan, first_new, row).await?);
             }
             if plan.is_full() {
                 break;
             }
         }
-        so_far.counted = so_far.counted.plus(&plan.changes());
+        self.so_far.counted = self.so_far.counted.plus(&plan.changes());
         let more: Vec<_> = plan.frees(first_new).collect();
         drop(plan);
-        freed.extend(more.into_iter());
+        self.freed = freed;
+        self.freed.extend(more.into_iter());
         Ok(())
+    }
+
+    /// Plans the next row.
+    async fn row<R: SentRow>(
+        &mut self,
+        plan: &mut Plan<'_>,
+        first_new: Row,
+        row: &Ready<R>,
+    ) -> Result<PlannedRow, TableError> {
+        let parsed;
+        let (line, row) = match row {
+            Ready::Prepared(row) => row,
+            Ready::Same(same, row) => {
+                if let Some(planned) = self.so_far.same(row.line(), same) {
+                    return Ok(planned);
+                }
+                parsed = self.prepare(row.parse());
+                &parsed
+            }
+        };
+        let slice = Slice { options: &self.request.options, upsert: &self.upsert, first_new };
+        self.so_far.row(plan, &slice, line, row).await
     }
 
     /// Ends the plan after the last row: finds the members that no row names.
@@ -153,6 +183,25 @@ impl ListPlan {
         let examples = self.so_far.examples.finish();
         Ok(ListEnd { summary, removed: missing.rows, examples })
     }
+}
+
+/// A row that was hashed, and its place in the list.
+type PreparedRow = (Line, Result<Prepared, UnreadRow>);
+
+/// A row that can be decided.
+enum Ready<R> {
+    /// It was recognised.
+    Same(Same, R),
+    /// Any other row.
+    Prepared(PreparedRow),
+}
+
+/// The rows that were not recognised.
+fn prepared_of<R>(rows: &[Ready<R>]) -> impl Iterator<Item = &Result<Prepared, UnreadRow>> + Clone {
+    rows.iter().filter_map(|row| match row {
+        Ready::Same(..) => None,
+        Ready::Prepared((_, row)) => Some(row),
+    })
 }
 
 /// Hashes a row. One without the key that it is to be matched by keeps its other keys.

@@ -29,6 +29,7 @@ mod list;
 mod missing;
 mod named;
 mod request;
+mod same;
 mod scope;
 mod so_far;
 
@@ -37,3 +38,4 @@ pub use self::example::{Example, ExampleOf, Examples};
 pub use self::guarded::Judged;
 pub use self::list::ListPlan;
 pub use self::request::{Begun, ListEnd, ListRequest, ListRow, PlannedRow};
+pub use self::same::{Listed, Recogniser, SentRow};

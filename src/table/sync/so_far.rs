@@ -14,6 +14,7 @@ use crate::table::sync::example::{ExampleOf, Examples};
 use crate::table::sync::key_lines::KeyLines;
 use crate::table::sync::named::Named;
 use crate::table::sync::request::{ListRequest, PlannedRow};
+use crate::table::sync::same::Same;
 use crate::table::{RowOutcome, TableError};
 
 /// What is known of the rows so far.
@@ -94,6 +95,22 @@ impl SoFar {
         self.digest.row(outcome.outcome, outcome.row);
         change.iter().for_each(|(before, after)| self.digest.change(before, after));
         Ok(PlannedRow { line: line.number, outcome, is_unreadable })
+    }
+
+    /// Notes the next row if it says what its member is, and no earlier row finds this member or has one of the
+    /// row's keys.
+    pub fn same(&mut self, line: u64, same: &Same) -> Option<PlannedRow> {
+        let is_again = self.named.finder(same.row).is_some()
+            || self.keys.find(same.keys.iter().flatten().copied()).is_some();
+        if is_again {
+            return None;
+        }
+        let outcome = RowOutcome::ok(same.row, Outcome::Unchanged);
+        self.examples.add_unwritten(ExampleOf::Row(outcome.outcome), line, outcome.row);
+        self.named.add_found(same.row, line);
+        self.tally.add(outcome.outcome);
+        self.digest.row(outcome.outcome, outcome.row);
+        Some(PlannedRow { line, outcome, is_unreadable: false })
     }
 
     async fn decide(

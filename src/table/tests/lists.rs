@@ -6,11 +6,14 @@ use std::ops::Range;
 use super::*;
 use crate::model::{
     Condition, Field, Filter, GuardCounts, Hold, ListMatch, ListOptions, Operand, Operator, PlanSummary,
-    Reason, Refusal, RowKeys, Sight, UnreadRow,
+    Reason, Refusal, RowKeys, RowTexts, Sight, UnreadRow,
 };
 use crate::table::tests::reference::{KEYS, same_key};
 
 mod cases;
+mod sent;
+
+use self::sent::plan_rows;
 
 /// Values of keys come from a small range, so that rows of a list collide.
 const VALUES: u16 = 9;
@@ -23,6 +26,8 @@ struct SmallListRow {
     fault: Option<bool>,
     /// Its id, if that does not find its member.
     named: Option<u64>,
+    /// Whether it may be recognised by its texts.
+    has_texts: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -65,7 +70,13 @@ fn row_of(ids: Range<u64>) -> impl Strategy<Value = SmallRow> {
 fn list_row() -> impl Strategy<Value = SmallListRow> {
     let (fault, named) =
         (proptest::option::weighted(0.15, any::<bool>()), proptest::option::weighted(0.1, 0_u64..14));
-    (row_of(0..14), fault, named).prop_map(|(row, fault, named)| SmallListRow { row, fault, named })
+    let has_texts = prop::bool::weighted(0.8);
+    (row_of(0..14), fault, named, has_texts).prop_map(|(row, fault, named, has_texts)| SmallListRow {
+        row,
+        fault,
+        named,
+        has_texts,
+    })
 }
 
 fn list_options() -> impl Strategy<Value = ListOptions> {
@@ -104,28 +115,6 @@ fn case(meanwhile: Range<usize>) -> impl Strategy<Value = Case> {
             scope,
             meanwhile,
         })
-}
-
-impl SmallListRow {
-    fn parsed(&self) -> MemberRow {
-        member_row(&self.row)
-    }
-
-    fn listed(&self, line: u64) -> ListRow {
-        let row = match self.fault {
-            None => Ok(self.parsed()),
-            Some(is_unreadable) => Err(UnreadRow {
-                error: Refusal::new(Reason::PhoneInvalid),
-                keys: Box::new(RowKeys { is_unreadable, ..RowKeys::of(&self.parsed()) }),
-            }),
-        };
-        ListRow { line, row, named: self.id().map(Row) }
-    }
-
-    /// Its id. A row that cannot be applied is found by no id.
-    fn id(&self) -> Option<u64> {
-        self.named.or(self.row.found_by_id.filter(|_| self.fault.is_none()))
-    }
 }
 
 impl Case {
@@ -189,10 +178,10 @@ impl Subject {
 
     async fn plan(&self, case: &Case) -> (Vec<PlannedRow>, ListEnd) {
         let (mut plan, mut planned) = (self.begin_list(case).await, Vec::new());
-        let mut lines = (1_u64..).zip(&case.rows).map(|(line, row)| row.listed(line)).peekable();
+        let mut lines = (1_u64..).zip(&case.rows).map(|(line, row)| row.sent(line)).peekable();
         while lines.peek().is_some() {
             let together = lines.by_ref().take(case.together).collect();
-            planned.extend(plan.rows(together).await.unwrap());
+            planned.extend(plan_rows(&mut plan, together).await);
         }
         (planned, plan.end().await.unwrap())
     }
@@ -381,9 +370,11 @@ proptest! {
             let options = UpsertOptions { reactivate: true, apply_status: true, ..UpsertOptions::default() };
             for (line, row) in (1..).zip(&case.rows) {
                 subject.tick();
-                plan.rows(vec![row.listed(line)]).await.unwrap();
+                let listed = plan.recogniser().rows(vec![row.sent(line)]).await.unwrap();
+                // Others write between recognising a row and planning it.
                 let row = MemberRow { found_by_id: None, ..member_row(others.next().unwrap()) };
                 subject.upsert(&[row], options, WriteMode::Partial).await;
+                plan.rows(listed).await.unwrap();
             }
             let end = plan.end().await.unwrap();
             assert_nobody_named_is_removed(&case, &reference.rows, &end, subject.table.now());

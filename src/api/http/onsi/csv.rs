@@ -204,7 +204,7 @@ async fn store(upload: &mut ListUpload, file: &mut File) -> Result<(), Failure> 
     while let Some(bytes) = file.next().await? {
         upload.push(&bytes).await.map_err(|error| refused(upload.faults(), error))?;
     }
-    upload.end().map_err(|error| refused(upload.faults(), error))
+    upload.end().await.map_err(|error| refused(upload.faults(), error))
 }
 
 /// The job of an earlier request with the same request id, if it had the same file.

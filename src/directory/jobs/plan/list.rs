@@ -1,6 +1,7 @@
 //! The plan of a full list.
 //!
-//! One task reads the list, another one plans: so a plan uses two cores, and holds a few thousand rows.
+//! One task reads the list and recognises the rows that change nothing, another one plans: so a plan uses two
+//! cores, and holds a few thousand rows.
 
 use std::sync::Arc;
 
@@ -8,10 +9,13 @@ use tokio::sync::mpsc;
 
 use super::decide::Made;
 use super::written::{Written, stored};
-use crate::directory::jobs::input::{Parser, Rows};
+use crate::directory::jobs::input::{Parser, Rows, Sent};
 use crate::directory::jobs::work::{Halt, Work};
-use crate::model::{Filter, Hold, Job, JobState, JobTask, ListOptions, Reason};
-use crate::table::{Base, ListEnd, ListRequest, ListRow, PlannedExample, TableError};
+use crate::model::{BaseNumber, Filter, Hold, Job, JobState, JobTask, ListOptions, MemberRow, Reason};
+use crate::table::{
+    Base, ListEnd, ListPlan, ListRequest, Listed, PlanAhead, PlannedExample, PlannedRow, Recogniser, Table,
+    TableError,
+};
 use crate::tasks;
 
 /// Rows that are planned together.
@@ -19,29 +23,31 @@ const ROWS: usize = 1_000;
 /// Pieces of rows that are read ahead.
 const AHEAD: usize = 4;
 
-/// Plans the list of a job.
+/// Plans the list of a job, unless that was done while the list arrived.
 pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOptions) -> Result<Made, Halt> {
     check_newest(work, job, options).await?;
-    let table = &work.table;
-    let today = table.now().date();
-    let scope = Filter::parse_members(options.scope.clone(), table.sealer(), work.base, table.fold(), today);
-    let scope = scope.map_err(|refusal| Halt::from(TableError::Refused(refusal)))?.filter;
-    let (by_admin, origin, sight) = (job.by_admin, job.origin, job.sight);
-    let request = ListRequest { options: options.clone(), scope, by_admin, origin, sight };
-    let mut plan = base.plan_list(request).await?;
-    let Some(parser) = Parser::of(work, job) else {
+    let today = job.created_at.date();
+    let ahead = work.table.plans_ahead().take(work.base, work.number, work.table.now());
+    if let Some(ahead) = ahead.filter(|ahead| ahead.today == today && ahead.rows == job.input.rows) {
+        let PlanAhead { base: _base, plan, results, rows, hidden, .. } = ahead;
+        work.jobs().note_progress(Job { planned_rows: rows, ..job.clone() });
+        let mut written = Written::new(work);
+        written.put(&results).await?;
+        return end(work, plan, hidden).await;
+    }
+    let mut plan = begin(&work.table, base, job, options).await?;
+    let Some(parser) = Parser::new(&work.table, job) else {
         return Err(Halt::Failed("INTERNAL".to_owned(), "the job has no list".to_owned()));
     };
     let (send, mut read) = mpsc::channel(AHEAD);
     // The task ends when nobody receives any more.
-    let reading = tasks::for_caller(read_all(Rows::open(Arc::clone(work.jobs()), job), parser, send));
+    let rows = Rows::open(Arc::clone(work.jobs()), job);
+    let reading = tasks::for_caller(read_all(rows, Arc::new(parser), plan.recogniser(), send));
     let mut written = Written::new(work);
     let mut done = 0_u64;
     while let Some(rows) = read.recv().await {
         work.check()?;
-        let mut rows = rows?;
-        work.table.mark_accounts(work.base, &mut rows, |listed| listed.row.as_mut().ok()).await?;
-        let planned = plan.rows(rows).await?;
+        let planned = plan_rows(&work.table, work.base, &mut plan, rows?).await?;
         done += u64::try_from(planned.len()).unwrap_or(u64::MAX);
         written.add(planned).await?;
         work.jobs().note_progress(Job { planned_rows: done, ..job.clone() });
@@ -51,9 +57,38 @@ pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOption
         return Err(TableError::Damaged(text.to_owned()).into());
     }
     written.finish().await?;
-    let ListEnd { mut summary, removed, examples, .. } = plan.end().await?;
     // It has sent its last row.
-    let hidden = reading.await.unwrap_or_default();
+    end(work, plan, reading.await.unwrap_or_default()).await
+}
+
+/// Begins the plan of a list on what is published now.
+pub async fn begin(
+    table: &Table,
+    base: &Base,
+    job: &Job,
+    options: &ListOptions,
+) -> Result<ListPlan, TableError> {
+    let today = table.now().date();
+    let scope = Filter::parse_members(options.scope.clone(), table.sealer(), job.base, table.fold(), today);
+    let scope = scope.map_err(TableError::Refused)?.filter;
+    let (by_admin, origin, sight) = (job.by_admin, job.origin, job.sight);
+    base.plan_list(ListRequest { options: options.clone(), scope, by_admin, origin, sight }).await
+}
+
+/// Plans the next rows of a list.
+pub async fn plan_rows(
+    table: &Table,
+    base: BaseNumber,
+    plan: &mut ListPlan,
+    mut rows: Vec<Listed<Sent>>,
+) -> Result<Vec<PlannedRow>, TableError> {
+    table.mark_accounts(base, &mut rows, parsed).await?;
+    plan.rows(rows).await
+}
+
+/// Ends a plan after its last row. The list has so many hidden rows.
+async fn end(work: &Work, plan: ListPlan, hidden: u64) -> Result<Made, Halt> {
+    let ListEnd { mut summary, removed, examples, .. } = plan.end().await?;
     summary.holds.extend((hidden > 0 && summary.counts.removed > 0).then_some(Hold::HiddenRows));
     let examples: Vec<PlannedExample> = examples.into_iter().map(stored).collect();
     work.jobs().put_examples(work.base, work.number, &examples).await?;
@@ -79,26 +114,45 @@ async fn check_newest(work: &Work, job: &Job, options: &ListOptions) -> Result<(
     Ok(())
 }
 
+/// The row to apply, unless its member is what it says already.
+fn parsed(listed: &mut Listed<Sent>) -> Option<&mut MemberRow> {
+    match listed {
+        Listed::Parsed(row) => row.row.as_mut().ok(),
+        Listed::Same(..) => None,
+    }
+}
+
 /// Reads the list to its end, and returns how many hidden rows it has.
 async fn read_all(
     mut rows: Rows,
-    parser: Parser,
-    send: mpsc::Sender<Result<Vec<ListRow>, TableError>>,
+    parser: Arc<Parser>,
+    recogniser: Recogniser,
+    send: mpsc::Sender<Result<Vec<Listed<Sent>>, TableError>>,
 ) -> u64 {
     loop {
-        let mut some = Vec::with_capacity(ROWS);
-        while some.len() < ROWS {
-            match rows.next().await {
-                Ok(Some(row)) => some.push(parser.listed(&row)),
-                Ok(None) => break,
-                Err(error) => {
-                    let _ = send.send(Err(error)).await;
+        match read_some(&mut rows, &parser, &recogniser).await {
+            Ok(some) if some.is_empty() => return rows.hidden(),
+            some => {
+                let is_over = some.is_err();
+                if send.send(some).await.is_err() || is_over {
                     return 0;
                 }
             }
         }
-        if some.is_empty() || send.send(Ok(some)).await.is_err() {
-            return rows.hidden();
-        }
     }
+}
+
+/// The next rows; none at the end.
+async fn read_some(
+    rows: &mut Rows,
+    parser: &Arc<Parser>,
+    recogniser: &Recogniser,
+) -> Result<Vec<Listed<Sent>>, TableError> {
+    let mut some = Vec::with_capacity(ROWS);
+    while some.len() < ROWS
+        && let Some(row) = rows.next().await?
+    {
+        some.push(Sent { row, parser: Arc::clone(parser) });
+    }
+    recogniser.rows(some).await
 }

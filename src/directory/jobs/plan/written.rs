@@ -1,33 +1,31 @@
-//! Stores what a plan says about rows, while it is made.
+//! What a plan says about rows, as it is stored while the plan is made.
 
 use crate::directory::jobs::work::Work;
-use crate::table::{Example, ExampleOf, PlannedExample, PlannedResult, PlannedRow, RowResult, TableError};
+use crate::table::{
+    Example, ExampleOf, Jobs, PlannedExample, PlannedResult, PlannedRow, RowResult, TableError,
+};
 
 /// Planned rows in one value.
 const ROWS_IN_VALUE: usize = 4_096;
-/// Values written together.
+/// Values written together: while the plan is made, and those of a plan that was made before.
 const VALUES: usize = 4;
+const MADE_BEFORE: usize = 32;
 /// The most planned rows with details of a failure in one value: a failure takes some hundred bytes, and never
 /// more than 4 KiB.
 const FAILED_IN_VALUE: usize = 12;
 
-/// Stores what the plan says about rows.
-pub struct Written<'a> {
-    work: &'a Work,
+/// What a plan says about rows, as the values to store.
+#[derive(Default)]
+pub struct Results {
     rows: Vec<PlannedResult>,
     failed: usize,
-    full: Vec<Vec<PlannedResult>>,
-    next: u64,
+    full: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
-impl<'a> Written<'a> {
-    /// Nothing yet.
-    pub fn new(work: &'a Work) -> Self {
-        Self { work, rows: Vec::new(), failed: 0, full: Vec::new(), next: 0 }
-    }
-
+impl Results {
     /// Adds what the plan says about the next rows.
-    pub async fn add(&mut self, planned: Vec<PlannedRow>) -> Result<(), TableError> {
+    pub fn add(&mut self, planned: Vec<PlannedRow>) {
         for PlannedRow { line, outcome, is_unreadable } in planned {
             self.failed += usize::from(outcome.is_failed());
             self.rows.push(PlannedResult { line, is_unreadable, result: RowResult::whole(&outcome) });
@@ -35,28 +33,67 @@ impl<'a> Written<'a> {
                 self.close();
             }
         }
-        if self.full.len() >= VALUES { self.flush().await } else { Ok(()) }
+    }
+
+    /// The bytes of all values that are full.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The values, with what is left.
+    pub fn finish(mut self) -> Vec<Vec<u8>> {
+        self.close();
+        self.full
     }
 
     fn close(&mut self) {
         if !self.rows.is_empty() {
-            self.full.push(std::mem::take(&mut self.rows));
+            let value = Jobs::planned_value(&self.rows);
+            self.bytes += value.len();
+            self.full.push(value);
+            self.rows.clear();
         }
         self.failed = 0;
     }
+}
 
-    async fn flush(&mut self) -> Result<(), TableError> {
-        let full = std::mem::take(&mut self.full);
+/// Stores what the plan says about rows.
+pub struct Written<'a> {
+    work: &'a Work,
+    results: Results,
+    next: u64,
+}
+
+impl<'a> Written<'a> {
+    /// Nothing yet.
+    pub fn new(work: &'a Work) -> Self {
+        Self { work, results: Results::default(), next: 0 }
+    }
+
+    /// Adds what the plan says about the next rows.
+    pub async fn add(&mut self, planned: Vec<PlannedRow>) -> Result<(), TableError> {
+        self.results.add(planned);
+        if self.results.full.len() < VALUES {
+            return Ok(());
+        }
+        let full = std::mem::take(&mut self.results.full);
+        self.put(&full).await
+    }
+
+    /// Stores values that are whole.
+    pub async fn put(&mut self, values: &[Vec<u8>]) -> Result<(), TableError> {
         let Work { base, number, .. } = *self.work;
-        self.work.jobs().put_planned(base, number, self.next, &full).await?;
-        self.next += u64::try_from(full.len()).unwrap_or(u64::MAX);
+        for values in values.chunks(MADE_BEFORE) {
+            self.work.jobs().put_planned(base, number, self.next, values).await?;
+            self.next += u64::try_from(values.len()).unwrap_or(u64::MAX);
+        }
         Ok(())
     }
 
     /// Stores what is left.
     pub async fn finish(mut self) -> Result<(), TableError> {
-        self.close();
-        self.flush().await
+        let left = std::mem::take(&mut self.results).finish();
+        self.put(&left).await
     }
 }
 

@@ -25,7 +25,7 @@ fn row(ref_: u16, email: u16) -> SmallListRow {
         if_revision: None,
         found_by_id: None,
     };
-    SmallListRow { row, fault: None, named: None }
+    SmallListRow { row, fault: None, named: None, has_texts: true }
 }
 
 async fn base_of(members: u16) -> Subject {
@@ -137,7 +137,7 @@ fn members_created_while_the_plan_is_made_or_after_the_list_stay() {
         case.options.as_of = None;
         let mut plan = subject.begin_list(&case).await;
         subject.upsert(&[plain_row(51)], UpsertOptions::default(), WriteMode::Partial).await;
-        plan.rows(vec![row(0, 0).listed(1), row(1, 1).listed(2)]).await.unwrap();
+        plan_rows(&mut plan, vec![row(0, 0).sent(1), row(1, 1).sent(2)]).await;
         assert_eq!(plan.end().await.unwrap().removed, [Row(2), Row(3)]);
     });
 }
@@ -171,7 +171,7 @@ fn statuses_of_rows_count_as_removals_and_hidden_fields_stay_out_of_examples() {
                 sight,
             };
             let mut plan = subject.base.plan_list(request).await.unwrap();
-            plan.rows(vec![row(0, 77).listed(1)]).await.unwrap();
+            plan_rows(&mut plan, vec![row(0, 77).sent(1)]).await;
             let example = plan.end().await.unwrap().examples.remove(0);
             for member in [example.before, example.after] {
                 assert_eq!(member.unwrap().profile.dob, seen);

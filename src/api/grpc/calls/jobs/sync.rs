@@ -72,7 +72,7 @@ pub async fn sync(
                     error::refused(&Refusal::field(Reason::FieldInvalid, "complete.sha256", text))
                 })?),
             };
-            upload.end()?;
+            upload.end().await?;
             let notes = upload.notes().to_vec();
             let job = upload.complete(complete.rows, sha256).await?;
             return Ok(reply(&directory, &job, notes));
