@@ -124,16 +124,16 @@ impl ListRow {
         }
     }
 
-    /// What it says in texts that need no change, so that they can be compared before they are copied; `None` for
-    /// rows of NDJSON, rows with faults, and those that have an id, bank details or columns of attributes. These
-    /// are only for [`Self::read`].
+    /// Fills in what it says in texts that need no change, so that they can be compared before they are copied.
+    /// Returns whether it is such a row: not one of NDJSON, with faults, an id, bank details or columns of
+    /// attributes. These are only for [`Self::read`].
     #[must_use]
-    pub fn texts(&self) -> Option<RowTexts<'_>> {
+    pub fn texts<'a>(&'a self, texts: &mut RowTexts<'a>) -> bool {
         match &*self.list {
             List::Table(Table { columns, .. }) if self.faults.is_empty() => {
-                table::texts(columns, &self.cells().collect::<Vec<_>>())
+                table::texts(columns, &self.cells().collect::<Vec<_>>(), texts)
             }
-            List::Table(_) | List::Ndjson => None,
+            List::Table(_) | List::Ndjson => false,
         }
     }
 

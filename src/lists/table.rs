@@ -33,22 +33,19 @@ pub fn row(columns: &Columns, cells: &[&str]) -> Result<RawRow<RowAttributes>, R
     Ok(row)
 }
 
-/// A row whose cells say what they mean without any change; `None` for others, and for rows with faults, an id,
-/// bank details or columns of attributes.
-pub fn texts<'a>(columns: &Columns, cells: &[&'a str]) -> Option<RowTexts<'a>> {
-    let mut row = RowTexts::default();
+/// Fills in the texts of a row whose cells say what they mean without any change. Returns whether it is such a
+/// row: not with faults, an id, bank details or columns of attributes.
+pub fn texts<'a>(columns: &Columns, cells: &[&'a str], texts: &mut RowTexts<'a>) -> bool {
     let mut is_plain = true;
     let read = each_cell(columns, cells, |column, cell| {
         is_plain &= match (column, cell) {
-            (Column::Field(field), Cow::Borrowed(cell)) => {
-                set_text(&mut row, *field, cell, columns.reading())
-            }
+            (Column::Field(field), Cow::Borrowed(cell)) => set_text(texts, *field, cell, columns.reading()),
             (Column::Skipped | Column::Unnamed, _) => true,
             (Column::Field(_) | Column::Attribute(..), _) => false,
         };
         Ok(())
     });
-    (read.is_ok() && is_plain).then_some(row)
+    read.is_ok() && is_plain
 }
 
 /// Calls `take` with the value of each cell in a column, in order. Rejects a row with another shape than the

@@ -89,11 +89,11 @@ impl Parser {
         ListRow { line: row.number(), row: self.row(row), named }
     }
 
-    /// The texts of the row, if it may be recognised by them.
-    fn texts<'a>(&self, row: &'a lists::ListRow) -> Option<RowTexts<'a>> {
-        let mut texts = row.texts().filter(|texts| texts.are_stored_as_they_are(self.today))?;
+    /// Fills in the texts of the row, if it may be recognised by them.
+    fn texts<'a>(&self, row: &'a lists::ListRow, texts: &mut RowTexts<'a>) -> bool {
+        let is_plain = row.texts(texts) && texts.are_stored_as_they_are(self.today);
         texts.clears_account &= !self.options.keeps_bank_details;
-        Some(texts)
+        is_plain
     }
 
     /// The row.
@@ -157,8 +157,8 @@ pub struct Sent {
 }
 
 impl SentRow for Sent {
-    fn texts(&self) -> Option<RowTexts<'_>> {
-        self.parser.texts(&self.row)
+    fn texts<'a>(&'a self, texts: &mut RowTexts<'a>) -> bool {
+        self.parser.texts(&self.row, texts)
     }
 
     fn line(&self) -> u64 {

@@ -14,6 +14,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use smallvec::SmallVec;
+
 use crate::stored::bucket::{Entry, Width};
 use crate::stored::index::LookupState;
 use crate::table::index::overlay::{Op, Overlay, RowOp};
@@ -129,23 +131,27 @@ impl Image {
         Self { tags: entries.iter().map(|entry| tag(entry.hash)).collect(), rows }
     }
 
-    /// The place of the first entry that may be one of `hash`. Only images of the ref lookup have entries.
-    pub fn place(&self, hash: u64) -> Option<usize> {
+    /// The place of the first entry from `from` on that may be one of `hash`. Only images of the ref lookup have
+    /// entries.
+    pub fn place(&self, hash: u64, from: usize) -> Option<usize> {
         let wanted = tag(hash);
         // Without an early exit, so that the processor compares many tags at once.
         let has = |tags: &&[u16]| tags.iter().fold(false, |found, tag| found | (*tag == wanted));
-        let (nth, tags) = self.tags.chunks(TAGS_AT_ONCE).enumerate().find(|(_, tags)| has(tags))?;
-        let place = nth * TAGS_AT_ONCE + tags.iter().position(|tag| *tag == wanted)?;
+        let tags = self.tags.get(from..)?;
+        let (nth, tags) = tags.chunks(TAGS_AT_ONCE).enumerate().find(|(_, tags)| has(tags))?;
+        let place = from + nth * TAGS_AT_ONCE + tags.iter().position(|tag| *tag == wanted)?;
         (place < self.rows.len()).then_some(place)
     }
 
-    /// The entries that may be of `hash`, from a place on.
-    pub fn entries(&self, hash: u64, from: usize) -> impl Iterator<Item = RowOp> + '_ {
-        let wanted = tag(hash);
-        let entries = self.tags.iter().zip(&self.rows).skip(from);
-        entries
-            .filter(move |(tag, _)| **tag == wanted)
-            .map(|(_, (row, fingerprint))| (*row, Op::Put(u128::from(*fingerprint))))
+    /// The entry at a place.
+    pub fn entry(&self, place: usize) -> Option<RowOp> {
+        self.rows.get(place).map(|(row, fingerprint)| (*row, Op::Put(u128::from(*fingerprint))))
+    }
+
+    /// The entries that may be of `hash`, the first of which is at `first`.
+    pub fn entries(&self, hash: u64, first: usize) -> impl Iterator<Item = RowOp> + '_ {
+        let next = move |place: &usize| self.place(hash, place + 1);
+        std::iter::successors(Some(first), next).filter_map(|place| self.entry(place))
     }
 }
 
@@ -295,7 +301,7 @@ pub fn candidates(mut newest_first: impl Iterator<Item = RowOp>) -> Candidates {
 
 /// Rows that may have a value, with the part of their fingerprints that is compared. Callers verify each
 /// against the stored member.
-pub type Candidates = Vec<(u64, u64)>;
+pub type Candidates = SmallVec<[(u64, u64); 1]>;
 
 #[cfg(test)]
 mod tests {
@@ -352,17 +358,18 @@ mod tests {
         lookup.fill_image(0, &[Entry { hash: there, row: 3, fingerprint }]);
         assert_eq!(lookup.bucket_to_read(there), None);
         let image = lookup.image(there).unwrap();
-        assert_eq!((image.place(there), image.place(absent)), (Some(0), None));
-        assert_eq!(candidates(image.entries(there, 0)), vec![(3, 5)]);
+        assert_eq!((image.place(there, 0), image.place(absent, 0)), (Some(0), None));
+        assert_eq!(candidates(image.entries(there, 0)).to_vec(), [(3, 5)]);
         let entry = |row| Entry { hash: if row < 40 { absent } else { there }, row, fingerprint: 7 };
         let image = Image::new(LookupKind::Ref, &(0..50).map(entry).collect::<Vec<_>>());
-        assert_eq!((image.place(there), image.entries(there, 40).count()), (Some(40), 10));
-        assert_eq!(Image::new(LookupKind::Email, &[entry(40)]).place(there), None);
+        assert_eq!((image.place(there, 0), image.entries(there, 40).count()), (Some(40), 10));
+        assert_eq!(image.place(there, 49), Some(49));
+        assert_eq!(Image::new(LookupKind::Email, &[entry(40)]).place(there, 0), None);
     }
 
     #[test]
     fn the_newest_operation_on_a_row_counts() {
         let said = [(1, Op::Remove), (2, Op::Put(5)), (1, Op::Put(9)), (2, Op::Put(6)), (3, Op::Put(0))];
-        assert_eq!(candidates(said.into_iter()), vec![(2, 5), (3, 0)]);
+        assert_eq!(candidates(said.into_iter()).to_vec(), [(2, 5), (3, 0)]);
     }
 }

@@ -10,7 +10,7 @@ use crate::model::BaseNumber;
 use crate::stored::{bucket, key};
 use crate::table::TableError;
 use crate::table::index::layer::Layer;
-use crate::table::index::lookup::{Candidates, LookupKind, candidates};
+use crate::table::index::lookup::{Candidates, Image, LookupKind, candidates};
 use crate::table::index::overlay::{Op, RowOp};
 use crate::table::index::published::Published;
 
@@ -34,13 +34,21 @@ pub async fn resolve(
     let has_overlay =
         wanted.iter().map(|(kind, hash)| lookup(*kind).in_memory(*hash).next().is_some()).collect::<Vec<_>>();
     let hashes = || wanted.iter().map(|(_, hash)| *hash);
-    let places: Vec<_> =
-        images.into_iter().zip(hashes()).map(|(image, hash)| Some((image?, image?.place(hash)?))).collect();
-    let known = places.into_iter().zip(has_overlay);
+    let places: Vec<Option<(&Image, usize)>> = images
+        .into_iter()
+        .zip(hashes())
+        .map(|(image, hash)| Some((image?, image?.place(hash, 0)?)))
+        .collect();
+    let is_plain = layers.is_empty() && buckets.is_empty();
     wanted
         .iter()
-        .zip(known)
+        .zip(places.into_iter().zip(has_overlay))
         .map(|(&(kind, hash), (image, has_overlay))| {
+            // Nearly every hash has one entry at most, in the image.
+            if is_plain && !has_overlay {
+                let entries = image.map(|(image, place)| image.entries(hash, place));
+                return Ok(candidates(entries.into_iter().flatten()));
+            }
             let pending = layers.iter().rev().flat_map(|layer| layer.overlays.get(kind).get(hash));
             let overlay = has_overlay.then(|| lookup(kind).in_memory(hash)).into_iter().flatten();
             let image = image.map(|(image, place)| image.entries(hash, place)).into_iter().flatten();
@@ -82,6 +90,10 @@ impl Buckets {
             }
         }
         Ok(Self(read))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The entries of a hash in its stored bucket, if that was read.

@@ -8,6 +8,7 @@ use crate::model::Row;
 use crate::stored::block::{Block, place};
 use crate::table::TableError;
 use crate::table::index::block;
+use crate::table::index::lookup::Candidates;
 use crate::table::index::resolve::{Wanted, resolve};
 use crate::table::plan::batch::{Need, Plan};
 use crate::table::plan::decide::is_repeat;
@@ -111,6 +112,6 @@ impl Plan<'_> {
 
     /// The fetched candidates of a key.
     pub(super) fn known(&self, key: Wanted) -> &[(u64, u64)] {
-        self.resolved.get(&key).map(Vec::as_slice).unwrap_or_default()
+        self.resolved.get(&key).map(Candidates::as_slice).unwrap_or_default()
     }
 }

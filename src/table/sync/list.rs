@@ -62,7 +62,7 @@ impl ListPlan {
         for row in rows {
             ready.push(match row {
                 Listed::Same(same, row) => Ready::Same(same, row),
-                Listed::Parsed(row) => Ready::Prepared(self.prepare(row)),
+                Listed::Parsed(row) => Ready::Prepared(Box::new(self.prepare(*row))),
             });
         }
         let mut planned = Vec::with_capacity(ready.len());
@@ -122,7 +122,7 @@ impl ListPlan {
     ) -> Result<PlannedRow, TableError> {
         let parsed;
         let (line, row) = match row {
-            Ready::Prepared(row) => row,
+            Ready::Prepared(row) => &**row,
             Ready::Same(same, row) => {
                 if let Some(planned) = self.so_far.same(row.line(), same) {
                     return Ok(planned);
@@ -193,14 +193,14 @@ enum Ready<R> {
     /// It was recognised.
     Same(Same, R),
     /// Any other row.
-    Prepared(PreparedRow),
+    Prepared(Box<PreparedRow>),
 }
 
 /// The rows that were not recognised.
 fn prepared_of<R>(rows: &[Ready<R>]) -> impl Iterator<Item = &Result<Prepared, UnreadRow>> + Clone {
     rows.iter().filter_map(|row| match row {
         Ready::Same(..) => None,
-        Ready::Prepared((_, row)) => Some(row),
+        Ready::Prepared(prepared) => Some(&prepared.1),
     })
 }
 

@@ -23,8 +23,9 @@ const ROW_STEPS: usize = 1;
 
 /// A row of a list that was not parsed yet.
 pub trait SentRow: Send {
-    /// Its texts, if today's rules store them as they are, and the row does nothing but to set and clear them.
-    fn texts(&self) -> Option<RowTexts<'_>>;
+    /// Fills in its texts, if today's rules store them as they are, and the row does nothing but to set and clear
+    /// them. Returns whether that is so.
+    fn texts<'a>(&'a self, texts: &mut RowTexts<'a>) -> bool;
     /// Its line, from 1.
     fn line(&self) -> u64;
     /// The row, parsed.
@@ -37,7 +38,7 @@ pub enum Listed<R> {
     /// A row that says what its member is.
     Same(Same, R),
     /// Any other row, parsed.
-    Parsed(ListRow),
+    Parsed(Box<ListRow>),
 }
 
 /// The member of a row that says what it is already.
@@ -85,7 +86,7 @@ impl Recogniser {
                 Some(same) => Listed::Same(same, row),
                 None => {
                     stretch.work(1).await;
-                    Listed::Parsed(row.parse())
+                    Listed::Parsed(Box::new(row.parse()))
                 }
             });
         }
@@ -94,8 +95,12 @@ impl Recogniser {
 
     /// Adds, for each row, the member that it says.
     async fn compare<R: SentRow>(&self, rows: &[R], same: &mut Vec<Option<Same>>) -> Result<(), TableError> {
-        let texts = rows.iter().map(|row| if self.by.is_empty() { None } else { row.texts() });
-        let asked: Vec<_> = texts.map(|texts| self.ask(texts?)).collect();
+        // Filled in place: texts are large, and moving them takes longer than reading a row.
+        let mut texts = vec![RowTexts::default(); rows.len()];
+        let filled = rows.iter().zip(&mut texts).map(|(row, texts)| !self.by.is_empty() && row.texts(texts));
+        let filled: Vec<bool> = filled.collect();
+        let asked: Vec<Option<Asked>> =
+            filled.into_iter().zip(&texts).map(|(is_filled, texts)| self.ask(texts, is_filled)).collect();
         let wanted: Vec<Wanted> = asked.iter().flatten().map(|asked| asked.key).collect();
         let found = {
             let published = self.open.published.read().await;
@@ -104,7 +109,7 @@ impl Recogniser {
         let places = found.iter().flatten().map(|(row, _)| Row(*row));
         let stored = Stored::read(&self.open.parts.engine, self.open.number, places).await?;
         let mut found = found.iter();
-        for asked in asked {
+        for (asked, texts) in asked.into_iter().zip(&texts) {
             let Some((asked, found)) = asked.and_then(|asked| Some((asked, found.next()?))) else {
                 same.push(None);
                 continue;
@@ -112,7 +117,7 @@ impl Recogniser {
             let mut member = None;
             for (row, _) in found {
                 let bytes = stored.record(Row(*row))?;
-                if member.is_none() && bytes.map_or(Ok(false), |bytes| member::says(bytes, &asked.texts))? {
+                if member.is_none() && bytes.map_or(Ok(false), |bytes| member::says(bytes, texts))? {
                     member = Some(Same { row: Row(*row), keys: asked.keys });
                 }
             }
@@ -122,7 +127,7 @@ impl Recogniser {
     }
 
     /// The keys of a row, and the one that finds its member.
-    fn ask<'a>(&self, texts: RowTexts<'a>) -> Option<Asked<'a>> {
+    fn ask(&self, texts: &RowTexts<'_>, is_filled: bool) -> Option<Asked> {
         let hashes = &self.open.parts.hashes;
         let keys = LookupKind::ALL.map(|kind| {
             let text = match kind {
@@ -130,17 +135,16 @@ impl Recogniser {
                 LookupKind::Email => &texts.email,
                 LookupKind::WorkerId => &texts.worker_id,
             };
-            text.as_set().map(|text| (kind, hashes.text(kind, text)))
+            text.as_set().filter(|_| is_filled).map(|text| (kind, hashes.text(kind, text)))
         });
         let of_kind = |by: &LookupKind| keys.iter().flatten().find(|(kind, _)| kind == by).copied();
         let key = self.by.iter().find_map(of_kind)?;
-        Some(Asked { texts, keys, key })
+        Some(Asked { keys, key })
     }
 }
 
-/// A row and its keys.
-struct Asked<'a> {
-    texts: RowTexts<'a>,
+/// The keys of a row.
+struct Asked {
     keys: [Option<Wanted>; 3],
     /// The key that finds its member.
     key: Wanted,

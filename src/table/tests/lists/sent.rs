@@ -32,18 +32,19 @@ impl SmallListRow {
 }
 
 impl SentRow for Sent {
-    fn texts(&self) -> Option<RowTexts<'_>> {
+    fn texts<'a>(&'a self, texts: &mut RowTexts<'a>) -> bool {
         let Self(_, small, row) = self;
         let is_plain = small.has_texts && small.fault.is_none() && small.id().is_none();
         let patch = &row.patch;
-        is_plain.then(|| RowTexts {
+        *texts = RowTexts {
             ref_: text_of(&patch.ref_),
             email: text_of(&patch.email),
             worker_id: text_of(&patch.worker_id),
             tier: text_of(&patch.tier),
             status: row.status.map(Status::as_str),
             ..RowTexts::default()
-        })
+        };
+        is_plain
     }
 
     fn line(&self) -> u64 {
