@@ -154,7 +154,7 @@ async fn lists_show_what_a_naive_reading_shows() {
         let filters = if dice.roll(10) == 0 { Vec::new() } else { filters(&mut dice, 2) };
         let parsed = directory.member_filter(filters.clone(), base).unwrap().filter;
         let is_match = |(row, member): &&(Row, Member)| {
-            let view = MemberView { row: *row, member, fold: Fold::NEWEST };
+            let view = MemberView { row: *row, member, fold: Fold::NEWEST, audiences: &NoAudiences };
             parsed.matches(&view, &mut Effort::default())
         };
         let matches = members.iter().filter(is_match);

@@ -21,6 +21,10 @@ pub struct Row(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct JobNumber(pub u64);
 
+/// The number of an audience in its memberbase; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct AudienceNumber(pub u32);
+
 /// The key with which a store seals its ids. It has no `Debug`, so it cannot reach a log.
 #[derive(Clone, Copy)]
 pub struct IdKey(pub [u8; 16]);
@@ -61,6 +65,8 @@ pub const BASE_PREFIX: &str = "mb_";
 pub const JOB_PREFIX: &str = "job_";
 /// Prefix of job ids at the Onsi door; every door accepts it.
 pub const JOB_PREFIX_ONSI: &str = "maj_";
+/// Prefix of audience ids.
+pub const AUDIENCE_PREFIX: &str = "aud_";
 /// Prefix of the ids of attribute schemas.
 pub const SCHEMA_PREFIX: &str = "as_";
 
@@ -68,6 +74,7 @@ const MEMBER_TAG: u32 = 0x6d65_6d31;
 const BASE_TAG: u32 = 0x6261_7331;
 const SCHEMA_TAG: u32 = 0x7363_6831;
 const JOB_TAG: u32 = 0x6a6f_6231;
+const AUDIENCE_TAG: u32 = 0x6175_6431;
 const CHARS: usize = 26;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const NOT_A_DIGIT: u8 = 0xff;
@@ -147,6 +154,23 @@ impl Sealer {
             .or_else(|| strip_prefix(id, JOB_PREFIX_ONSI))
             .ok_or(IdError::WrongJobPrefix)?;
         self.open(digits, JOB_TAG).map(|(base, number)| (base, JobNumber(number.0)))
+    }
+
+    /// The id of an audience: `aud_…`.
+    pub fn audience_id(&self, base: BaseNumber, audience: AudienceNumber) -> String {
+        self.seal(AUDIENCE_PREFIX, AUDIENCE_TAG, base, Row(audience.0.into()))
+    }
+
+    /// The number of the audience of `base` with this id. Case makes no difference. `None` if the id belongs to
+    /// another memberbase or store.
+    pub fn open_audience_of(&self, base: BaseNumber, id: &str) -> Result<Option<AudienceNumber>, IdError> {
+        let digits =
+            strip_prefix(id, AUDIENCE_PREFIX).ok_or(IdError::WrongPrefix { expected: AUDIENCE_PREFIX })?;
+        match self.open(digits, AUDIENCE_TAG) {
+            Ok((of, number)) if of == base => Ok(u32::try_from(number.0).ok().map(AudienceNumber)),
+            Ok(_) | Err(IdError::Unknown) => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     fn seal(&self, prefix: &str, tag: u32, base: BaseNumber, row: Row) -> String {
@@ -247,12 +271,14 @@ mod tests {
         let (base, row, job) = (BaseNumber(1), Row(2), JobNumber(2));
         assert_eq!(sealer.job_id(base, job), "job_57t9dc13sgfbr9rneq28begbbs");
         assert_eq!(sealer.job_id_onsi(base, job), "maj_57t9dc13sgfbr9rneq28begbbs");
+        assert_eq!(sealer.audience_id(base, AudienceNumber(2)), "aud_607v8y21mswgtrmywapeadh73z");
         let shown = [
             sealer.member_id(base, row),
             sealer.member_id_onsi(base, row),
             sealer.base_id(BaseNumber(7)),
             sealer.job_id(base, job),
             sealer.job_id_onsi(base, job),
+            sealer.audience_id(base, AudienceNumber(2)),
         ];
         shown.iter().for_each(|id| crate::stored::documented::assert_text_documented(id));
     }
@@ -321,6 +347,11 @@ mod tests {
             prop_assert_eq!(sealer.open_job(&sealer.job_id(base, job)), Ok((base, job)));
             prop_assert_eq!(sealer.open_job(&sealer.job_id_onsi(base, job).to_uppercase()), Ok((base, job)));
             prop_assert!(sealer.open_job(&id.replace("m_", "job_")).is_err());
+            let audience = AudienceNumber(base.0);
+            let sealed = sealer.audience_id(base, audience);
+            prop_assert_eq!(sealer.open_audience_of(base, &sealed.to_uppercase()), Ok(Some(audience)));
+            prop_assert_eq!(sealer.open_audience_of(BaseNumber(!base.0), &sealed), Ok(None));
+            prop_assert_eq!(sealer.open_audience_of(base, &id.replace("m_", "aud_")), Ok(None));
         }
 
         #[test]

@@ -96,6 +96,23 @@ pub const RESULTS_ALL_MAX_ROWS: usize = 100_000;
 pub const FAILURE_DETAILS_MAX_ROWS: usize = 1_000;
 /// Most keys of a batch get.
 pub const BATCH_GET_MAX_KEYS: usize = 10_000;
+/// Longest name of an audience, in characters.
+pub const AUDIENCE_NAME_MAX_CHARS: usize = 128;
+/// Most audiences of a memberbase that are not archived.
+pub const AUDIENCES_MAX: usize = 1_000;
+/// Most audiences of a memberbase, archived ones included.
+pub const AUDIENCES_ALL_MAX: usize = 10_000;
+/// Most conditions in the filter of an audience: every write evaluates them.
+pub const AUDIENCE_FILTER_MAX_CONDITIONS: usize = 100;
+/// Largest filter of an audience, in bytes: its texts, and ten bytes for each condition and value.
+pub const AUDIENCE_FILTER_MAX_BYTES: usize = 16 * 1024;
+/// Most steps that the filter of an audience may take for one member: some milliseconds at worst. On attributes,
+/// which may have 32 KiB, this allows regular expressions of 128 characters, classes and choices together.
+pub const AUDIENCE_FILTER_MAX_STEPS: u64 = 4 * 1024 * 1024;
+/// Most members that one call adds to an audience or removes from it by hand.
+pub const AUDIENCE_HAND_MAX_MEMBERS: usize = 10_000;
+/// Most members that a preview of a filter returns.
+pub const AUDIENCE_PREVIEW_MAX_MEMBERS: u32 = 100;
 /// Most actions of a batch.
 pub const BATCH_MAX_ACTIONS: usize = 100_000;
 /// Most jobs of a page.

@@ -8,6 +8,7 @@
 
 mod access;
 mod attributes;
+pub mod audience;
 mod bank;
 mod contact;
 mod effect;
@@ -33,6 +34,9 @@ pub use self::access::origin::Origin;
 pub use self::access::{grant, origin, token};
 pub use self::attributes::attribute::{AttributePatch, AttributeValue, Attributes};
 pub use self::attributes::{attribute, schema};
+pub use self::audience::{
+    Audience, AudienceFilter, AudienceName, AudienceState, Audiences, Explanation, Hand,
+};
 pub use self::bank::account;
 pub use self::bank::account::AccountDetails;
 pub use self::contact::email::{Email, Fold};
@@ -43,8 +47,8 @@ pub use self::effect::rename::Rename;
 pub use self::effect::upsert::{Outcome, Update};
 pub use self::effect::{counted, edit, mask, rename, upsert};
 pub use self::filter::{
-    BaseView, Condition, Effort, Field, Filter, MemberView, NamedAttributes, Operand, Operator, Parsed,
-    RawFilter, RawRegex, RawValue, Stop,
+    BaseView, Condition, Effort, Field, Filter, MemberView, Memberships, NamedAttributes, NamedAudiences,
+    NoAudiences, Operand, Operator, Parsed, RawFilter, RawRegex, RawValue, Stop,
 };
 pub use self::guard::allowance::{Allowance, Step};
 pub use self::guard::counts::{GuardCounts, GuardExpectation, GuardKind, PerKind};
@@ -52,7 +56,7 @@ pub use self::guard::held::{Guarded, Held};
 pub use self::guard::limits::{GuardLimit, GuardLimits, GuardLimitsChange, LimitChange};
 pub use self::guard::state::GuardState;
 pub use self::guard::window::GuardWindow;
-pub use self::id::{BaseNumber, IdError, IdKey, JobNumber, Row, Sealer};
+pub use self::id::{AudienceNumber, BaseNumber, IdError, IdKey, JobNumber, Row, Sealer};
 #[cfg(test)]
 pub(crate) use self::job::samples as job_samples;
 pub use self::job::{

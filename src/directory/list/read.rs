@@ -21,7 +21,7 @@ use super::weight::weight;
 use crate::compute::Stretch;
 use crate::directory::access::{Guarded, view};
 use crate::directory::{Error, PageRoom};
-use crate::model::{Effort, Filter, Member, MemberView, Row};
+use crate::model::{Effort, Filter, Member, MemberView, NoAudiences, Row};
 use crate::table::{Base, View};
 
 /// Members that are read together.
@@ -155,7 +155,7 @@ async fn read(
             Checked { items: found.into_iter().map(|member| (member, true)).collect(), is_over: false }
         } else {
             let matches = move |filter: &Filter, (row, member): &(Row, Member), effort: &mut Effort| {
-                filter.matches(&MemberView { row: *row, member, fold }, effort)
+                filter.matches(&MemberView { row: *row, member, fold, audiences: &NoAudiences }, effort)
             };
             check.check(found, matches).await
         };

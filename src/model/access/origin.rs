@@ -159,6 +159,13 @@ calls! {
     28 DELETE_BY_FILTER "delete_by_filter" "Members that match a filter deleted for good."
     29 REVERT "revert" "Changes taken back."
     30 APPLY_ACTIONS "apply_actions" "Actions of a batch applied."
+    31 CREATE_AUDIENCE "create_audience" "An audience made."
+    32 UPDATE_AUDIENCE "update_audience" "The name or the filter of an audience changed."
+    33 ARCHIVE_AUDIENCE "archive_audience" "An audience archived."
+    34 UNARCHIVE_AUDIENCE "unarchive_audience" "An audience unarchived."
+    35 ADD_AUDIENCE_MEMBERS "add_audience_members" "Members added to an audience by hand."
+    36 REMOVE_AUDIENCE_MEMBERS "remove_audience_members" "Members removed from an audience by hand."
+    37 BUILD_AUDIENCES "build_audiences" "New filters of audiences evaluated for the members that existed."
 }
 
 impl Call {

@@ -49,6 +49,7 @@ fn digest_field(hasher: &mut impl Hasher, field: &Field) {
         Field::Attribute(key) => (16, key.as_str()),
         Field::Name => (17, ""),
         Field::AccountDetails => (18, ""),
+        Field::Audience => (19, ""),
     };
     digest_text(hasher, tag, key);
 }
@@ -90,6 +91,7 @@ impl Operand {
             Self::Bool(value) => (6, u64::from(*value)),
             Self::Number(number) => (7, number.to_bits()),
             Self::Text(text) | Self::Moment(text, _) => return digest_text(hasher, 8, text),
+            Self::Audience(audience) => (9, u64::from(audience.0)),
         };
         hasher.write(&[tag]);
         hasher.write(&number.to_le_bytes());

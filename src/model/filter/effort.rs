@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use regex_automata::hybrid::dfa::Cache;
 
 /// The steps of a condition, apart from the texts that a regular expression reads.
-const CONDITION: u64 = 100;
+pub(super) const CONDITION: u64 = 100;
 
 /// The effort so far, and the state that is reused from one member to the next.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 
 use crate::model::attributes::attribute::AttributeValue;
 use crate::model::contact::email::Fold;
-use crate::model::filter::{Condition, Effort, Field, Filter, Operand, Operator};
-use crate::model::id::{BaseNumber, Row};
+use crate::model::filter::{Condition, Effort, Field, Filter, Memberships, Operand, Operator};
+use crate::model::id::{AudienceNumber, BaseNumber, Row};
 use crate::model::membership::member::{Gender, Member, Status};
 use crate::model::value::time::{Date, Timestamp};
 
@@ -19,6 +19,8 @@ pub struct MemberView<'a> {
     pub member: &'a Member,
     /// The fold of e-mail addresses, the same as in the filter.
     pub fold: Fold,
+    /// Who is in which audience, at the revision of the member.
+    pub audiences: &'a dyn Memberships,
 }
 
 /// A memberbase as filters see it.
@@ -41,6 +43,8 @@ pub enum Value<'a> {
     Row(Row),
     /// A memberbase's number.
     Base(BaseNumber),
+    /// An audience that the member is in.
+    Audience(AudienceNumber),
     /// A status.
     Status(Status),
     /// A gender.
@@ -67,6 +71,24 @@ trait View {
     fn value(&self, field: &Field) -> Option<Value<'_>>;
     /// The text of a field as it is stored, if it has one.
     fn text(&self, field: &Field) -> Option<&str>;
+    /// Whether it is in an audience.
+    fn is_in(&self, audience: AudienceNumber) -> bool;
+
+    /// The value of a field as it is stored: what all operators except equality compare.
+    fn stored(&self, field: &Field) -> Option<Value<'_>> {
+        match self.text(field) {
+            Some(text) => Some(Value::Text(Cow::Borrowed(text))),
+            None => self.value(field),
+        }
+    }
+}
+
+impl MemberView<'_> {
+    /// The value of a field as it is stored, if the member has one. Of `audience`, which can have many values,
+    /// there is none.
+    pub fn shown(&self, field: &Field) -> Option<Value<'_>> {
+        self.stored(field)
+    }
 }
 
 impl Filter {
@@ -97,19 +119,17 @@ impl Condition {
     }
 
     fn holds(&self, view: &impl View, effort: &mut Effort) -> bool {
-        let equals = |operand: &Operand| {
-            any(view.value(&self.field), |value| operand.compare(value) == Some(Ordering::Equal))
+        let equals = |operand: &Operand| match operand {
+            Operand::Audience(audience) => view.is_in(*audience),
+            _ => any(view.value(&self.field), |value| operand.compare(value) == Some(Ordering::Equal)),
         };
-        let is_in = |operands: &[Operand]| {
-            any(view.value(&self.field), |value| {
+        let is_in = |operands: &[Operand]| match self.field {
+            Field::Audience => operands.iter().any(equals),
+            _ => any(view.value(&self.field), |value| {
                 operands.binary_search_by(|operand| operand.order(value)).is_ok()
-            })
+            }),
         };
-        // All operators except equality compare texts as they are stored.
-        let stored = || match view.text(&self.field) {
-            Some(text) => Some(Value::Text(Cow::Borrowed(text))),
-            None => view.value(&self.field),
-        };
+        let stored = || view.stored(&self.field);
         // The operand is compared with the value, not the value with the operand, so the orders are reversed.
         let is_ordered = |operand: &Operand, fits: fn(Ordering) -> bool| {
             any(stored(), |value| operand.compare(value).is_some_and(fits))
@@ -165,6 +185,8 @@ impl View for MemberView<'_> {
                 AttributeValue::Date(at) => Value::Instant(*at),
             }),
             Field::AccountDetails => profile.account_details.as_ref().map(|_| Value::Present),
+            // A member may be in many audiences, so conditions ask for each that they name.
+            Field::Audience => None,
             Field::Ref
             | Field::FirstName
             | Field::LastName
@@ -204,8 +226,13 @@ impl View for MemberView<'_> {
             | Field::AccountDetails
             | Field::CreatedAt
             | Field::UpdatedAt
+            | Field::Audience
             | Field::Name => None,
         }
+    }
+
+    fn is_in(&self, audience: AudienceNumber) -> bool {
+        self.audiences.is_in(audience, self.row)
     }
 }
 
@@ -224,6 +251,11 @@ impl View for BaseView<'_> {
     fn text(&self, field: &Field) -> Option<&str> {
         (*field == Field::Name).then_some(self.name)
     }
+
+    /// A memberbase is in no audience, and parsing lets no such condition into its filters.
+    fn is_in(&self, _: AudienceNumber) -> bool {
+        false
+    }
 }
 
 impl Operand {
@@ -232,6 +264,7 @@ impl Operand {
         match (self, value) {
             (Self::Row(left), Value::Row(right)) => Some(left.cmp(right)),
             (Self::Base(left), Value::Base(right)) => Some(left.cmp(right)),
+            (Self::Audience(left), Value::Audience(right)) => Some(left.cmp(right)),
             // Statuses are ordered as texts, not in the order in which members pass through them.
             (Self::Status(left), Value::Status(right)) => Some(left.as_str().cmp(right.as_str())),
             (Self::Gender(left), Value::Gender(right)) => Some(left.cmp(right)),
@@ -255,6 +288,7 @@ impl Operand {
         match self {
             Self::Row(row) => Value::Row(*row),
             Self::Base(base) => Value::Base(*base),
+            Self::Audience(audience) => Value::Audience(*audience),
             Self::Status(status) => Value::Status(*status),
             Self::Gender(gender) => Value::Gender(*gender),
             Self::Date(date) => Value::Date(*date),
@@ -281,6 +315,7 @@ impl Value<'_> {
             Self::Text(_) => 8,
             Self::List(_) => 9,
             Self::Present => 10,
+            Self::Audience(_) => 11,
         }
     }
 }

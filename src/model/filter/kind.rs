@@ -26,6 +26,8 @@ pub(super) enum Subject<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Id,
+    /// The id of an audience.
+    Audience,
     /// A text of at most this length.
     Text(Limit),
     Email,
@@ -52,7 +54,7 @@ impl Kind {
     pub(super) fn is_text(self) -> bool {
         match self {
             Self::Text(_) | Self::Email | Self::Phone | Self::Status | Self::Gender | Self::Attribute => true,
-            Self::Id | Self::Bool | Self::Date | Self::Instant | Self::Presence => false,
+            Self::Id | Self::Audience | Self::Bool | Self::Date | Self::Instant | Self::Presence => false,
         }
     }
 
@@ -67,12 +69,21 @@ impl Kind {
             Self::Status
             | Self::Gender
             | Self::Id
+            | Self::Audience
             | Self::Date
             | Self::Instant
             | Self::Bool
             | Self::Presence => WORD_MAX_BYTES,
         };
         u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
+
+impl Field {
+    /// The most bytes of text that a regular expression reads of one member in this field.
+    pub(super) fn text_max_bytes(&self) -> u64 {
+        let known = MEMBER_KEYS.iter().find(|(_, field, _)| field == self);
+        known.map_or(Kind::Attribute, |(_, _, kind)| *kind).text_max_bytes()
     }
 }
 
@@ -95,6 +106,7 @@ const MEMBER_KEYS: &[(&str, Field, Kind)] = &[
     ("company", Field::Company, Kind::Text(NAME)),
     ("enable_payroll", Field::EnablePayroll, Kind::Bool),
     ("account_details", Field::AccountDetails, Kind::Presence),
+    ("audience", Field::Audience, Kind::Audience),
     ("created_at", Field::CreatedAt, Kind::Instant),
     ("updated_at", Field::UpdatedAt, Kind::Instant),
 ];

@@ -7,8 +7,8 @@
 //! have attributes from before there were schemas.
 
 use crate::model::attributes::schema::{AttributeSchema, AttributeType};
-use crate::model::filter::Filter;
 use crate::model::filter::raw::{RawOperator, RawValue};
+use crate::model::filter::{Filter, NamedAudiences};
 use crate::model::refusal::error::{Reason, Refusal, Violations};
 use crate::model::value::time::instant;
 use crate::model::words::{did_you_mean, nearest};
@@ -23,12 +23,14 @@ pub struct Parsed {
     pub filter: Filter,
     /// The attributes that it names.
     pub attributes: NamedAttributes,
+    /// The audiences that it names.
+    pub audiences: NamedAudiences,
 }
 
-/// For a filter that names no attribute.
+/// For a filter that names no attribute and no audience.
 impl From<Filter> for Parsed {
     fn from(filter: Filter) -> Self {
-        Self { filter, attributes: NamedAttributes::default() }
+        Self { filter, attributes: NamedAttributes::default(), audiences: NamedAudiences::default() }
     }
 }
 

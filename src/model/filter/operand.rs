@@ -20,6 +20,12 @@ use crate::model::value::text::{self, Limit};
 use crate::model::value::time::instant;
 use crate::model::value::time::{Date, Dob, Timestamp};
 
+/// The refusal of an audience that the memberbase does not have.
+pub(in crate::model) const NO_SUCH_AUDIENCE: &str = "must be the id of an audience of this memberbase";
+/// The advice about times that are relative to now.
+const NO_CLOCK: &str = "; a filter does not follow the clock: write the time itself, and change the filter \
+                        when the time is to change";
+
 /// What an operand is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -49,6 +55,7 @@ impl Subject<'_> {
         };
         let operand = match (kind, purpose) {
             (Kind::Id, _) => return self.id(&text(value)?),
+            (Kind::Audience, _) => self.audience(&text(value)?)?,
             (Kind::Text(_) | Kind::Email | Kind::Status | Kind::Gender, Purpose::Bound) => {
                 Operand::Text(text(value)?)
             }
@@ -66,10 +73,17 @@ impl Subject<'_> {
             (Kind::Status, Purpose::Equality) => Operand::Status(Status::parse(&text(value)?).map_err(is)?),
             (Kind::Gender, Purpose::Equality) => Operand::Gender(Gender::parse(&text(value)?).map_err(is)?),
             (Kind::Date, Purpose::Equality) => {
-                Operand::Date(Dob::parse(&text(value)?, self.today()).map_err(is)?)
+                let text = text(value)?;
+                Operand::Date(Dob::parse(&text, self.today()).map_err(|rule| timed(key, &rule, &text))?)
             }
-            (Kind::Date, Purpose::Bound) => Operand::Date(Date::parse(&text(value)?).map_err(is)?),
-            (Kind::Instant, _) => Operand::Instant(Timestamp::parse(&text(value)?).map_err(is)?),
+            (Kind::Date, Purpose::Bound) => {
+                let text = text(value)?;
+                Operand::Date(Date::parse(&text).map_err(|rule| timed(key, &rule, &text))?)
+            }
+            (Kind::Instant, _) => {
+                let text = text(value)?;
+                Operand::Instant(Timestamp::parse(&text).map_err(|rule| timed(key, &rule, &text))?)
+            }
             (Kind::Bool, _) => match value {
                 RawValue::Bool(value) => Operand::Bool(value),
                 _ => return Err(invalid(format!("must be true or false, as {key} is"))),
@@ -97,6 +111,22 @@ impl Subject<'_> {
     }
 }
 
+impl Subject<'_> {
+    /// An audience of the memberbase. Unlike an unknown member, an unknown audience is refused: with `ne`, it
+    /// would match everybody.
+    fn audience(self, id: &str) -> Result<Operand, Fault> {
+        let opened = match self {
+            Self::Members { sealer, base, .. } => sealer.open_audience_of(base, id),
+            Self::Bases { .. } => Ok(None),
+        };
+        match opened {
+            Ok(Some(audience)) => Ok(Operand::Audience(audience)),
+            Ok(None) => Err(invalid(NO_SUCH_AUDIENCE)),
+            Err(error) => Err((Reason::IdMalformed, error.to_string())),
+        }
+    }
+}
+
 impl Kind {
     /// Parses a prefix on `key`, whose values are of this kind.
     pub(super) fn prefix(self, key: &str, prefix: String) -> Result<String, Fault> {
@@ -111,7 +141,7 @@ impl Kind {
             Self::Status => &Status::ALL.map(Status::as_str),
             Self::Gender => &Gender::ALL.map(Gender::as_str),
             // None of these can be used with a prefix.
-            Self::Id | Self::Date | Self::Instant | Self::Bool | Self::Presence => &[],
+            Self::Id | Self::Audience | Self::Date | Self::Instant | Self::Bool | Self::Presence => &[],
         };
         if words.iter().any(|word| word.starts_with(&prefix)) {
             return Ok(prefix);
@@ -151,6 +181,23 @@ fn phone_part(text: &str) -> Result<String, Fault> {
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(number),
         _ => Err(invalid("must begin with `+` and the country code, as phone numbers do: +4420, not 020")),
     }
+}
+
+/// The refusal of a text that is not a time, with advice if it seems to be relative to now.
+fn timed(key: &str, rule: &Rule, text: &str) -> Fault {
+    let (reason, description) = as_key_is(key, rule);
+    (reason, format!("{description}{}", if is_relative(text) { NO_CLOCK } else { "" }))
+}
+
+/// Whether a text seems to mean a time relative to now: a word such as `now` or `yesterday`, or a duration such
+/// as `-7d`, `P7D` or `7 days ago`.
+fn is_relative(text: &str) -> bool {
+    let text = text.trim().to_ascii_lowercase();
+    let words = ["now", "today", "yesterday", "tomorrow", "last", "next", "this", "current"];
+    let amount = text.trim_start_matches(['-', '+', 'p', 't']);
+    let unit = amount.trim_start_matches(|sign: char| sign.is_ascii_digit()).trim_start();
+    let is_duration = unit.len() < amount.len() && unit.starts_with(|sign: char| sign.is_ascii_alphabetic());
+    is_duration || words.iter().any(|word| text.starts_with(word))
 }
 
 fn phone_prefix(text: &str) -> Result<String, Fault> {

@@ -9,7 +9,9 @@ use crate::model::filter::operand::Purpose;
 use crate::model::filter::range;
 use crate::model::filter::raw::{Comparison, RawFilter, RawOperator, RawRegex, RawValue};
 use crate::model::filter::tree::sort;
-use crate::model::filter::{Condition, Field, Filter, NamedAttributes, Operand, Operator, Parsed, Pattern};
+use crate::model::filter::{
+    Condition, Field, Filter, NamedAttributes, NamedAudiences, Operand, Operator, Parsed, Pattern,
+};
 use crate::model::id::{BaseNumber, Sealer};
 use crate::model::limits::{
     FILTER_IN_MAX_VALUES, FILTER_MAX_DEPTH, FILTER_MAX_OPERANDS, FILTER_MAX_REGEX_STEPS, FILTER_MAX_REGEXES,
@@ -50,6 +52,7 @@ struct Parser<'a> {
     /// The steps of the regular expressions on all other fields.
     other_steps: u64,
     attributes: NamedAttributes,
+    audiences: NamedAudiences,
 }
 
 impl<'a> Parser<'a> {
@@ -63,6 +66,7 @@ impl<'a> Parser<'a> {
             attribute_steps: HashMap::new(),
             other_steps: 0,
             attributes: NamedAttributes::default(),
+            audiences: NamedAudiences::default(),
         }
     }
 
@@ -76,7 +80,8 @@ impl<'a> Parser<'a> {
                 Filter::And(parts)
             }
         };
-        self.violations.finish(Parsed { filter, attributes: self.attributes })
+        let Self { attributes, audiences, .. } = self;
+        self.violations.finish(Parsed { filter, attributes, audiences })
     }
 
     fn entries(&mut self, raw: Vec<RawFilter>, path: &str, depth: usize) -> Vec<Filter> {
@@ -168,6 +173,10 @@ impl<'a> Parser<'a> {
                 let operands = self.list(key, kind, values, path)?;
                 Some(if negated { Operator::NotIn(operands) } else { Operator::In(operands) })
             }
+            RawOperator::Exists(_) if kind == Kind::Audience => {
+                self.invalid(path, "cannot be used with this key, which takes eq, ne, in and nin only");
+                None
+            }
             RawOperator::Exists(wanted) => Some(Operator::Exists(wanted)),
             RawOperator::Prefix(_) | RawOperator::Regex(_) if !kind.is_text() => {
                 self.invalid(path, "cannot be used with this key, which is not a text");
@@ -218,6 +227,9 @@ impl<'a> Parser<'a> {
                 return None;
             }
         };
+        if let Some(Operand::Audience(audience)) = operand {
+            self.audiences.add(path.to_owned(), audience);
+        }
         Some(match (comparison, operand) {
             (Comparison::Ne, None) => Operator::NotIn(Vec::new()),
             (_, None) => Operator::In(Vec::new()),
@@ -249,7 +261,12 @@ impl<'a> Parser<'a> {
                 Ok(Some(Operand::Moment(text, at))) => {
                     operands.extend([Operand::Text(text), Operand::Instant(at)]);
                 }
-                Ok(operand) => operands.extend(operand),
+                Ok(operand) => {
+                    if let Some(Operand::Audience(audience)) = operand {
+                        self.audiences.add(format!("{path}[{index}]"), audience);
+                    }
+                    operands.extend(operand);
+                }
                 Err((reason, description)) => {
                     self.violations.add(reason, format!("{path}[{index}]"), description);
                     all_good = false;

@@ -67,7 +67,7 @@ fn range(kind: Kind, today: Date, bound: &Operand) -> (Option<Operand>, Option<O
             let greatest = UNSAFE_INTEGER - 1.0;
             (Some(Operand::Number(-greatest)), Some(Operand::Number(greatest)))
         }
-        (Kind::Attribute | Kind::Id | Kind::Bool | Kind::Presence, _) => (None, None),
+        (Kind::Attribute | Kind::Id | Kind::Audience | Kind::Bool | Kind::Presence, _) => (None, None),
     }
 }
 

@@ -106,6 +106,27 @@ impl RawFilter {
             && parts.into_iter().all(|part| part.is_plain(values))
     }
 
+    /// The name of its operator, for an entry that was parsed and has exactly one.
+    pub(in crate::model) fn operator(&self) -> &'static str {
+        let Self { key: _, eq, ne, gt, gte, lt, lte, in_, nin, exists, prefix, regex, and, or } = self;
+        let present = [
+            ("eq", eq.is_some()),
+            ("ne", ne.is_some()),
+            ("gt", gt.is_some()),
+            ("gte", gte.is_some()),
+            ("lt", lt.is_some()),
+            ("lte", lte.is_some()),
+            ("in", in_.is_some()),
+            ("nin", nin.is_some()),
+            ("exists", exists.is_some()),
+            ("prefix", prefix.is_some()),
+            ("regex", regex.is_some()),
+            ("and", and.is_some()),
+            ("or", or.is_some()),
+        ];
+        present.into_iter().find(|(_, is)| *is).map_or("", |(name, _)| name)
+    }
+
     /// The key, and every operator that the entry has.
     pub(super) fn into_operators(self) -> (Option<String>, Vec<(&'static str, RawOperator)>) {
         let compare = |name, comparison, value: Option<RawValue>| {

@@ -77,7 +77,7 @@ fn member() -> Member {
 
 fn matches(raw: RawFilter) -> bool {
     let member = member();
-    let view = MemberView { row: Row(9), member: &member, fold: Fold::NEWEST };
+    let view = MemberView { row: Row(9), member: &member, fold: Fold::NEWEST, audiences: &NoAudiences };
     parse(vec![raw]).unwrap().matches(&view, &mut Effort::default())
 }
 

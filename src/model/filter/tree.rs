@@ -1,7 +1,7 @@
 //! The parsed tree of a filter.
 
 use super::pattern::Pattern;
-use crate::model::id::{BaseNumber, Row};
+use crate::model::id::{AudienceNumber, BaseNumber, Row};
 use crate::model::membership::member::{Gender, Status};
 use crate::model::value::time::{Date, Timestamp};
 
@@ -98,6 +98,8 @@ pub enum Field {
     Attribute(String),
     /// `account_details`; a filter sees only whether the member has any.
     AccountDetails,
+    /// `audience`: the audiences that the member is in.
+    Audience,
     /// `name`, of memberbases only.
     Name,
 }
@@ -136,6 +138,8 @@ pub enum Operand {
     Row(Row),
     /// A memberbase.
     Base(BaseNumber),
+    /// An audience.
+    Audience(AudienceNumber),
     /// A status.
     Status(Status),
     /// A gender.

@@ -210,6 +210,20 @@ reasons! {
     /// The external id belongs to a stamp collection of another loyalty program.
     StampCollectionTaken = "STAMP_COLLECTION_TAKEN", AlreadyExists,
         "the external id belongs to another loyalty program";
+    /// There is no such audience in this memberbase.
+    AudienceNotFound = "AUDIENCE_NOT_FOUND", NotFound, "there is no such audience";
+    /// Another audience of the memberbase that is not archived has this name.
+    AudienceNameTaken = "AUDIENCE_NAME_TAKEN", AlreadyExists, "another audience has this name";
+    /// The audience is archived.
+    AudienceArchived = "AUDIENCE_ARCHIVED", FailedPrecondition, "the audience is archived";
+    /// Other audiences use the audience in their filters.
+    AudienceInUse = "AUDIENCE_IN_USE", FailedPrecondition, "other audiences use this audience";
+    /// The filter of an audience would use the audience itself, directly or through others.
+    AudienceCycle = "AUDIENCE_CYCLE", FailedPrecondition, "the audience would use itself";
+    /// The memberbase has as many audiences as it may have.
+    TooManyAudiences = "TOO_MANY_AUDIENCES", FailedPrecondition, "there are too many audiences";
+    /// Audiences use an attribute, or a type of it, that the change would remove.
+    AttributeInUse = "ATTRIBUTE_IN_USE", FailedPrecondition, "audiences use an attribute that the change would remove";
     /// There is no such token.
     TokenNotFound = "API_TOKEN_NOT_FOUND", NotFound, "there is no such token";
     /// The store has as many tokens as it may have.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::compute;
-use crate::model::{Effort, Filter, Fold, Member, MemberView, Row};
+use crate::model::{Effort, Filter, Fold, Member, MemberView, NoAudiences, Row};
 
 /// Up to this many conditions are evaluated in the task of the plan, unless one is a regular expression.
 const PLAIN_CONDITIONS: usize = 16;
@@ -27,7 +27,7 @@ impl Scope {
     pub async fn keep(&mut self, mut members: Vec<(Row, Member)>) -> Vec<(Row, Member)> {
         let fold = self.fold;
         let matches = move |filter: &Filter, effort: &mut Effort, (row, member): &(Row, Member)| {
-            filter.matches(&MemberView { row: *row, member, fold }, effort)
+            filter.matches(&MemberView { row: *row, member, fold, audiences: &NoAudiences }, effort)
         };
         if self.filter.regexes() == 0 && self.filter.conditions() <= PLAIN_CONDITIONS {
             members.retain(|member| matches(&self.filter, &mut self.effort, member));

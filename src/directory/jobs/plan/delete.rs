@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::decide::Made;
 use crate::directory::jobs::work::{Halt, Work};
-use crate::model::filter::MemberView;
+use crate::model::filter::{MemberView, NoAudiences};
 use crate::model::{
     Effort, Filter, GuardCounts, GuardExpectation, Hold, ListCounts, PlanHash, PlanSummary, RawFilter, Row,
 };
@@ -40,7 +40,7 @@ pub async fn plan(
             let view = base.view().await;
             last = view.revision();
             for (row, member) in view.members(some).await? {
-                let view = MemberView { row, member: &member, fold: table.fold() };
+                let view = MemberView { row, member: &member, fold: table.fold(), audiences: &NoAudiences };
                 if filter.matches(&view, &mut Effort::default()) {
                     rows.push(row);
                 }

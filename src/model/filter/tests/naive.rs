@@ -181,7 +181,7 @@ proptest! {
         member.created_at = Timestamp::from_micros(member.created_at.micros() + 1);
         let filter = parse(raw.clone()).unwrap();
         let expected = raw.iter().all(|part| naive(part, &member));
-        let view = MemberView { row: Row(1), member: &member, fold: Fold::NEWEST };
+        let view = MemberView { row: Row(1), member: &member, fold: Fold::NEWEST, audiences: &NoAudiences };
         prop_assert_eq!(filter.matches(&view, &mut Effort::default()), expected);
     }
 

@@ -12,7 +12,7 @@ fn ten_thousand_values_are_accepted_and_no_more() {
     let found = |ref_: &str| {
         let mut member = Member::default();
         member.profile.ref_ = Some(Ref::parse(ref_).unwrap());
-        let view = MemberView { row: Row(0), member: &member, fold: Fold::NEWEST };
+        let view = MemberView { row: Row(0), member: &member, fold: Fold::NEWEST, audiences: &NoAudiences };
         filter.matches(&view, &mut Effort::default())
     };
     assert!(found("0") && found("9999") && found("777") && !found("10000"));

@@ -1,0 +1,183 @@
+//! What may be done with audiences. The lane asks, so that no other write comes in between.
+
+use std::sync::Arc;
+
+use crate::model::attributes::schema::AttributeSchema;
+use crate::model::audience::{Audience, AudienceFilter, AudienceName, Audiences};
+use crate::model::filter::{NO_SUCH_AUDIENCE, NamedAudiences};
+use crate::model::id::AudienceNumber;
+use crate::model::limits::{AUDIENCES_ALL_MAX, AUDIENCES_MAX};
+use crate::model::refusal::error::{Reason, Refusal, Violations};
+
+/// The most audiences that a refusal lists; it counts the others.
+const NAMES_LISTED: usize = 20;
+
+impl Audiences {
+    /// The audience, which must exist.
+    pub fn must_have(&self, number: AudienceNumber) -> Result<&Arc<Audience>, Refusal> {
+        self.get(number).ok_or_else(|| Refusal::new(Reason::AudienceNotFound))
+    }
+
+    /// The audience, which must exist and not be archived: to change its name, its filter or its members.
+    pub fn may_change(&self, number: AudienceNumber) -> Result<&Arc<Audience>, Refusal> {
+        let audience = self.must_have(number)?;
+        if audience.is_archived() {
+            let description = "must not be an archived audience; unarchive it first";
+            return Err(Refusal::field(Reason::AudienceArchived, "audience_id", description));
+        }
+        Ok(audience)
+    }
+
+    /// Whether an audience with this name and filter may be created in a memberbase with this schema.
+    pub fn may_create(
+        &self,
+        name: &AudienceName,
+        filter: &AudienceFilter,
+        schema: Option<&AttributeSchema>,
+    ) -> Result<(), Refusal> {
+        self.has_room()?;
+        if self.len() >= AUDIENCES_ALL_MAX {
+            let description =
+                format!("must have at most {AUDIENCES_ALL_MAX} audiences, archived ones included");
+            return Err(Refusal::field(Reason::TooManyAudiences, "member_base_id", description));
+        }
+        self.is_free(name, None)?;
+        self.may_use(None, filter, schema)
+    }
+
+    /// Whether the audience may get this name and this filter; `None` where they stay.
+    pub fn may_update(
+        &self,
+        number: AudienceNumber,
+        name: Option<&AudienceName>,
+        filter: Option<&AudienceFilter>,
+        schema: Option<&AttributeSchema>,
+    ) -> Result<&Arc<Audience>, Refusal> {
+        let audience = self.may_change(number)?;
+        if let Some(name) = name {
+            self.is_free(name, Some(number))?;
+        }
+        if let Some(filter) = filter {
+            self.may_use(Some(number), filter, schema)?;
+        }
+        Ok(audience)
+    }
+
+    /// Whether the audience may be archived: it must exist, and no other may use it. It may be archived already.
+    pub fn may_archive(&self, number: AudienceNumber) -> Result<&Arc<Audience>, Refusal> {
+        let audience = self.must_have(number)?;
+        let users = self.users_of(number);
+        if !users.is_empty() {
+            let description = format!("must not be used by other audiences; {} use it", listed(&users));
+            return Err(Refusal::field(Reason::AudienceInUse, "audience_id", description));
+        }
+        Ok(audience)
+    }
+
+    /// Whether the audience may be unarchived: its name must be free, and its filter must still be valid. It may
+    /// not be archived at all.
+    pub fn may_unarchive(
+        &self,
+        number: AudienceNumber,
+        schema: Option<&AttributeSchema>,
+    ) -> Result<&Arc<Audience>, Refusal> {
+        let audience = self.must_have(number)?;
+        if audience.is_archived() {
+            self.has_room()?;
+            self.is_free(&audience.name, Some(number))?;
+            self.may_use(Some(number), &audience.filter, schema)?;
+        }
+        Ok(audience)
+    }
+
+    /// Whether the memberbase may get this schema: no audience that is not archived may name an attribute that it
+    /// lacks, or compare one with operands that are not of its type.
+    pub fn may_have_schema(&self, schema: &AttributeSchema) -> Result<(), Refusal> {
+        let is_broken = |audience: &&Arc<Audience>| {
+            let filters = [&audience.filter, audience.serving()];
+            filters.into_iter().any(|filter| filter.attributes().check(Some(schema)).is_err())
+        };
+        let broken: Vec<&Arc<Audience>> = self.in_use().filter(is_broken).collect();
+        if broken.is_empty() {
+            return Ok(());
+        }
+        let description = format!(
+            "must keep the attributes that audiences use, with their types; {} use them",
+            listed(&broken)
+        );
+        Err(Refusal::field(Reason::AttributeInUse, "attributes", description))
+    }
+
+    /// Refuses a filter that names audiences which the memberbase does not have, or archived ones.
+    pub fn check_named(&self, named: &NamedAudiences) -> Result<(), Refusal> {
+        let mut faults = Violations::default();
+        for (path, number) in named.iter() {
+            match self.get(number) {
+                None => faults.add(Reason::FilterInvalid, path, NO_SUCH_AUDIENCE),
+                Some(audience) if audience.is_archived() => {
+                    faults.add(Reason::FilterInvalid, path, "must not be an archived audience");
+                }
+                Some(_) => {}
+            }
+        }
+        faults.finish(())
+    }
+
+    /// Whether the filter of the audience `of`, or of a new one, may be `filter`.
+    fn may_use(
+        &self,
+        of: Option<AudienceNumber>,
+        filter: &AudienceFilter,
+        schema: Option<&AttributeSchema>,
+    ) -> Result<(), Refusal> {
+        filter.attributes().check(schema)?;
+        self.check_named(filter.named_audiences())?;
+        // Nobody can name a new audience yet.
+        let Some(of) = of else { return Ok(()) };
+        let mut faults = Violations::default();
+        for (path, number) in filter.named_audiences().iter() {
+            let Some(way) = self.way(&[number].into(), of) else { continue };
+            let names: Vec<String> = way.iter().filter_map(|number| self.get(*number)).map(shown).collect();
+            let description = match names.as_slice() {
+                [_] => "must not be the audience itself".to_owned(),
+                _ => format!("must not use the audience itself: {}", names.join(" uses ")),
+            };
+            faults.add(Reason::AudienceCycle, path, description);
+        }
+        faults.finish(())
+    }
+
+    /// Whether the name belongs to no other audience than `of`.
+    fn is_free(&self, name: &AudienceName, of: Option<AudienceNumber>) -> Result<(), Refusal> {
+        if self.in_use().any(|other| other.name == *name && Some(other.number) != of) {
+            let description = "must not be the name of another audience that is not archived";
+            return Err(Refusal::field(Reason::AudienceNameTaken, "name", description));
+        }
+        Ok(())
+    }
+
+    fn has_room(&self) -> Result<(), Refusal> {
+        if self.in_use().count() >= AUDIENCES_MAX {
+            let description = format!("must have at most {AUDIENCES_MAX} audiences that are not archived");
+            return Err(Refusal::field(Reason::TooManyAudiences, "member_base_id", description));
+        }
+        Ok(())
+    }
+}
+
+fn shown(audience: &Arc<Audience>) -> String {
+    format!("{:?}", audience.name.as_str())
+}
+
+/// The names of audiences, the first of them if there are many.
+fn listed(audiences: &[&Arc<Audience>]) -> String {
+    let mut names: Vec<String> =
+        audiences.iter().take(NAMES_LISTED).map(|audience| shown(audience)).collect();
+    if audiences.len() > NAMES_LISTED {
+        names.push(format!("and {} more", audiences.len() - NAMES_LISTED));
+    }
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests;
