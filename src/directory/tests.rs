@@ -17,8 +17,8 @@ use crate::model::origin::Door;
 use crate::model::schema::SentDefinition;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseNumber, Change, Effort, Fold, Member, MemberRow, MemberView, Name, Origin, RawFilter, RawSort,
-    RawValue, Ref, Row, Status, Tier, Timestamp,
+    BaseNumber, Change, Effort, Fold, Member, MemberRow, MemberView, Name, NoAudiences, Origin, RawFilter,
+    RawSort, RawValue, Ref, Row, Status, Tier, Timestamp,
 };
 use crate::table::{DeleteRequest, Table, TableConfig, UpsertRequest, WriteMode};
 

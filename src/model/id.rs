@@ -161,14 +161,20 @@ impl Sealer {
         self.seal(AUDIENCE_PREFIX, AUDIENCE_TAG, base, Row(audience.0.into()))
     }
 
-    /// The number of the audience of `base` with this id. Case makes no difference. `None` if the id belongs to
-    /// another memberbase or store.
-    pub fn open_audience_of(&self, base: BaseNumber, id: &str) -> Result<Option<AudienceNumber>, IdError> {
+    /// The audience with this id. Case makes no difference.
+    pub fn open_audience(&self, id: &str) -> Result<(BaseNumber, AudienceNumber), IdError> {
         let digits =
             strip_prefix(id, AUDIENCE_PREFIX).ok_or(IdError::WrongPrefix { expected: AUDIENCE_PREFIX })?;
-        match self.open(digits, AUDIENCE_TAG) {
-            Ok((of, number)) if of == base => Ok(u32::try_from(number.0).ok().map(AudienceNumber)),
-            Ok(_) | Err(IdError::Unknown) => Ok(None),
+        let (base, Row(number)) = self.open(digits, AUDIENCE_TAG)?;
+        Ok((base, AudienceNumber(u32::try_from(number).map_err(|_| IdError::Unknown)?)))
+    }
+
+    /// The number of the audience of `base` with this id. Case makes no difference. `None` if the id belongs
+    /// to another memberbase or store.
+    pub fn open_audience_of(&self, base: BaseNumber, id: &str) -> Result<Option<AudienceNumber>, IdError> {
+        match self.open_audience(id) {
+            Ok((of, number)) => Ok((of == base).then_some(number)),
+            Err(IdError::Unknown) => Ok(None),
             Err(fault) => Err(fault),
         }
     }

@@ -106,8 +106,9 @@ pub const AUDIENCES_ALL_MAX: usize = 10_000;
 pub const AUDIENCE_FILTER_MAX_CONDITIONS: usize = 100;
 /// Largest filter of an audience, in bytes: its texts, and ten bytes for each condition and value.
 pub const AUDIENCE_FILTER_MAX_BYTES: usize = 16 * 1024;
-/// Most steps that the filter of an audience may take for one member: some milliseconds at worst. On attributes,
-/// which may have 32 KiB, this allows regular expressions of 128 characters, classes and choices together.
+/// Most steps that the filter of an audience may take for one member: some milliseconds at worst. On
+/// attributes, which may have 32 KiB, this allows regular expressions of 128 characters, classes and choices
+/// together.
 pub const AUDIENCE_FILTER_MAX_STEPS: u64 = 4 * 1024 * 1024;
 /// Most members that one call adds to an audience or removes from it by hand.
 pub const AUDIENCE_HAND_MAX_MEMBERS: usize = 10_000;
@@ -121,7 +122,8 @@ pub const JOBS_PAGE_MAX: usize = 500;
 pub const JOB_NAME_MAX_CHARS: usize = 200;
 /// Largest plain size of a value with data of a job (input, plan or results), in bytes, before compression.
 pub const JOB_VALUE_BYTES: usize = 64 * 1024;
-/// Largest record of a new job, in bytes: what it gets while it runs fits beside it into a value of an engine.
+/// Largest record of a new job, in bytes: what it gets while it runs fits beside it into a value of an
+/// engine.
 pub const JOB_RECORD_MAX_BYTES: usize = 48 * 1024;
 /// Longest message about the end of a job, in bytes; a longer one is cut.
 pub const JOB_MESSAGE_MAX_BYTES: usize = 2 * 1024;

@@ -47,8 +47,8 @@ pub use self::effect::rename::Rename;
 pub use self::effect::upsert::{Outcome, Update};
 pub use self::effect::{counted, edit, mask, rename, upsert};
 pub use self::filter::{
-    BaseView, Condition, Effort, Field, Filter, MemberView, Memberships, NamedAttributes, NamedAudiences,
-    NoAudiences, Operand, Operator, Parsed, RawFilter, RawRegex, RawValue, Stop,
+    BaseView, Condition, Effort, Field, Filter, MemberView, Memberships, Named, NamedAttributes,
+    NamedAudiences, NoAudiences, Operand, Operator, Parsed, RawFilter, RawRegex, RawValue, Stop,
 };
 pub use self::guard::allowance::{Allowance, Step};
 pub use self::guard::counts::{GuardCounts, GuardExpectation, GuardKind, PerKind};

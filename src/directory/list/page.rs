@@ -3,8 +3,8 @@
 use crate::model::limits::SKIP_CHECKED_MAX;
 use crate::model::page::parse_sorts;
 use crate::model::{
-    BaseNumber, Cursor, CursorKey, Direction, Filter, NamedAttributes, PageRequest, Parsed, RawSort, Reason,
-    Refusal, cursor,
+    BaseNumber, Cursor, CursorKey, Direction, Filter, Named, PageRequest, Parsed, RawSort, Reason, Refusal,
+    cursor,
 };
 
 /// The low bits of a cursor's position, which hold the row. The others hold the number of entries left to
@@ -28,8 +28,8 @@ pub struct RawPage {
 pub struct Page {
     /// Which entries.
     pub filter: Filter,
-    /// The attributes that the filter names.
-    pub attributes: NamedAttributes,
+    /// What the filter names.
+    pub named: Named,
     /// The direction.
     pub direction: Direction,
     /// Most entries.
@@ -50,7 +50,7 @@ impl Page {
         base: BaseNumber,
     ) -> Result<Self, Refusal> {
         let page = PageRequest::parse(raw.limit, raw.cursor, raw.skip);
-        let ((page, direction), Parsed { filter, attributes }) =
+        let ((page, direction), Parsed { filter, named }) =
             both(both(page, parse_sorts(&raw.sorts)), filter)?;
         let binding = cursor::binding(key, base, &filter, direction);
         let (after, left) = match &page.cursor {
@@ -58,15 +58,7 @@ impl Page {
             Some(text) => open(text, key, binding)?,
         };
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        Ok(Self {
-            filter,
-            attributes,
-            direction,
-            limit,
-            after,
-            skip: page.skip.saturating_add(left),
-            binding,
-        })
+        Ok(Self { filter, named, direction, limit, after, skip: page.skip.saturating_add(left), binding })
     }
 
     /// The cursor of a page that looked at everything up to `position` and had `skip` entries left to pass

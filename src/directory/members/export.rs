@@ -46,11 +46,11 @@ impl Directory {
         min_revision: Option<u64>,
     ) -> Result<Export, Error> {
         let parse = |filters| self.member_filter(filters, number);
-        let Parsed { filter, attributes } = check::parse(filters, parse).await?;
+        let Parsed { filter, named } = check::parse(filters, parse).await?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, number).await?;
         let (view, narrowed) = narrow(&base, min_revision, &filter).await?;
-        attributes.check(view.schema())?;
+        named.attributes.check(view.schema())?;
         let (end, revision) = (view.next_row(), view.revision());
         drop(view);
         let total = if narrowed.exact { Some(narrowed.count().await) } else { None };

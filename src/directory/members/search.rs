@@ -40,11 +40,11 @@ impl Directory {
     /// Members of a memberbase from an offset on.
     pub async fn search_members(&self, search: Search) -> Result<Found, Error> {
         let parse = |filters| self.member_filter(filters, search.base);
-        let Parsed { filter, attributes } = check::parse(search.filters, parse).await?;
+        let Parsed { filter, named } = check::parse(search.filters, parse).await?;
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, search.base).await?;
         let (skip, take) = (search.skip, search.take);
-        let admit = |view: &View<'_>, _: &Narrowed| Ok(attributes.check(view.schema())?);
+        let admit = |view: &View<'_>, _: &Narrowed| Ok(named.attributes.check(view.schema())?);
         let whole = Part { skip, limit: take, bytes: usize::MAX, ..part(None) };
         let whole_or_part = |rows: &Narrowed| if rows.exact { whole } else { part(None) };
         // A search never ends early.

@@ -83,8 +83,8 @@ impl Audiences {
         reached
     }
 
-    /// The way from one of `from` to `target` through audiences that use each other, both ends included; `None` if
-    /// there is none. It is one of the shortest.
+    /// The way from one of `from` to `target` through audiences that use each other, both ends included;
+    /// `None` if there is none. It is one of the shortest.
     pub(super) fn way(
         &self,
         from: &BTreeSet<AudienceNumber>,

@@ -1,7 +1,8 @@
 //! Why a member is in an audience, or not: what was done by hand, and what each condition saw.
 //!
-//! A condition **decided** if it, and every AND and OR around it, has the outcome of the whole filter. So in a
-//! filter that matches, these are the conditions that made it match; in one that does not, those that failed.
+//! A condition **decided** if it, and every AND and OR around it, has the outcome of the whole filter. So in
+//! a filter that matches, these are the conditions that made it match; in one that does not, those that
+//! failed.
 
 use std::ops::Range;
 
@@ -147,7 +148,7 @@ mod tests {
     use crate::model::id::Row;
     use crate::model::membership::member::{Member, Profile, Status};
     use crate::model::value::text::{Name, Tier};
-    use crate::model::{Fold, attribute::AttributeValue};
+    use crate::model::{AttributeValue, Attributes, Fold};
 
     /// The member at row 4 is in audience 7.
     struct Seventh;
@@ -165,7 +166,8 @@ mod tests {
             ..Profile::default()
         };
         let mut member = Member { profile, status: Status::Active, ..Member::default() };
-        member.attributes.0.insert("langs".to_owned(), AttributeValue::List(vec!["en".to_owned()]));
+        let langs = AttributeValue::List(vec!["en".to_owned()]);
+        member.attributes = Attributes::from_stored(vec![("langs".to_owned(), langs)]);
         let view = MemberView { row: Row(4), member: &member, fold: Fold::NEWEST, audiences: &Seventh };
         Explanation::of(&audience(1, "A", filter(raw)), hand, &view)
     }

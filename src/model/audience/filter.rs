@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::contact::email::Fold;
 use crate::model::filter::{
-    Condition, Effort, Field, Filter, MemberView, NamedAttributes, NamedAudiences, Parsed, RawFilter,
+    Condition, Effort, Field, Filter, MemberView, Named, NamedAttributes, NamedAudiences, Parsed, RawFilter,
     RawValue,
 };
 use crate::model::id::{AudienceNumber, BaseNumber, Sealer};
@@ -17,14 +17,13 @@ use crate::model::value::time::{Date, Timestamp};
 /// What a condition or a value counts, apart from its texts, in bytes.
 const ENTRY_BYTES: usize = 10;
 
-/// The filter of an audience. It is stored as it was sent, because what it means depends on the fold of e-mail
-/// addresses, which may change. Two filters are equal if they were sent in the same form.
+/// The filter of an audience. It is stored as it was sent, because what it means depends on the fold of
+/// e-mail addresses, which may change. Two filters are equal if they were sent in the same form.
 #[derive(Debug, Clone, Default)]
 pub struct AudienceFilter {
     raw: Vec<RawFilter>,
     filter: Option<Filter>,
-    attributes: NamedAttributes,
-    named: NamedAudiences,
+    named: Named,
     fields: BTreeSet<Field>,
     audiences: BTreeSet<AudienceNumber>,
 }
@@ -36,8 +35,8 @@ impl PartialEq for AudienceFilter {
 }
 
 impl AudienceFilter {
-    /// Parses a filter by the grammar of lists of members, and refuses one that is too large or could take too
-    /// long for one member. An empty list matches nobody.
+    /// Parses a filter by the grammar of lists of members, and refuses one that is too large or could take
+    /// too long for one member. An empty list matches nobody.
     pub fn parse(
         raw: Vec<RawFilter>,
         sealer: &Sealer,
@@ -48,8 +47,8 @@ impl AudienceFilter {
         let bytes = bytes(&raw);
         if bytes > AUDIENCE_FILTER_MAX_BYTES {
             let description = format!(
-                "must have at most {AUDIENCE_FILTER_MAX_BYTES} bytes, not {bytes}: its texts, and {ENTRY_BYTES} \
-                 bytes for each condition and value"
+                "must have at most {AUDIENCE_FILTER_MAX_BYTES} bytes, not {bytes}: its texts, and \
+                 {ENTRY_BYTES} bytes for each condition and value"
             );
             return Err(Refusal::field(Reason::FilterTooLarge, "filters", description));
         }
@@ -78,11 +77,10 @@ impl AudienceFilter {
         if raw.is_empty() {
             return Ok(Self::default());
         }
-        let Parsed { filter, attributes, audiences: named } =
-            Filter::parse_members(raw.clone(), sealer, base, fold, today)?;
+        let Parsed { filter, named } = Filter::parse_members(raw.clone(), sealer, base, fold, today)?;
         let fields = filter.fields().into_iter().cloned().collect();
-        let audiences = named.iter().map(|(_, audience)| audience).collect();
-        Ok(Self { raw, filter: Some(filter), attributes, named, fields, audiences })
+        let audiences = named.audiences.iter().map(|(_, audience)| audience).collect();
+        Ok(Self { raw, filter: Some(filter), named, fields, audiences })
     }
 
     fn check_cost(&self) -> Result<(), Refusal> {
@@ -139,13 +137,13 @@ impl AudienceFilter {
     /// The audiences that it names, each with the path of its operand.
     #[must_use]
     pub fn named_audiences(&self) -> &NamedAudiences {
-        &self.named
+        &self.named.audiences
     }
 
     /// The attributes that it names, with the types that they must have.
     #[must_use]
     pub fn attributes(&self) -> &NamedAttributes {
-        &self.attributes
+        &self.named.attributes
     }
 
     /// Whether it looks at dates of birth or bank details itself.
@@ -171,8 +169,8 @@ impl AudienceFilter {
         all
     }
 
-    /// Walks the sent form and the parsed one together: they have the same shape, except that the sent list is
-    /// one condition, or an AND of several.
+    /// Walks the sent form and the parsed one together: they have the same shape, except that the sent list
+    /// is one condition, or an AND of several.
     pub(super) fn walk<'a>(&'a self, visit: &mut impl FnMut(Step<'a>)) {
         match (self.filter(), self.raw.as_slice()) {
             (None, _) => {}

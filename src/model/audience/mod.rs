@@ -1,11 +1,12 @@
 //! Audiences: named groups of the members of one memberbase, kept by a filter and by hand.
 //!
-//! - A member is **matched** if the filter is not empty and matches it. A member can be **picked** or **removed**
-//!   by hand, never both ([`Hand`]).
+//! - A member is **matched** if the filter is not empty and matches it. A member can be **picked** or
+//!   **removed** by hand, never both ([`Hand`]).
 //! - A member is in the audience if it is picked, or matched and not removed ([`Hand::is_in`]).
 //! - Adding a removed member takes its removal back; a member that the filter does not match is then picked.
-//!   Removing a picked member takes the pick back; a member that the filter matches is then removed. So after an
-//!   add the member is in, and after a remove it is not, and what is kept by hand is never more than needed.
+//!   Removing a picked member takes the pick back; a member that the filter matches is then removed. So after
+//!   an add the member is in, and after a remove it is not, and what is kept by hand is never more than
+//!   needed.
 //! - Names are unique among the audiences of a memberbase that are not archived ([`Audiences`]). Archiving an
 //!   audience frees its name.
 //! - A filter may name other audiences, but no archived one, and no audience uses itself, directly or through

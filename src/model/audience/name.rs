@@ -6,8 +6,8 @@ use crate::model::value::invisible::is_stray;
 use crate::model::value::text::{Limit, checked, text_type};
 
 text_type!(
-    /// The name of an audience, without white space and stray characters at its ends. Names are compared byte for
-    /// byte.
+    /// The name of an audience, without white space and stray characters at its ends. Names are compared byte
+    /// for byte.
     AudienceName, |text| {
         let text = text.trim_matches(|end: char| end.is_whitespace() || is_stray(end));
         checked(Reason::NameInvalid, Limit::Chars(AUDIENCE_NAME_MAX_CHARS), text.to_owned())

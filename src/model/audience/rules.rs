@@ -1,5 +1,6 @@
 //! What may be done with audiences. The lane asks, so that no other write comes in between.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::attributes::schema::AttributeSchema;
@@ -63,19 +64,20 @@ impl Audiences {
         Ok(audience)
     }
 
-    /// Whether the audience may be archived: it must exist, and no other may use it. It may be archived already.
+    /// Whether the audience may be archived: it must exist, and no other may use it. It may be archived
+    /// already.
     pub fn may_archive(&self, number: AudienceNumber) -> Result<&Arc<Audience>, Refusal> {
         let audience = self.must_have(number)?;
         let users = self.users_of(number);
         if !users.is_empty() {
-            let description = format!("must not be used by other audiences; {} use it", listed(&users));
+            let description = format!("must stay, because {}", listed(&users));
             return Err(Refusal::field(Reason::AudienceInUse, "audience_id", description));
         }
         Ok(audience)
     }
 
-    /// Whether the audience may be unarchived: its name must be free, and its filter must still be valid. It may
-    /// not be archived at all.
+    /// Whether the audience may be unarchived: its name must be free, and its filter must still be valid. It
+    /// may not be archived at all.
     pub fn may_unarchive(
         &self,
         number: AudienceNumber,
@@ -90,22 +92,22 @@ impl Audiences {
         Ok(audience)
     }
 
-    /// Whether the memberbase may get this schema: no audience that is not archived may name an attribute that it
-    /// lacks, or compare one with operands that are not of its type.
+    /// Whether the memberbase may get this schema: no audience that is not archived may name an attribute
+    /// that it lacks, or compare one with operands that are not of its type.
     pub fn may_have_schema(&self, schema: &AttributeSchema) -> Result<(), Refusal> {
-        let is_broken = |audience: &&Arc<Audience>| {
+        let mut users: BTreeMap<&str, Vec<&Arc<Audience>>> = BTreeMap::new();
+        for audience in self.in_use() {
             let filters = [&audience.filter, audience.serving()];
-            filters.into_iter().any(|filter| filter.attributes().check(Some(schema)).is_err())
-        };
-        let broken: Vec<&Arc<Audience>> = self.in_use().filter(is_broken).collect();
-        if broken.is_empty() {
-            return Ok(());
+            let keys: BTreeSet<&str> =
+                filters.into_iter().flat_map(|filter| filter.attributes().unfit(schema)).collect();
+            keys.into_iter().for_each(|key| users.entry(key).or_default().push(audience));
         }
-        let description = format!(
-            "must keep the attributes that audiences use, with their types; {} use them",
-            listed(&broken)
-        );
-        Err(Refusal::field(Reason::AttributeInUse, "attributes", description))
+        let mut faults = Violations::default();
+        for (key, users) in users {
+            let description = format!("must stay as it is, because {}", listed(&users));
+            faults.add(Reason::AttributeInUse, format!("schema.{key}"), description);
+        }
+        faults.finish(())
     }
 
     /// Refuses a filter that names audiences which the memberbase does not have, or archived ones.
@@ -169,14 +171,14 @@ fn shown(audience: &Arc<Audience>) -> String {
     format!("{:?}", audience.name.as_str())
 }
 
-/// The names of audiences, the first of them if there are many.
+/// That audiences use something, with the names of the first of them if there are many.
 fn listed(audiences: &[&Arc<Audience>]) -> String {
-    let mut names: Vec<String> =
-        audiences.iter().take(NAMES_LISTED).map(|audience| shown(audience)).collect();
-    if audiences.len() > NAMES_LISTED {
-        names.push(format!("and {} more", audiences.len() - NAMES_LISTED));
+    let names: Vec<String> = audiences.iter().take(NAMES_LISTED).map(|audience| shown(audience)).collect();
+    match (names.as_slice(), audiences.len() - names.len()) {
+        ([one], 0) => format!("the audience {one} uses it"),
+        (names, 0) => format!("the audiences {} use it", names.join(", ")),
+        (names, more) => format!("the audiences {} and {more} more use it", names.join(", ")),
     }
-    names.join(", ")
 }
 
 #[cfg(test)]

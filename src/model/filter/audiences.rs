@@ -1,7 +1,7 @@
 //! The audiences that a filter names, and who is in them.
 //!
-//! A filter is parsed before the memberbase is opened. Whether it has an audience with a number, and whether that
-//! audience is archived, is checked later, under the view that the list reads
+//! A filter is parsed before the memberbase is opened. Whether it has an audience with a number, and whether
+//! that audience is archived, is checked later, under the view that the list reads
 //! ([`Audiences`](crate::model::Audiences)).
 
 use crate::model::id::{AudienceNumber, Row};

@@ -84,8 +84,8 @@ trait View {
 }
 
 impl MemberView<'_> {
-    /// The value of a field as it is stored, if the member has one. Of `audience`, which can have many values,
-    /// there is none.
+    /// The value of a field as it is stored, if the member has one. Of `audience`, which can have many
+    /// values, there is none.
     pub fn shown(&self, field: &Field) -> Option<Value<'_>> {
         self.stored(field)
     }

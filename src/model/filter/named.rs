@@ -6,6 +6,8 @@
 //! it or follows it. Without a schema it accepts every key and operand, because members of old stores may
 //! have attributes from before there were schemas.
 
+use std::collections::BTreeSet;
+
 use crate::model::attributes::schema::{AttributeSchema, AttributeType};
 use crate::model::filter::raw::{RawOperator, RawValue};
 use crate::model::filter::{Filter, NamedAudiences};
@@ -16,21 +18,28 @@ use crate::model::words::{did_you_mean, nearest};
 /// The most keys of a schema that a refusal lists; it counts the others.
 const KEYS_LISTED: usize = 20;
 
-/// A filter, and the attributes that it names.
+/// A filter, and what it names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
     /// The filter.
     pub filter: Filter,
-    /// The attributes that it names.
+    /// What it names.
+    pub named: Named,
+}
+
+/// What a filter names of its memberbase. It is checked once the memberbase is open.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Named {
+    /// The attributes.
     pub attributes: NamedAttributes,
-    /// The audiences that it names.
+    /// The audiences.
     pub audiences: NamedAudiences,
 }
 
-/// For a filter that names no attribute and no audience.
+/// For a filter that names nothing.
 impl From<Filter> for Parsed {
     fn from(filter: Filter) -> Self {
-        Self { filter, attributes: NamedAttributes::default(), audiences: NamedAudiences::default() }
+        Self { filter, named: Named::default() }
     }
 }
 
@@ -120,6 +129,12 @@ impl Shapes {
 }
 
 impl NamedAttributes {
+    /// The keys that `schema` lacks, or compares with operands of another type, each once.
+    pub fn unfit(&self, schema: &AttributeSchema) -> BTreeSet<&str> {
+        let is_unfit = |one: &&NamedAttribute| Self(vec![(*one).clone()]).check(Some(schema)).is_err();
+        self.0.iter().filter(is_unfit).map(|one| one.key.as_str()).collect()
+    }
+
     /// Refuses keys that are not in `schema`, and operands that are not of their types. Accepts everything
     /// without a schema.
     pub fn check(&self, schema: Option<&AttributeSchema>) -> Result<(), Refusal> {

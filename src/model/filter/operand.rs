@@ -189,8 +189,8 @@ fn timed(key: &str, rule: &Rule, text: &str) -> Fault {
     (reason, format!("{description}{}", if is_relative(text) { NO_CLOCK } else { "" }))
 }
 
-/// Whether a text seems to mean a time relative to now: a word such as `now` or `yesterday`, or a duration such
-/// as `-7d`, `P7D` or `7 days ago`.
+/// Whether a text seems to mean a time relative to now: a word such as `now` or `yesterday`, or a duration
+/// such as `-7d`, `P7D` or `7 days ago`.
 fn is_relative(text: &str) -> bool {
     let text = text.trim().to_ascii_lowercase();
     let words = ["now", "today", "yesterday", "tomorrow", "last", "next", "this", "current"];

@@ -10,7 +10,7 @@ use crate::model::filter::range;
 use crate::model::filter::raw::{Comparison, RawFilter, RawOperator, RawRegex, RawValue};
 use crate::model::filter::tree::sort;
 use crate::model::filter::{
-    Condition, Field, Filter, NamedAttributes, NamedAudiences, Operand, Operator, Parsed, Pattern,
+    Condition, Field, Filter, Named, NamedAttributes, NamedAudiences, Operand, Operator, Parsed, Pattern,
 };
 use crate::model::id::{BaseNumber, Sealer};
 use crate::model::limits::{
@@ -80,8 +80,8 @@ impl<'a> Parser<'a> {
                 Filter::And(parts)
             }
         };
-        let Self { attributes, audiences, .. } = self;
-        self.violations.finish(Parsed { filter, attributes, audiences })
+        let Self { violations, attributes, audiences, .. } = self;
+        violations.finish(Parsed { filter, named: Named { attributes, audiences } })
     }
 
     fn entries(&mut self, raw: Vec<RawFilter>, path: &str, depth: usize) -> Vec<Filter> {

@@ -223,7 +223,8 @@ reasons! {
     /// The memberbase has as many audiences as it may have.
     TooManyAudiences = "TOO_MANY_AUDIENCES", FailedPrecondition, "there are too many audiences";
     /// Audiences use an attribute, or a type of it, that the change would remove.
-    AttributeInUse = "ATTRIBUTE_IN_USE", FailedPrecondition, "audiences use an attribute that the change would remove";
+    AttributeInUse = "ATTRIBUTE_IN_USE", FailedPrecondition,
+        "audiences use an attribute that the change would remove";
     /// There is no such token.
     TokenNotFound = "API_TOKEN_NOT_FOUND", NotFound, "there is no such token";
     /// The store has as many tokens as it may have.

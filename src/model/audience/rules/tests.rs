@@ -113,15 +113,14 @@ fn no_audience_uses_itself_and_the_refusal_shows_the_way() {
 #[test]
 fn an_audience_that_others_use_is_not_archived() {
     let used = all([plain(1, "A"), audience(2, "B", uses(&[1])), archived(3, "C", uses(&[1]))]);
-    let refused =
-        one(Reason::AudienceInUse, "audience_id", "must not be used by other audiences; \"B\" use it");
+    let refused = one(Reason::AudienceInUse, "audience_id", "must stay, because the audience \"B\" uses it");
     assert_eq!(told(used.may_archive(FIRST)), refused);
     assert!(used.may_archive(AudienceNumber(2)).is_ok());
     let mut many: Vec<Audience> =
         (2..30).map(|number| audience(number, &format!("u{number}"), uses(&[1]))).collect();
     many.push(plain(1, "A"));
     let (_, faults) = told(all(many).may_archive(FIRST));
-    assert!(faults[0].1.ends_with("\"u21\", and 8 more use it"), "{faults:?}");
+    assert!(faults[0].1.ends_with("\"u21\" and 8 more use it"), "{faults:?}");
 }
 
 #[test]
@@ -148,8 +147,8 @@ fn a_schema_keeps_the_attributes_that_audiences_use() {
     assert!(some.may_have_schema(&schema(&[("level", "number"), ("city", "string")])).is_ok());
     let refused = one(
         Reason::AttributeInUse,
-        "attributes",
-        "must keep the attributes that audiences use, with their types; \"A\", \"B\" use them",
+        "schema.level",
+        "must stay as it is, because the audiences \"A\", \"B\" use it",
     );
     assert_eq!(told(some.may_have_schema(&schema(&[]))), refused);
     assert_eq!(told(some.may_have_schema(&schema(&[("level", "string")]))), refused);

@@ -32,7 +32,7 @@ fn the_values_of_all_lists_together_are_limited() {
 fn attributes_are_named_with_the_paths_of_their_keys() {
     let or = RawFilter { or: Some(vec![eq("attributes.b", text("x"))]), ..RawFilter::default() };
     let raw = vec![eq("attributes.a", text("x")), or];
-    let named = Filter::parse_members(raw, &sealer(), BASE, Fold::NEWEST, today()).unwrap().attributes;
+    let named = Filter::parse_members(raw, &sealer(), BASE, Fold::NEWEST, today()).unwrap().named.attributes;
     let named: Vec<_> = named.0.iter().map(|named| (named.path.as_str(), named.key.as_str())).collect();
     assert_eq!(named, [("filters[0]", "a"), ("filters[1].or[0]", "b")]);
 }
