@@ -5,6 +5,7 @@
 //! released; a value of a newer version is an error that names both versions. Nothing here does I/O, and no
 //! wire message is ever stored.
 
+pub mod audience;
 pub mod block;
 pub mod bucket;
 mod bytes;
@@ -12,6 +13,7 @@ pub mod commit;
 mod decode;
 #[cfg(test)]
 pub(crate) mod documented;
+mod filters;
 pub mod header;
 pub mod idempotency;
 pub mod index;

@@ -1,10 +1,17 @@
 //! What a commit consists of, and what writing and reading it share.
 
+use roaring::RoaringBitmap;
+
 use crate::model::schema::FieldNumber;
-use crate::model::{Origin, Row, Timestamp};
+use crate::model::{AudienceNumber, Origin, Row, Timestamp};
 
 pub(super) const VALUE: &str = "commit";
-pub(super) const VERSION: u8 = 2;
+/// The version of parts that move no row into or out of an audience.
+pub(super) const PLAIN: u8 = 2;
+/// The version of all other parts, and the newest one.
+pub(super) const WITH_AUDIENCES: u8 = 3;
+/// The bit of the head of a change that has moves of audiences.
+pub(super) const HAS_MOVES: u8 = 1 << 6;
 
 /// A part of at least this size, in bytes, takes no further change.
 pub const PART_BYTES: usize = 24 * 1024;
@@ -28,6 +35,12 @@ pub enum Change {
     Base,
     /// Records of the member changed, but not the member itself. There is no stored form before the change.
     Records,
+    /// An audience was created, or its name, its filter or its archiving changed. The row is the number of the
+    /// audience. The stored form before the change is that of its record.
+    Audience,
+    /// Rows of one chunk enter or leave an audience, because of a change of the audience and not of the
+    /// members. The row is the first one of the chunk.
+    AudienceRows,
 }
 
 impl Change {
@@ -39,6 +52,8 @@ impl Change {
             Self::Deleted => 4,
             Self::Base => 5,
             Self::Records => 6,
+            Self::Audience => 7,
+            Self::AudienceRows => 8,
         }
     }
 
@@ -50,6 +65,8 @@ impl Change {
             4 => Self::Deleted,
             5 => Self::Base,
             6 => Self::Records,
+            7 => Self::Audience,
+            8 => Self::AudienceRows,
             _ => return None,
         })
     }
@@ -88,10 +105,30 @@ pub struct SetDelta<'a> {
     pub enters: bool,
 }
 
+/// The changed row enters or leaves an audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AudienceDelta {
+    /// Which audience.
+    pub audience: AudienceNumber,
+    /// Whether the row enters it; otherwise it leaves.
+    pub enters: bool,
+}
+
+/// The rows of one chunk that enter or leave an audience, by their places in the chunk.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AudienceRows {
+    /// Which audience.
+    pub audience: AudienceNumber,
+    /// Rows that enter it.
+    pub enter: RoaringBitmap,
+    /// Rows that leave it.
+    pub leave: RoaringBitmap,
+}
+
 /// One change, as it is read from a part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RowChange<'a> {
-    /// The row (0 for [`Change::Base`]).
+    /// The row (0 for [`Change::Base`]; see [`Change::Audience`] and [`Change::AudienceRows`]).
     pub row: Row,
     /// What happened to it.
     pub change: Change,
@@ -104,6 +141,10 @@ pub struct RowChange<'a> {
     pub lookups: Vec<LookupDelta>,
     /// Deltas of sets.
     pub sets: Vec<SetDelta<'a>>,
+    /// Deltas of audiences, in the order of their numbers.
+    pub audiences: Vec<AudienceDelta>,
+    /// What a change of the kind [`Change::AudienceRows`] consists of.
+    pub rows: Option<AudienceRows>,
 }
 
 /// The beginning of every part of a commit.

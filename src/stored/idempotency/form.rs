@@ -1,7 +1,9 @@
 //! The result of a request, as rows and outcomes.
 
 use crate::model::token::TokenId;
-use crate::model::{BaseNumber, JobNumber, Outcome, RecordCounts, RecordKind, Refusal, Row, Timestamp};
+use crate::model::{
+    AudienceNumber, BaseNumber, JobNumber, Outcome, RecordCounts, RecordKind, Refusal, Row, Timestamp,
+};
 use crate::stored::idempotency::key::PartWidth;
 
 /// The stored result of a request.
@@ -91,6 +93,8 @@ pub enum RequestResult {
     Token(TokenId),
     /// A job was accepted.
     Job(JobNumber),
+    /// An audience was created or changed.
+    Audience(AudienceNumber),
 }
 
 impl RequestResult {
@@ -108,7 +112,8 @@ impl RequestResult {
             | Self::Done
             | Self::Base(_)
             | Self::Token(_)
-            | Self::Job(_) => true,
+            | Self::Job(_)
+            | Self::Audience(_) => true,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::form::{RequestResult, StoredResult};
 use super::rows::{decode_row, outcome};
 use super::version::{VERSION, read_parts, width_of};
 use crate::model::token::TokenId;
-use crate::model::{BaseNumber, JobNumber, RecordCounts, RecordKind, Row, Timestamp};
+use crate::model::{AudienceNumber, BaseNumber, JobNumber, RecordCounts, RecordKind, Row, Timestamp};
 use crate::stored::bytes::Reader;
 use crate::stored::decode::{DecodeError, versioned};
 
@@ -59,6 +59,11 @@ impl StoredResult {
             }
             12 => RequestResult::Changing { done: r.varint()?, values: r.varint()? },
             15 => RequestResult::Job(JobNumber(r.varint()?)),
+            16 => {
+                let number =
+                    u32::try_from(r.varint()?).map_err(|_| r.damaged("an audience number is too large"))?;
+                RequestResult::Audience(AudienceNumber(number))
+            }
             _ => return Err(r.damaged("its kind is unknown")),
         };
         r.end()?;

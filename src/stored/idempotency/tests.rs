@@ -4,7 +4,7 @@ use super::key::PartWidth;
 use super::*;
 use crate::model::token::TokenId;
 use crate::model::{
-    BaseNumber, JobNumber, Outcome, Reason, RecordCounts, RecordKind, Refusal, Row, Timestamp,
+    AudienceNumber, BaseNumber, JobNumber, Outcome, Reason, RecordCounts, RecordKind, Refusal, Row, Timestamp,
 };
 use crate::stored::documented::assert_documented;
 
@@ -40,6 +40,7 @@ fn every_result_comes_back() {
         RequestResult::Base(BaseNumber(u32::MAX)),
         RequestResult::Token(TokenId(9)),
         RequestResult::Job(JobNumber(u64::MAX)),
+        RequestResult::Audience(AudienceNumber(u32::MAX)),
     ] {
         let stored = stored(result);
         assert_eq!(StoredResult::decode(&stored.encode()), Ok(stored.clone()));
@@ -54,6 +55,7 @@ fn a_result_that_is_cut_short_or_goes_on_is_refused() {
         RequestResult::Member(Row(5), Outcome::Created),
         RequestResult::Token(TokenId(9)),
         RequestResult::Job(JobNumber(300)),
+        RequestResult::Audience(AudienceNumber(300)),
         RequestResult::Done,
     ] {
         let bytes = stored(result).encode();
@@ -136,6 +138,7 @@ fn golden_bytes() {
         (RequestResult::Base(BaseNumber(4)), Some(2), vec![9, 4]),
         (RequestResult::Token(TokenId(9)), None, [vec![10], id(9)].concat()),
         (RequestResult::Job(JobNumber(0x0a0b)), None, vec![15, 0x8b, 0x14]),
+        (RequestResult::Audience(AudienceNumber(0x0a0b)), Some(2), vec![16, 0x8b, 0x14]),
     ] {
         let begin = [&expected[..19], &[revision.map_or(0, |_| 3)]].concat();
         let bytes = [begin, golden].concat();

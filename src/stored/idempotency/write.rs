@@ -67,6 +67,10 @@ impl StoredResult {
                 w.u8(15);
                 w.varint(number.0);
             }
+            RequestResult::Audience(number) => {
+                w.u8(16);
+                w.varint(u64::from(number.0));
+            }
         }
         w.0
     }

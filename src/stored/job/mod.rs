@@ -4,7 +4,6 @@
 //! said by their `JobPart`.
 
 mod example;
-mod filters;
 mod key;
 mod record;
 mod reversal;

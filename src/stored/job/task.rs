@@ -11,7 +11,6 @@
 //!          sheet option text, bytes varint, chunks varint, rows varint, SHA-256 in 32 bytes
 //! ```
 
-use super::filters;
 use crate::model::token::TokenId;
 use crate::model::{
     GuardExpectation, GuardKind, JobInput, JobNumber, JobTask, ListFormat, ListMatch, ListOptions, MatchBy,
@@ -19,6 +18,7 @@ use crate::model::{
 };
 use crate::stored::DecodeError;
 use crate::stored::bytes::{Reader, Writer};
+use crate::stored::filters;
 
 /// The first version of a record that has numbers for every kind of change.
 const WITH_KINDS: u8 = 2;

@@ -10,6 +10,7 @@
 //! | `06` time of a request | time u64, hash of the request id u128 | [`Size`] |
 //! | `10` head | base u32 | [`Head`]; up to version 3 the whole header |
 //! | `11` settings | base u32 | the settings of a [`Header`] |
+//! | `12` audience | base u32, audience u32 (0: [`Numbers`]) | [`Record`] |
 //! | `20` block | base u32, block u64, first slot u8 | [`block`][block_value] |
 //! | `21` commit | base u32, revision u64, part u32 (u16 in format 1) | [`commit`][commit_value] |
 //! | `22` record of a member | base u32, row u64, kind u8, sequence u64 | [`member_record`] |
@@ -21,17 +22,21 @@
 //! | `31` bucket | base u32, lookup u8, bucket u32 | [`bucket`][bucket_value] |
 //! | `32` set, in format 1 | base u32, field u8, value length u16, value, chunk u64 | chunk, in [`index`][index_value] |
 //! | `33` set | base u32, field u16, value length u16, value, chunk u64 | chunk, in [`index`][index_value] |
+//! | `34` rows of an audience | base u32, audience u32, kind u8, chunk u64 | chunk, in [`index`][index_value] |
 //!
 //! The name in table `23` is either 0 and the id u128, or 1 and the name that the caller chose.
 //!
 //! Reserved, and not used yet: `07` the store's revision, `08` fences of leases, `09` beats of leases, `0a`
-//! jobs, `0b` data of jobs, `12` audiences.
+//! jobs, `0b` data of jobs.
 //!
 //! The keys of records are in [`record_key`], those of results in [`idempotency::key`], those of sets in
-//! [`set_key`]. `00` belongs to engines. A table byte that falls out of use stays in this list, so that it is
+//! [`set_key`], those of audiences in [`audience`]. `00` belongs to engines. A table byte that falls out of use stays in this list, so that it is
 //! never used again.
 //!
 //! [`Meta`]: crate::stored::meta::Meta
+//! [`Numbers`]: crate::stored::audience::Numbers
+//! [`Record`]: crate::stored::audience::Record
+//! [`audience`]: crate::stored::audience
 //! [next_base_value]: crate::stored::meta::next_base
 //! [token_value]: crate::stored::token
 //! [`StoredResult`]: crate::stored::idempotency::StoredResult
@@ -64,7 +69,7 @@ pub use self::store::{
     meta, next_base, token, token_number, token_use, token_use_number, token_uses, tokens,
 };
 pub(super) use self::table::{
-    BASE_BYTES, JOB, JOB_DATA, NARROW_SET, RECORD, RECORD_COUNTS, RECORD_NAME, RECORD_PURGE, REQUEST,
-    REQUEST_TIME, SET, TRANSACTION, of_base, own_part,
+    AUDIENCE, AUDIENCE_SET, BASE_BYTES, JOB, JOB_DATA, NARROW_SET, RECORD, RECORD_COUNTS, RECORD_NAME,
+    RECORD_PURGE, REQUEST, REQUEST_TIME, SET, TRANSACTION, of_base, own_part,
 };
 pub use self::table::{after_base, all_of, base_of, tables_of_bases, unclaimed};

@@ -15,6 +15,7 @@ pub(in crate::stored) const JOB: u8 = 0x0a;
 pub(in crate::stored) const JOB_DATA: u8 = 0x0b;
 pub(super) const HEADER: u8 = 0x10;
 pub(super) const SETTINGS: u8 = 0x11;
+pub(in crate::stored) const AUDIENCE: u8 = 0x12;
 pub(super) const BLOCK: u8 = 0x20;
 pub(super) const COMMIT: u8 = 0x21;
 pub(in crate::stored) const RECORD: u8 = 0x22;
@@ -26,6 +27,7 @@ pub(super) const INDEX: u8 = 0x30;
 pub(super) const BUCKET: u8 = 0x31;
 pub(in crate::stored) const NARROW_SET: u8 = 0x32;
 pub(in crate::stored) const SET: u8 = 0x33;
+pub(in crate::stored) const AUDIENCE_SET: u8 = 0x34;
 
 /// The length of the table byte and the base number, with which the keys of a base begin.
 pub(in crate::stored) const BASE_BYTES: usize = 5;
@@ -34,11 +36,12 @@ pub(in crate::stored) const BASE_BYTES: usize = 5;
 pub(super) const STORE_TABLES: [u8; 4] = [TOKEN, TOKEN_USE, REQUEST, REQUEST_TIME];
 
 /// The tables whose keys begin with a base number. A purge of the base empties all of them.
-pub(super) const BASE_TABLES: [u8; 15] = [
+pub(super) const BASE_TABLES: [u8; 17] = [
     JOB,
     JOB_DATA,
     HEADER,
     SETTINGS,
+    AUDIENCE,
     BLOCK,
     COMMIT,
     RECORD,
@@ -50,6 +53,7 @@ pub(super) const BASE_TABLES: [u8; 15] = [
     BUCKET,
     NARROW_SET,
     SET,
+    AUDIENCE_SET,
 ];
 
 /// The ranges of all keys of a base, except its head and settings. A purge deletes these last and together,
@@ -65,6 +69,7 @@ pub fn tables_of_bases() -> impl Iterator<Item = (&'static str, KeyRange)> {
         JOB => "jobs",
         JOB_DATA => "data of jobs",
         SETTINGS => "settings",
+        AUDIENCE => "audiences",
         BLOCK => "blocks",
         COMMIT => "commits",
         RECORD => "records of members",
@@ -74,6 +79,7 @@ pub fn tables_of_bases() -> impl Iterator<Item = (&'static str, KeyRange)> {
         RECORD_PURGE => "records to purge",
         INDEX => "index states",
         BUCKET => "buckets",
+        AUDIENCE_SET => "chunks of audiences",
         _ => "set chunks",
     };
     let tables = BASE_TABLES.into_iter().filter(|table| *table != HEADER);
