@@ -41,10 +41,13 @@ pub use self::audit::{AuditConfig, AuditReport, Finding, audit};
 pub use self::base::handle::{Base, Pending};
 pub use self::error::TableError;
 pub use self::idempotency::{Begun, Claim, Idempotency, IdempotencyLimits, IfRunning};
+pub use self::index::audiences::AudienceMembers;
 pub use self::index::damage::Damage;
 pub use self::index::lookup::LookupKind;
 pub use self::index::sets::{Chunk, Living, RowSet, SetField, Sets, union};
 pub use self::jobs::{JobLimits, Jobs, ReversalReader, ReversalWriter, Upload};
+pub use self::open::AudienceBuild;
+pub use self::plan::audience_request::{AudienceReply, AudienceRequest, AudienceWhat};
 pub use self::plan::request::{
     AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply, EditRequest, EditWhat, Edited,
     RecordChange, RecordOutcome, RecordsReply, RecordsRequest, SettingsRequest, UndeleteReply,

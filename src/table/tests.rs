@@ -2,6 +2,7 @@
 //! same as a reference: plain rows that are searched from end to end.
 
 mod actions;
+mod audiences;
 mod doubts;
 mod faults;
 mod guard;

@@ -89,6 +89,12 @@ impl MemberView<'_> {
     pub fn shown(&self, field: &Field) -> Option<Value<'_>> {
         self.stored(field)
     }
+
+    /// The value of a field that the operators of equality compare, if the member has one. Of `audience`, which
+    /// can have many values, there is none.
+    pub fn compared(&self, field: &Field) -> Option<Value<'_>> {
+        self.value(field)
+    }
 }
 
 impl Filter {
@@ -113,6 +119,12 @@ impl Filter {
 }
 
 impl Condition {
+    /// Whether the member fulfils this condition. Adds the steps to `effort`, which keeps the states of its regular
+    /// expression from one member to the next: use it for one condition only.
+    pub fn is_met(&self, view: &MemberView<'_>, effort: &mut Effort) -> bool {
+        self.holds(view, effort)
+    }
+
     /// Whether the member fulfils this condition.
     pub fn matches(&self, view: &MemberView<'_>) -> bool {
         self.holds(view, &mut Effort::default())

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use crate::engine::{Direction, Value};
-use crate::model::{BaseNumber, Member, Status, StatusCounts};
+use crate::model::{BaseNumber, Member, Row, Status, StatusCounts};
 use crate::stored::header::{Head, Header};
 use crate::stored::index::IndexState;
 use crate::stored::{key, meta};
 use crate::table::TableError;
+use crate::table::audit::audiences::Census;
 use crate::table::audit::sets::Recount;
 use crate::table::audit::state::Audit;
 use crate::table::audit::state::State;
-use crate::table::audit::{commits, lookups, records, sets};
+use crate::table::audit::{audiences, commits, lookups, records, sets};
+use crate::table::index::audiences::Members;
 use crate::table::index::damage::Damage;
 use crate::table::index::damage::hex;
 use crate::table::index::entries::hashes_of;
@@ -101,10 +103,13 @@ async fn check(
         header,
         stored,
         sets: Sets::default(),
+        definitions: None,
+        members: Members::default(),
         chunks: BTreeSet::new(),
         overlays: PerLookup::default(),
     };
     sets::load(audit, &mut state).await?;
+    audiences::load(audit, &mut state, hashes.map(Hashes::fold)).await?;
     commits::check(audit, &mut state).await?;
     let keys = check_records(audit, &mut state, hashes).await?;
     records::check(audit, &state).await?;
@@ -168,6 +173,7 @@ async fn check_records(
     let base = Some(state.number);
     let mut counted = StatusCounts::default();
     let mut recount = Recount::default();
+    let mut census = state.definitions.clone().map(Census::new);
     let (mut members, mut keys) = (0_u64, 0_u64);
     walk::walk(engine, state.number, |seen| match seen {
         Seen::Damaged(damage) => findings.add(base, damage),
@@ -178,6 +184,7 @@ async fn check_records(
                 .into_iter()
                 .for_each(|damage| findings.add(base, damage));
             recount.member(row, &member, state, findings);
+            census.iter_mut().for_each(|census| census.member(Row(row), &member));
             if let Some(hashes) = hashes {
                 keys += LookupKind::ALL
                     .iter()
@@ -188,6 +195,7 @@ async fn check_records(
     })
     .await?;
     recount.end(state, findings);
+    census.into_iter().for_each(|census| census.end(state, findings));
     for status in Status::ALL {
         let (header, counted) = (state.header.counts.get(status), counted.get(status));
         if header != counted {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::model::{Row, Timestamp};
+use crate::stored::audience::Record;
 use crate::stored::commit::{Change, CommitPart, LookupOp, RowChange};
 use crate::stored::header::{Header, follows, may_precede};
 use crate::stored::{DecodeError, key, member};
@@ -14,6 +15,7 @@ use crate::table::audit::state::State;
 use crate::table::index::damage::Damage;
 use crate::table::index::lookup::LookupKind;
 use crate::table::index::overlay::Op;
+use crate::table::index::replay::audience_changes;
 use crate::table::index::scan::for_each;
 use crate::table::index::sets::{CHUNK_ROWS, SetChange, SetField};
 
@@ -177,7 +179,12 @@ impl Log {
                 self.next_row = row.0.saturating_add(1);
             }
             Change::Deleted => self.deleted += 1,
-            Change::Updated | Change::Reactivated | Change::Base | Change::Records => {}
+            Change::Updated
+            | Change::Reactivated
+            | Change::Base
+            | Change::Records
+            | Change::Audience
+            | Change::AudienceRows => {}
         }
     }
 
@@ -216,12 +223,15 @@ fn total(header: &Header) -> u64 {
 }
 
 fn judge(header: &Header, revision: u64, change: &RowChange<'_>) -> Option<Damage> {
-    let is_base = change.change == Change::Base;
-    if !is_base && change.row.0 >= header.next_row {
+    let is_of_rows = !matches!(change.change, Change::Base | Change::Audience);
+    if is_of_rows && change.row.0 >= header.next_row {
         return Some(Damage::CommitRow { revision, row: change.row.0, next_row: header.next_row });
     }
     let fits = match (change.change, change.before) {
-        (Change::Created | Change::Records, before) => before.is_none(),
+        (Change::Created | Change::Records | Change::AudienceRows, before) => before.is_none(),
+        (Change::Audience, before) => {
+            before.is_none_or(|before| Record::decode(before).is_ok_and(|before| before.revision <= revision))
+        }
         (_, None) => false,
         (Change::Base, Some(before)) => may_precede(before, revision),
         (_, Some(before)) => member::decode(before).is_ok_and(|before| before.revision <= revision),
@@ -248,6 +258,8 @@ fn replay(state: &mut State, change: RowChange<'_>) {
         let entries = state.entries.get_mut(kind);
         *entries = entries.saturating_add_signed(growth);
     }
+    let moves = audience_changes(change.row, &change.audiences, change.rows);
+    moves.for_each(|change| state.members.apply(&change));
     for delta in change.sets {
         let Some(field) = SetField::from_number(delta.field) else { continue };
         state.chunks.insert(row / CHUNK_ROWS);

@@ -10,6 +10,7 @@
 //! | members | parts of blocks complete, rows handed out, members readable, fit the header | `base` |
 //! | counters | the header's numbers equal a recount | `base` |
 //! | sets | equal to the members, chunk by chunk | `sets` |
+//! | audiences | readable; who is in them equals an evaluation of every member; nobody is both picked and removed | `audiences` |
 //! | lookups | equal to the members, range by range; order and place of entries; no key twice | `lookups` |
 //! | records of members | each has its member and names; names and counts have their records | `records` |
 //! | commit log | no gap, parts complete, times and previous values in order, fits the header | `commits` |
@@ -22,6 +23,7 @@
 //! [`AuditConfig::entries_at_once`] entries of lookups. If a base has more entries, its members are read once
 //! for each such part of them.
 
+mod audiences;
 mod base;
 mod commits;
 mod finding;

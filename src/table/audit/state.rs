@@ -9,6 +9,7 @@ use crate::stored::header::Header;
 use crate::stored::index::{IndexState, LOOKUPS};
 use crate::table::audit::findings::Findings;
 use crate::table::audit::report::{AuditConfig, AuditReport};
+use crate::table::index::audiences::{Definitions, Members};
 use crate::table::index::lookup::{LookupKind, PerLookup};
 use crate::table::index::overlay::Overlay;
 use crate::table::index::sets::Sets;
@@ -28,6 +29,10 @@ pub struct State {
     pub header: Header,
     pub stored: IndexState,
     pub sets: Sets,
+    /// The audiences; `None` if they cannot be checked.
+    pub definitions: Option<Arc<Definitions>>,
+    /// Who is in them.
+    pub members: Members,
     /// The chunks that have a set, and are not compared yet.
     pub chunks: BTreeSet<u64>,
     /// The lookup changes after the watermark.

@@ -246,6 +246,7 @@ macro_rules! found {
     }};
 }
 
+mod audiences;
 mod commits;
 mod headers;
 mod idempotency;

@@ -25,10 +25,10 @@ use crate::table::write::lane::Lane;
 use crate::table::write::publisher::Publisher;
 use crate::table::write::validate;
 use crate::table::{
-    ActionPlan, ActionsRequest, AttributesReply, AttributesRequest, DeleteReply, DeleteRequest, EditReply,
-    EditRequest, ListPlan, ListRequest, RecordsReply, RecordsRequest, RevertPlan, RevertRequest,
-    SettingsRequest, StepReply, StepRequest, TableError, UndeleteReply, UndeleteRequest, UpsertReply,
-    UpsertRequest, WriteMode,
+    ActionPlan, ActionsRequest, AttributesReply, AttributesRequest, AudienceReply, AudienceRequest,
+    DeleteReply, DeleteRequest, EditReply, EditRequest, ListPlan, ListRequest, RecordsReply, RecordsRequest,
+    RevertPlan, RevertRequest, SettingsRequest, StepReply, StepRequest, TableError, UndeleteReply,
+    UndeleteRequest, UpsertReply, UpsertRequest, WriteMode,
 };
 use crate::tasks;
 
@@ -46,7 +46,10 @@ const PLANNED_ROW_BYTES: usize = 4_096;
 /// Bytes of a change of a record: the record, its keys and the previous record.
 const RECORD_BYTES: usize = 2_048;
 
-/// Bytes of a change of the base: its tiers and its schema.
+/// Bytes of a member that is added to an audience, or removed from it, by hand.
+const HAND_BYTES: usize = 512;
+
+/// Bytes of a change of the base: its tiers and its schema, or an audience.
 const SETTINGS_BYTES: usize = 32 * 1024;
 
 /// The reply to a queued request. Dropping it cancels nothing.
@@ -83,15 +86,16 @@ pub struct Base {
 impl Base {
     /// Opens a base: loads header and sets, replays the commits after the watermark, and starts its tasks.
     pub(in crate::table) async fn open(number: BaseNumber, parts: Parts) -> Result<Arc<Self>, TableError> {
-        let published = replay::load(&parts.engine, number).await?;
+        let published = replay::load(&parts.engine, number, &parts.sealer, parts.hashes.fold()).await?;
         parts.member_cache.set_images(number, published.image_bytes());
         let header = published.header.clone();
+        let definitions = Arc::clone(&published.definitions);
         let (closing, closed) = watch::channel(false);
         let open = Arc::new(OpenBase::new(number, parts, published));
         let (jobs, queued) = mpsc::channel(QUEUE);
         let (planned, to_publish) = mpsc::channel(PLANNED_AHEAD);
         let writing = vec![
-            tasks::vital("lane", Lane::new(Arc::clone(&open), queued, planned, header).run()),
+            tasks::vital("lane", Lane::new(Arc::clone(&open), queued, planned, header, definitions).run()),
             tasks::vital("publisher", Publisher::new(Arc::clone(&open), to_publish).run()),
         ];
         let checkpoints = tasks::vital("checkpoint", checkpoint::run(Arc::clone(&open), closed));
@@ -263,6 +267,15 @@ impl Base {
         let permit = self.open.parts.budget.turn(self.party(), bytes).await?;
         let (reply, answer) = oneshot::channel();
         self.submit(Job::Records { request, reply, permit }).await?;
+        answer.await.map_err(|_| TableError::Closing)?
+    }
+
+    /// Changes an audience: itself, or who is in it by hand.
+    pub async fn change_audience(&self, request: AudienceRequest) -> Result<AudienceReply, TableError> {
+        let rows = request.what.rows().len().saturating_mul(HAND_BYTES);
+        let permit = self.open.parts.budget.turn(self.party(), SETTINGS_BYTES.saturating_add(rows)).await?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Audience { request: Box::new(request), reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::engine::{Batch, Direction, KeyRange};
+use crate::stored::audience::{self, Kind};
 use crate::stored::bucket::{self, Entry};
 use crate::stored::index::{IndexState, LookupState, SetTable, encode_chunk};
 use crate::stored::{key, set_key};
 use crate::table::TableError;
 use crate::table::checkpoint::changes::{Changes, merge};
 use crate::table::checkpoint::pace::Pace;
+use crate::table::index::audiences::DirtyRows;
 use crate::table::index::lookup::{Image, LookupKind, PerLookup, TARGET_ENTRIES, address, bits_of, parent};
 use crate::table::index::overlay::Overlay;
 use crate::table::index::sets::{DirtyChunk, SetField};
@@ -65,6 +67,7 @@ struct Work<'a> {
     pace: Pace,
     frozen: PerLookup<Arc<Overlay>>,
     chunks: Vec<DirtyChunk>,
+    rows: Vec<DirtyRows>,
     given_up: Vec<SetField>,
     /// Whether the table of sets of format 1 has any entries.
     has_narrow_sets: bool,
@@ -88,6 +91,7 @@ impl<'a> Work<'a> {
         let frozen = published.freeze();
         open.note_overlay_entries(&published);
         let (chunks, given_up) = published.sets.take_dirty();
+        let rows = published.members.take_dirty();
         let stored = published.stored.clone();
         let lookups = LookupKind::ALL.map(|kind| {
             let lookup = published.lookups.get(kind);
@@ -97,7 +101,7 @@ impl<'a> Work<'a> {
         let sets = SetTable::Wide;
         let target = IndexState { watermark: published.header.revision, lookups, unindexed, sets };
         let has_narrow_sets = published.has_narrow_sets;
-        Some(Self { open, pace, frozen, chunks, given_up, has_narrow_sets, target, stored })
+        Some(Self { open, pace, frozen, chunks, rows, given_up, has_narrow_sets, target, stored })
     }
 
     async fn write(&mut self) -> Result<(), TableError> {
@@ -115,6 +119,7 @@ impl<'a> Work<'a> {
         published.has_narrow_sets = self.has_narrow_sets;
         if !written {
             published.sets.mark_dirty(&self.chunks, &self.given_up);
+            published.members.mark_dirty(&self.rows);
         }
         published.stored = self.stored;
         published.thaw(written);
@@ -264,12 +269,19 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Writes the changed chunks of sets, and the watermark with the last of them.
+    /// Writes the changed chunks of sets and audiences, and the watermark with the last of them.
     async fn write_sets(&mut self) -> Result<(), TableError> {
         let base = self.open.number;
         let mut batch = Batch::default();
-        for (field, value, chunk, rows) in &self.chunks {
-            let key = set_key::set(base, field.number(), value, *chunk);
+        let sets = self
+            .chunks
+            .iter()
+            .map(|(field, value, chunk, rows)| (set_key::set(base, field.number(), value, *chunk), rows));
+        let audiences = self
+            .rows
+            .iter()
+            .map(|(audience, chunk, rows)| (audience::rows(base, *audience, Kind::In, *chunk), rows));
+        for (key, rows) in sets.chain(audiences) {
             if rows.is_empty() {
                 batch.delete(key);
             } else {

@@ -1,6 +1,6 @@
 //! The kinds of damage that a stored base can have. Each names the place and the rule that is broken.
 
-use crate::model::Status;
+use crate::model::{AudienceNumber, Status};
 use crate::stored::DecodeError;
 use crate::table::index::lookup::LookupKind;
 use crate::table::index::sets::SetField;
@@ -176,6 +176,33 @@ pub enum Damage {
         value: String,
         /// The row.
         row: u64,
+    },
+    /// A member that should be in an audience is not, or one is that should not.
+    #[error("row {row} is {} the audience {}", if *is_in { "wrongly in" } else { "missing from" }, audience.0)]
+    Audience {
+        /// Which audience.
+        audience: AudienceNumber,
+        /// The row.
+        row: u64,
+        /// Whether it is in the audience.
+        is_in: bool,
+    },
+    /// A row that was never handed out, or that is both picked for an audience and removed from it, or that is
+    /// one of them for an audience that does not exist.
+    #[error("what is kept by hand about row {row} in the audience {} cannot be", audience.0)]
+    AudienceHand {
+        /// Which audience.
+        audience: AudienceNumber,
+        /// The row.
+        row: u64,
+    },
+    /// The number of an audience was not handed out yet.
+    #[error("the audience {} exists, but the last number is {last}", audience.0)]
+    AudienceNumber {
+        /// Which audience.
+        audience: AudienceNumber,
+        /// The last number.
+        last: u32,
     },
     /// A member is missing from a lookup.
     #[error("row {row} is missing from the {lookup:?} lookup under hash {hash:016x}")]

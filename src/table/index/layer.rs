@@ -3,17 +3,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 
 use crate::engine::{Key, Value};
 use crate::model::schema::FieldNumber;
 use crate::stored::block::Block;
 use crate::stored::commit::{LookupDelta, LookupOp};
 use crate::stored::header::Header;
+use crate::table::index::audiences::{AudienceChange, Definitions};
 use crate::table::index::lookup::{LookupKind, PerLookup};
 use crate::table::index::overlay::{Identity, Op, Overlay};
 use crate::table::index::sets::{FieldSets, SetChange};
 
-/// The most blocks and set moves that the publisher applies on its own thread: each takes some tenths of a
+/// The most blocks and moves that the publisher applies on its own thread: each takes some tenths of a
 /// microsecond.
 const LONG: usize = 16_384;
 
@@ -33,9 +35,13 @@ pub struct Layer {
     pub growth: PerLookup<i64>,
     /// Moves into and out of sets, in order.
     pub sets: Vec<SetChange>,
+    /// Changes of who is in which audience, in order.
+    pub audiences: Vec<AudienceChange>,
+    /// The audiences after the batch, if it changes them or what is kept by hand.
+    pub definitions: Option<Arc<Definitions>>,
     /// Sets of new indexes, before any of the moves in `sets`.
     pub built: BTreeMap<FieldNumber, FieldSets>,
-    /// Changed keys of records of members; `None` if removed.
+    /// Changed keys of records of members, of audiences, and of what is kept by hand; `None` if removed.
     pub records: HashMap<Key, Option<Value>>,
     /// The bytes by which the batch changes the total of stored results.
     pub result_bytes: i64,
@@ -50,6 +56,8 @@ impl Layer {
             overlays: PerLookup::default(),
             growth: PerLookup::default(),
             sets: Vec::new(),
+            audiences: Vec::new(),
+            definitions: None,
             built: BTreeMap::new(),
             records: HashMap::new(),
             result_bytes: 0,
@@ -58,7 +66,7 @@ impl Layer {
 
     /// Whether applying it takes more than a few milliseconds.
     pub fn is_long(&self) -> bool {
-        self.blocks.len() + self.sets.len() > LONG
+        self.blocks.len() + self.sets.len() + self.audiences.len() > LONG
     }
 
     /// Applies the delta of a lookup entry.

@@ -1,4 +1,5 @@
-//! The indexes of a base: lookups from keys to rows, sets of rows by value, and what is published of both.
+//! The indexes of a base: lookups from keys to rows, sets of rows by value, audiences, and what is published of
+//! them.
 //!
 //! What this room promises to the others:
 //!
@@ -11,6 +12,7 @@
 //! - Nothing here writes, except [`rewrite`], which rewrites the e-mail lookups of a store while no server
 //!   runs on it.
 
+pub mod audiences;
 pub mod block;
 pub mod damage;
 pub mod entries;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::stored::header::Header;
 use crate::stored::index::{IndexState, LookupState};
+use crate::table::index::audiences::{Definitions, Members};
 use crate::table::index::layer::Layer;
 use crate::table::index::lookup::{Image, Lookup, LookupKind, PerLookup};
 use crate::table::index::overlay::Overlay;
@@ -19,6 +20,10 @@ pub struct Published {
     pub lookups: PerLookup<Lookup>,
     /// The sets.
     pub sets: Sets,
+    /// The audiences.
+    pub definitions: Arc<Definitions>,
+    /// Who is in them.
+    pub members: Members,
     /// The state of the stored indexes, as a checkpoint wrote it last.
     pub stored: IndexState,
     /// Whether the table of sets of stores of format 1 still has keys.
@@ -29,7 +34,8 @@ impl Published {
     /// The stored state, before the commits after the watermark are replayed.
     pub fn new(header: Header, stored: IndexState, sets: Sets) -> Self {
         let lookups = PerLookup::from_fn(|kind| Lookup::new(kind, state_of(&stored, kind)));
-        Self { header, lookups, sets, stored, has_narrow_sets: false }
+        let (definitions, members) = (Arc::default(), Members::default());
+        Self { header, lookups, sets, definitions, members, stored, has_narrow_sets: false }
     }
 
     /// Applies the changes of a batch.
@@ -48,6 +54,8 @@ impl Published {
             lookup.entries = lookup.entries.saturating_add_signed(*layer.growth.get(kind));
         }
         layer.sets.iter().for_each(|change| self.sets.apply(change));
+        layer.definitions.iter().for_each(|definitions| self.definitions = Arc::clone(definitions));
+        layer.audiences.iter().for_each(|change| self.members.apply(change));
     }
 
     /// The bytes that the images of the lookups take once all are filled.

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use crate::engine::{Direction, Engine};
 use crate::model::schema::AttributeSchema;
-use crate::model::{BaseNumber, Member, Row};
-use crate::stored::commit::{CommitPart, LookupOp, RowChange};
+use crate::model::{BaseNumber, Fold, Member, Row, Sealer};
+use crate::stored::commit::{AudienceDelta, AudienceRows, CommitPart, LookupOp, RowChange};
 use crate::stored::header::Header;
 use crate::stored::index::{IndexState, SetTable, decode_chunk};
 use crate::stored::{key, set_key};
 use crate::table::TableError;
+use crate::table::index::audiences::{self, AudienceChange};
 use crate::table::index::entries::{index_changes, set_changes};
 use crate::table::index::lookup::LookupKind;
 use crate::table::index::overlay::Op;
@@ -25,7 +26,12 @@ use crate::table::index::sets::{SetChange, SetField, Sets};
 use crate::table::index::walk::{self, Seen};
 
 /// Loads the published state of a base.
-pub async fn load(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Published, TableError> {
+pub async fn load(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    sealer: &Sealer,
+    fold: Fold,
+) -> Result<Published, TableError> {
     let keys = [key::header(base), key::settings(base), key::index(base)];
     let mut values = engine.get_many(&keys).await?.into_iter();
     let (head, settings, index) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
@@ -37,6 +43,8 @@ pub async fn load(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Publishe
     let are_doubtful = are_doubtful(&header, &stored);
     let sets = if are_doubtful { Sets::default() } else { load_sets(engine, base, &header, &stored).await? };
     let mut published = Published::new(header, stored, sets);
+    let (definitions, members) = audiences::load(engine, base, sealer, fold).await?;
+    (published.definitions, published.members) = (Arc::new(definitions), members);
     published.has_narrow_sets =
         !engine.scan(set_key::narrow_sets(base), Direction::Forward, 1).await?.is_empty();
     let missing = key::commits_from(base, published.stored.watermark + 1);
@@ -170,7 +178,8 @@ async fn load_sets(
 /// so only parts after the watermark may be applied.
 fn replay(published: &mut Published, part: &[u8]) -> Result<(), TableError> {
     let mut part = CommitPart::open(part)?;
-    while let Some(RowChange { row, lookups, sets, .. }) = part.next_change()? {
+    while let Some(RowChange { row, lookups, sets, audiences, rows, .. }) = part.next_change()? {
+        audience_changes(row, &audiences, rows).for_each(|change| published.members.apply(&change));
         for delta in lookups {
             let Some(kind) = LookupKind::from_number(delta.lookup) else { continue };
             let lookup = published.lookups.get_mut(kind);
@@ -190,4 +199,19 @@ fn replay(published: &mut Published, part: &[u8]) -> Result<(), TableError> {
         }
     }
     Ok(())
+}
+
+/// What a change in a commit says about who is in which audience.
+pub fn audience_changes(
+    row: Row,
+    deltas: &[AudienceDelta],
+    rows: Option<AudienceRows>,
+) -> impl Iterator<Item = AudienceChange> {
+    let of_row = move |delta: &AudienceDelta| AudienceChange::Row {
+        audience: delta.audience,
+        row,
+        enters: delta.enters,
+    };
+    let of_rows = rows.map(|rows| AudienceChange::of_rows(row, rows));
+    deltas.iter().map(of_row).chain(of_rows)
 }

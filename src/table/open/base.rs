@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Mutex, Notify, RwLock, watch};
 
 use crate::engine::Engine;
-use crate::model::BaseNumber;
+use crate::model::{BaseNumber, Row, Sealer};
 use crate::table::idempotency::Idempotency;
 use crate::table::index::hash::Hashes;
 use crate::table::index::published::Published;
@@ -29,6 +29,8 @@ pub struct OpenBase {
     /// The number of overlay entries that wait for a checkpoint, so that the lane can read it without the
     /// view lock.
     overlay_entries: AtomicUsize,
+    /// While audiences are built: the members of rows below this one are evaluated.
+    pub audience_row: AtomicU64,
     /// Whether a batch failed and the lane has not yet started again from the published state.
     pub failed: AtomicBool,
     /// Notified when a checkpoint is due.
@@ -61,11 +63,30 @@ pub struct Parts {
     pub nonces: Arc<Nonces>,
     /// The number of overlay entries of a base at which a checkpoint starts.
     pub checkpoint_entries: usize,
+    /// Opens ids in the filters of audiences.
+    pub sealer: Sealer,
+    /// How new filters of audiences are evaluated.
+    pub audience_build: AudienceBuild,
     /// How long a deleted member can come back, in microseconds.
     pub undelete_micros: i64,
     /// How much of the commit log one search for deleted members reads, in bytes. A part of a commit counts
     /// at least [`UNDELETE_PART_MIN_BYTES`](crate::model::limits::UNDELETE_PART_MIN_BYTES).
     pub undelete_log_bytes: u64,
+}
+
+/// How the filters of new and changed audiences are evaluated for the members that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AudienceBuild {
+    /// In a base with at most this many members the request that brings the filter evaluates it.
+    pub at_once: u64,
+    /// In a larger one the lane evaluates this many blocks of 16 members between two batches.
+    pub blocks: usize,
+}
+
+impl Default for AudienceBuild {
+    fn default() -> Self {
+        Self { at_once: 4_000, blocks: 256 }
+    }
 }
 
 impl OpenBase {
@@ -77,6 +98,7 @@ impl OpenBase {
             published_revision: AtomicU64::new(published.header.revision),
             overlay_entries: AtomicUsize::new(published.overlay_entries()),
             published: RwLock::new(published),
+            audience_row: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             checkpoint_due: Notify::new(),
             checkpoints: watch::Sender::new(0),
@@ -84,6 +106,11 @@ impl OpenBase {
             validating: Mutex::new(()),
             undeleting: Arc::default(),
         }
+    }
+
+    /// Notes that new filters are evaluated for the members of lower rows.
+    pub fn note_built(&self, below: Row) {
+        self.audience_row.store(below.0, Ordering::Relaxed);
     }
 
     /// Notes that everything up to `revision` is published.

@@ -6,4 +6,4 @@
 
 mod base;
 
-pub use self::base::{OpenBase, Parts};
+pub use self::base::{AudienceBuild, OpenBase, Parts};

@@ -204,13 +204,13 @@ impl Plan<'_> {
             }
         }
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(&change.old), Some(&change.new), 0);
-        let sets = self.set_changes(change.row, Some(&change.old), Some(&change.new));
+        let moves = self.moves(change.row, Some(&change.old), Some(&change.new));
         let step = match self.step_as(counts, Some(&change.old), Some(&change.new)) {
             Ok(step) => step,
             Err(held) => return Ok(Err(held)),
         };
         self.set_member(change.row, Some(change.stored), step);
-        self.note(change.row, Change::Updated, Some(&change.before), &lookups, sets);
+        self.note(change.row, Change::Updated, Some(&change.before), &lookups, moves);
         Ok(Ok(()))
     }
 }

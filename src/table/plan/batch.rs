@@ -10,10 +10,12 @@ use crate::engine::{Batch, Key, Value};
 use crate::model::origin::Call;
 use crate::model::{Allowance, BaseNumber, GuardCounts, Held, Member, Origin, Row, Sight, Step, Timestamp};
 use crate::stored::block::{Block, place};
-use crate::stored::commit::{Change, CommitHead, CommitWriter, LookupDelta, SetDelta};
+use crate::stored::commit::AudienceDelta;
+use crate::stored::commit::{Change, CommitHead, CommitWriter, Deltas, LookupDelta, SetDelta};
 use crate::stored::header::Header;
 use crate::stored::member;
 use crate::table::TableError;
+use crate::table::index::audiences::{AudienceChange, Definitions};
 use crate::table::index::entries::set_changes;
 use crate::table::index::layer::{Blocks, Layer};
 use crate::table::index::lookup::{Candidates, LookupKind, candidates};
@@ -24,6 +26,7 @@ use crate::table::index::sets::SetChange;
 use crate::table::open::OpenBase;
 use crate::table::plan::carried::Carried;
 use crate::table::plan::freed::Freed;
+use crate::table::plan::keeper::{Ahead, Keeper, Kept};
 use crate::table::plan::weight::Weight;
 use crate::table::read::summary::BaseSummary;
 
@@ -35,6 +38,8 @@ pub(super) const FULL_BYTES: usize = 16 * 1024 * 1024;
 const LARGE_BYTES: usize = 4 * 1024 * 1024;
 /// The bytes of one change in a commit, without the previous member and the values of sets.
 pub(super) const CHANGE_BYTES: usize = 128;
+/// The bytes of a move into or out of an audience.
+const MOVE_BYTES: usize = 5;
 /// Deciding about one row counts as this many steps of a [`Stretch`].
 const ROW_STEPS: usize = 2;
 
@@ -72,6 +77,8 @@ pub struct Plan<'a> {
     /// The commit of the current request; its first change creates it.
     pub(super) commit: Option<CommitWriter>,
     pub(super) now: Timestamp,
+    /// The audiences. A plan that is never written has none.
+    pub(super) audiences: Keeper,
     /// The keys that earlier rows of a list free. Their holders do not have them any more.
     pub(super) freed: Option<&'a Freed>,
     /// What earlier slices of a batch of actions did.
@@ -88,6 +95,15 @@ pub struct Plan<'a> {
     pub(super) has_records: Option<bool>,
     /// The bytes of blocks, commits, keys of records and stored results.
     pub(super) weight: Weight,
+}
+
+/// The sets and audiences that a row enters and leaves with one write of its member.
+#[derive(Debug, Default)]
+pub struct Moves {
+    /// Sets.
+    pub sets: Vec<SetChange>,
+    /// Audiences.
+    pub audiences: Kept,
 }
 
 /// Something that deciding needs and that was not fetched yet.
@@ -141,6 +157,7 @@ impl<'a> Plan<'a> {
             commits: Batch::default(),
             commit: None,
             now,
+            audiences: Keeper::default(),
             freed: None,
             carried: Carried::default(),
             resolved: foldhash::HashMap::default(),
@@ -151,6 +168,16 @@ impl<'a> Plan<'a> {
             has_records: None,
             weight: Weight::default(),
         }
+    }
+
+    /// Keeps these audiences with every write. The lane has evaluated new filters for the rows below `below`.
+    pub fn keep(&mut self, definitions: Arc<Definitions>, below: Row) {
+        self.audiences = Keeper::new(definitions, below);
+    }
+
+    /// Takes what writes did in the world of new filters to rows that were evaluated already.
+    pub fn take_ahead(&mut self) -> Vec<Ahead> {
+        self.audiences.take_ahead()
     }
 
     /// The revision after what was planned so far.
@@ -293,14 +320,17 @@ impl<'a> Plan<'a> {
         block.set(slot, stored.map(Bytes::from));
     }
 
-    /// The changes of sets that lead from `before` to `after`, under the current schema.
-    pub(super) fn set_changes(
-        &self,
-        row: Row,
-        before: Option<&Member>,
-        after: Option<&Member>,
-    ) -> Vec<SetChange> {
-        set_changes(row, before, after, self.layer.header.schema.as_deref())
+    /// The moves of a row whose member becomes `after`; `None` before it exists and after it is deleted. **Every
+    /// write of a member passes here**, so audiences follow every write.
+    pub(super) fn moves(&mut self, row: Row, before: Option<&Member>, after: Option<&Member>) -> Moves {
+        let sets = set_changes(row, before, after, self.layer.header.schema.as_deref());
+        Moves { sets, audiences: self.audiences.changes(row, before, after) }
+    }
+
+    /// The commit of the current request.
+    pub(super) fn begin_commit(&mut self) -> &mut CommitWriter {
+        let head = CommitHead { time: self.now, origin: self.origin, batch: self.nonce };
+        self.commit.get_or_insert_with(|| CommitWriter::new(head))
     }
 
     /// Adds a change to the commit of the current request, and to the indexes of the layer.
@@ -310,10 +340,9 @@ impl<'a> Plan<'a> {
         change: Change,
         before: Option<&[u8]>,
         lookups: &[LookupDelta],
-        sets: Vec<SetChange>,
+        moves: Moves,
     ) {
-        let head = CommitHead { time: self.now, origin: self.origin, batch: self.nonce };
-        let commit = self.commit.get_or_insert_with(|| CommitWriter::new(head));
+        let Moves { sets, audiences: Kept { now, next } } = moves;
         let set_deltas: Vec<SetDelta<'_>> = sets
             .iter()
             .map(|change| SetDelta {
@@ -322,11 +351,14 @@ impl<'a> Plan<'a> {
                 enters: change.enters,
             })
             .collect();
-        commit.change(row, change, before, lookups, &set_deltas);
+        let deltas = Deltas { lookups, sets: &set_deltas, audiences: &now };
+        self.begin_commit().change(row, change, before, deltas);
         let values: usize = set_deltas.iter().map(|delta| delta.value.len()).sum();
-        self.weight.add(CHANGE_BYTES + values);
+        self.weight.add(CHANGE_BYTES + values + now.len() * MOVE_BYTES);
         match change {
-            Change::Base | Change::Records => self.weight.add(before.map_or(0, <[u8]>::len)),
+            Change::Base | Change::Records | Change::Audience | Change::AudienceRows => {
+                self.weight.add(before.map_or(0, <[u8]>::len))
+            }
             Change::Created | Change::Updated | Change::Reactivated | Change::Deleted => {
                 before.into_iter().for_each(|stored| self.weight.add_member(stored));
             }
@@ -337,6 +369,13 @@ impl<'a> Plan<'a> {
             }
         }
         self.layer.sets.extend(sets);
+        let of_row = |delta: &AudienceDelta| AudienceChange::Row {
+            audience: delta.audience,
+            row,
+            enters: delta.enters,
+        };
+        self.layer.audiences.extend(now.iter().map(of_row));
+        self.audiences.note(row, &next);
     }
 
     /// The changes of sets that are not published yet, in order.

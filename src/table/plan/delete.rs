@@ -110,9 +110,9 @@ impl Plan<'_> {
         self.ensure_block(number, false)?;
         let Ok(step) = self.step(Some(&member), None, self.plainly()) else { return Ok(None) };
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(&member), None, 0);
-        let sets = self.set_changes(row, Some(&member), None);
+        let moves = self.moves(row, Some(&member), None);
         self.set_member(row, None, step);
-        self.note(row, Change::Deleted, Some(&stored), &lookups, sets);
+        self.note(row, Change::Deleted, Some(&stored), &lookups, moves);
         Ok(Some(row))
     }
 

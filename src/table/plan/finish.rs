@@ -30,6 +30,7 @@ impl Plan<'_> {
         if self.commits.puts.is_empty() {
             return None;
         }
+        self.layer.definitions = self.audiences.changed().cloned();
         let base = self.open.number;
         let mut batch = self.commits;
         batch.checks.push((key::header(base), Some(self.before)));

@@ -11,6 +11,7 @@ use crate::model::{Row, RowError, UpsertOptions};
 use crate::stored::block::ROWS_PER_BLOCK;
 use crate::table::open::OpenBase;
 use crate::table::plan::batch::Plan;
+use crate::table::plan::keeper::Keeper;
 use crate::table::plan::prepare::Prepared;
 use crate::table::plan::upsert::Uniqueness;
 use crate::table::plan::weight::Weight;
@@ -58,6 +59,8 @@ impl Plan<'_> {
         slice_rows: usize,
         check_wanted: impl Fn() -> Result<(), TableError>,
     ) -> Result<Vec<RowOutcome>, TableError> {
+        // Nothing of it is written, so nobody enters or leaves an audience.
+        self.audiences = Keeper::default();
         let mut outcomes = Vec::with_capacity(rows.len());
         while let Some(left) = rows.get(outcomes.len()..).filter(|left| !left.is_empty()) {
             let slice = left.get(..slice_rows).unwrap_or(left);

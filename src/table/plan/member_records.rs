@@ -19,7 +19,7 @@ use crate::stored::member_record::{
 use crate::stored::record_key::{self, RecordName, RecordPlace};
 use crate::table::TableError;
 use crate::table::index::entries::record_names;
-use crate::table::plan::batch::Plan;
+use crate::table::plan::batch::{Moves, Plan};
 use crate::table::plan::request::{RecordChange, RecordOutcome, Which};
 
 /// The result of the changes of a request: one outcome for each, or all faults with the places of their
@@ -49,7 +49,7 @@ impl Plan<'_> {
             return Ok(Err(faults));
         }
         for row in std::mem::take(&mut draft.rows) {
-            self.note(row, Change::Records, None, &[], Vec::new());
+            self.note(row, Change::Records, None, &[], Moves::default());
         }
         for (key, value) in draft.changed {
             self.weight.add(key.len() + value.as_ref().map_or(0, Bytes::len));

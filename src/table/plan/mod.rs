@@ -13,6 +13,8 @@
 
 mod atomic;
 mod attributes;
+pub mod audience_request;
+mod audiences;
 mod batch;
 mod carried;
 mod carry;
@@ -25,6 +27,7 @@ mod foresee;
 mod freed;
 mod guard;
 mod judge;
+mod keeper;
 mod listed;
 mod member_records;
 mod prepare;
@@ -42,12 +45,14 @@ mod weight;
 
 pub use self::atomic::READ_TOGETHER;
 pub use self::attributes::{Changes, Wish};
+pub use self::audiences::Build;
 pub use self::batch::Plan;
 pub use self::carried::Carried;
 pub use self::delete::{Doomed, Gone};
 pub use self::freed::Freed;
 pub use self::guard::Counted;
 pub use self::judge::{Budget, Expecting, judge_counts};
+pub use self::keeper::Ahead;
 pub use self::prepare::{Prepared, prepare, prepare_all};
 pub use self::restore::Reversed;
 pub use self::reversal::{changed_since, is_same};

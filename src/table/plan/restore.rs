@@ -179,9 +179,9 @@ impl Plan<'_> {
             }
         };
         let lookups = lookup_deltas(&self.open.parts.hashes, before.as_ref(), after.as_ref(), 0);
-        let sets = self.set_changes(row, before.as_ref(), after.as_ref());
+        let moves = self.moves(row, before.as_ref(), after.as_ref());
         self.set_member(row, after.as_ref().map(member::encode), step);
-        self.note(row, change, stored.as_deref(), &lookups, sets);
+        self.note(row, change, stored.as_deref(), &lookups, moves);
         if let Some(records) = records {
             self.return_records(row, records);
         }

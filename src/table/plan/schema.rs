@@ -69,7 +69,7 @@ impl Plan<'_> {
     }
 
     async fn each_member(&mut self, mut each: impl FnMut(Row, &Member)) -> Result<(), TableError> {
-        let blocks = self.blocks_with_members().await;
+        let blocks = self.blocks_with_members(0, usize::MAX).await;
         for numbers in blocks.chunks(BLOCKS_TOGETHER) {
             self.forget_fetched();
             self.fetch_blocks(numbers).await?;
@@ -89,18 +89,23 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// The blocks that may have members, taken from the sets and from what is not published yet. Not simply
-    /// all blocks up to the next row: row numbers jump far ahead when a store is restored.
-    async fn blocks_with_members(&self) -> Vec<u64> {
+    /// The first `most` blocks from `from` on that may have members, taken from the sets and from what is not
+    /// published yet. Not simply all blocks up to the next row: row numbers jump far ahead when a store is
+    /// restored.
+    pub(super) async fn blocks_with_members(&self, from: u64, most: usize) -> Vec<u64> {
         let unpublished = self.in_flight.iter().map(Arc::as_ref).chain([&self.layer]);
         let mut blocks: Vec<u64> = unpublished.flat_map(|layer| layer.blocks.keys().copied()).collect();
+        blocks.retain(|block| *block >= from);
         let end = self.layer.header.next_row.div_ceil(ROWS_PER_BLOCK);
-        for chunk in self.open.published.read().await.sets.living().chunks() {
+        let chunks = self.open.published.read().await.sets.living().chunks();
+        let published = chunks.into_iter().flat_map(|chunk| {
             let first = chunk.saturating_mul(BLOCKS_PER_CHUNK);
-            blocks.extend(first..first.saturating_add(BLOCKS_PER_CHUNK).min(end));
-        }
+            first.max(from)..first.saturating_add(BLOCKS_PER_CHUNK).min(end)
+        });
+        blocks.extend(published.take(most));
         blocks.sort_unstable();
         blocks.dedup();
+        blocks.truncate(most);
         blocks
     }
 }

@@ -8,7 +8,7 @@ use crate::model::{MemberPatch, Reason, Refusal, Row, Tier, Violations, words};
 use crate::stored::commit::Change;
 use crate::table::index::published::Published;
 use crate::table::index::sets::SetField;
-use crate::table::plan::batch::Plan;
+use crate::table::plan::batch::{Moves, Plan};
 use crate::table::{SettingsRequest, TableError};
 
 impl Plan<'_> {
@@ -26,6 +26,15 @@ impl Plan<'_> {
         if let Some(tiers) = request.tiers.as_deref().filter(|tiers| !tiers.is_empty()) {
             let open = self.open;
             self.check_tiers(&*open.published.read().await, tiers)?;
+        }
+        let schema = self.layer.header.schema.as_ref();
+        let wanted = request.schema.as_ref().filter(|wanted| schema.is_none_or(|schema| !schema.is(wanted)));
+        let revision = self.revision() + 1;
+        let schema = wanted.map(|wanted| {
+            AttributeSchema::following(schema.map(|schema| &**schema), wanted, revision, self.now)
+        });
+        if let Some(schema) = &schema {
+            self.audiences.definitions().audiences().may_have_schema(schema)?;
         }
         let before = self.layer.header.clone();
         let now = self.now;
@@ -46,11 +55,7 @@ impl Plan<'_> {
         if header.settings != before.settings {
             header.updated_at = now;
         }
-        if let Some(wanted) = &request.schema
-            && header.schema.as_ref().is_none_or(|schema| !schema.is(wanted))
-        {
-            let revision = header.revision + 1;
-            let schema = AttributeSchema::following(header.schema.as_deref(), wanted, revision, now);
+        if let Some(schema) = schema {
             header.schema = Some(Arc::new(schema));
             header.updated_at = now;
         }
@@ -61,7 +66,7 @@ impl Plan<'_> {
         }
         if *header != before {
             header.settings_revision = header.revision + 1;
-            self.note(Row(0), Change::Base, Some(&before.encode_settings()), &[], Vec::new());
+            self.note(Row(0), Change::Base, Some(&before.encode_settings()), &[], Moves::default());
         }
         Ok(())
     }

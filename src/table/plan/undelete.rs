@@ -101,9 +101,9 @@ impl Plan<'_> {
             Err(held) => return Ok(RowOutcome::failed(Some(row), held.of_row())),
         };
         let lookups = lookup_deltas(&self.open.parts.hashes, None, Some(&member), 0);
-        let sets = self.set_changes(row, None, Some(&member));
+        let moves = self.moves(row, None, Some(&member));
         self.set_member(row, Some(member::encode(&member)), step);
-        self.note(row, Change::Created, None, &lookups, sets);
+        self.note(row, Change::Created, None, &lookups, moves);
         self.return_records(row, records);
         Ok(RowOutcome::ok(row, Outcome::Created))
     }

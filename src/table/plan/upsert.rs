@@ -107,13 +107,13 @@ impl Plan<'_> {
         let (number, slot) = place(row);
         self.ensure_block(number, slot == 0)?;
         let lookups = lookup_deltas(&self.open.parts.hashes, None, Some(&member), writes.fingerprint);
-        let sets = self.set_changes(row, None, Some(&member));
+        let moves = self.moves(row, None, Some(&member));
         let step = match self.step(None, Some(&member), writes.written) {
             Ok(step) => step,
             Err(held) => return Ok(Err(held.of_row())),
         };
         self.set_member(row, Some(stored), step);
-        self.note(row, commit::Change::Created, None, &lookups, sets);
+        self.note(row, commit::Change::Created, None, &lookups, moves);
         self.layer.header.next_row += 1;
         Ok(Ok(RowOutcome::ok(row, Outcome::Created)))
     }
@@ -145,13 +145,13 @@ impl Plan<'_> {
         }
         self.ensure_block(place(row).0, false)?;
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(old), Some(&new), writes.fingerprint);
-        let sets = self.set_changes(row, Some(old), Some(&new));
+        let moves = self.moves(row, Some(old), Some(&new));
         let step = match self.step(Some(old), Some(&new), writes.written) {
             Ok(step) => step,
             Err(held) => return Ok(Err(held.of_row())),
         };
         self.set_member(row, Some(stored), step);
-        self.note(row, change, Some(before), &lookups, sets);
+        self.note(row, change, Some(before), &lookups, moves);
         let outcome =
             if change == commit::Change::Reactivated { Outcome::Reactivated } else { Outcome::Updated };
         Ok(Ok(RowOutcome::ok(row, outcome)))

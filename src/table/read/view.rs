@@ -1,20 +1,25 @@
 //! A view of a base at one revision.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use foldhash::HashMap;
 use tokio::sync::RwLockReadGuard;
 
 use crate::engine::{Direction, Key, Value};
 use crate::model::schema::AttributeSchema;
-use crate::model::{Email, Fold, MatchKey, Member, MemberRecord, RecordKind, Ref, Row, Timestamp, WorkerId};
+use crate::model::{
+    AudienceNumber, Audiences, Email, Fold, Hand, MatchKey, Member, MemberRecord, RecordKind, Ref, Row,
+    Timestamp, WorkerId,
+};
 use crate::stored::record_key::{self, RecordName, RecordPlace};
 use crate::stored::{member, member_record};
 use crate::table::TableError;
+use crate::table::index::audiences::AudienceMembers;
 use crate::table::index::block::Stored;
 use crate::table::index::published::Published;
 use crate::table::index::resolve::resolve;
-use crate::table::index::sets::Sets;
+use crate::table::index::sets::{RowSet, Sets};
 use crate::table::open::OpenBase;
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::member_cache::CachedMember;
@@ -89,6 +94,48 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn sets(&self) -> &Sets {
         &self.published.sets
+    }
+
+    /// The audiences of the base, archived ones included.
+    #[must_use]
+    pub fn audiences(&self) -> &Audiences {
+        self.published.definitions.audiences()
+    }
+
+    /// While audiences are built: the members of rows below this one are evaluated. It may be of another revision.
+    #[must_use]
+    pub fn audience_progress(&self) -> Row {
+        Row(self.open.audience_row.load(Ordering::Relaxed))
+    }
+
+    /// The rows that are in an audience; none if it is archived or does not exist.
+    #[must_use]
+    pub fn audience_rows(&self, audience: AudienceNumber) -> RowSet {
+        self.published.members.of(audience)
+    }
+
+    /// Who is in which audience.
+    #[must_use]
+    pub fn memberships(&self) -> AudienceMembers {
+        self.published.members.snapshot()
+    }
+
+    /// What is kept by hand about a row in an audience.
+    #[must_use]
+    pub fn audience_hand(&self, audience: AudienceNumber, row: Row) -> Hand {
+        self.published.definitions.hands.of(audience, row)
+    }
+
+    /// The rows that were picked for an audience by hand, including those of deleted members.
+    #[must_use]
+    pub fn audience_picked(&self, audience: AudienceNumber) -> RowSet {
+        self.published.definitions.hands.picked(audience)
+    }
+
+    /// The rows that were removed from an audience by hand, including those of deleted members.
+    #[must_use]
+    pub fn audience_removed(&self, audience: AudienceNumber) -> RowSet {
+        self.published.definitions.hands.removed(audience)
     }
 
     /// The members with these keys, in the same order.

@@ -124,9 +124,11 @@ impl Traces {
         while let Some(change) = part.next_change()? {
             match change.change {
                 _ if change.goes_on => {}
-                Change::Base if is_own => self.base.push((revision, call)),
+                Change::Base | Change::Audience | Change::AudienceRows if is_own => {
+                    self.base.push((revision, call));
+                }
                 Change::Records if is_own => drop(self.records.insert(change.row.0)),
-                Change::Base | Change::Records => {}
+                Change::Base | Change::Records | Change::Audience | Change::AudienceRows => {}
                 Change::Created | Change::Updated | Change::Reactivated | Change::Deleted => {
                     if is_own {
                         self.own(revision, time, &change);

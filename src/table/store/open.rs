@@ -14,7 +14,7 @@ use crate::table::base::stored::StoredBases;
 use crate::table::idempotency::{Idempotency, IdempotencyLimits};
 use crate::table::index::hash::Hashes;
 use crate::table::jobs::{JobLimits, Jobs};
-use crate::table::open::Parts;
+use crate::table::open::{AudienceBuild, Parts};
 use crate::table::shared::budget::Budget;
 use crate::table::shared::member_cache::MemberCache;
 use crate::table::shared::meta;
@@ -51,6 +51,8 @@ pub struct TableConfig {
     pub idempotency: IdempotencyLimits,
     /// Limits on durable jobs.
     pub jobs: JobLimits,
+    /// How the filters of new and changed audiences are evaluated.
+    pub audience_build: AudienceBuild,
     /// The seed of the random ids of batches: a different number each time that a store is opened.
     pub seed: u64,
 }
@@ -74,6 +76,7 @@ impl Default for TableConfig {
             undelete_log_bytes: UNDELETE_LOG_MAX_BYTES,
             idempotency: IdempotencyLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
             jobs: JobLimits::default(),
+            audience_build: AudienceBuild::default(),
             seed: 0,
         }
     }
@@ -123,6 +126,8 @@ impl Table {
             member_cache: MemberCache::new(config.read_bytes),
             in_flight: RoomOfAll::new(),
             naming: Naming::default(),
+            sealer: Sealer::new(IdKey(meta.id_key)),
+            audience_build: config.audience_build,
             checkpoint_entries: config.checkpoint_entries,
             undelete_micros: config.undelete_micros(),
             undelete_log_bytes: config.undelete_log_bytes,

@@ -19,7 +19,7 @@ use crate::table::read::view::holds;
 type Members = BTreeMap<u64, Member>;
 
 /// What a revert did with a member that it did not take back.
-type Listed = BTreeMap<u64, RowError>;
+pub(super) type Listed = BTreeMap<u64, RowError>;
 
 /// Whose changes are taken back.
 fn own() -> Origin {
@@ -34,7 +34,7 @@ impl Subject {
     }
 
     /// Makes a change; it may be refused.
-    async fn make(&self, step: &Step, origin: Origin) {
+    pub(super) async fn make(&self, step: &Step, origin: Origin) {
         let (claim, deadline, sight) = (None, None, Sight::default());
         match step {
             Step::Upsert { rows, options, mode } => {
@@ -75,7 +75,7 @@ impl Subject {
 
     /// Plans and applies a revert as a job with this number, in steps of up to `together` members. Returns what
     /// it listed.
-    async fn revert(&self, of: RevertOf, job: u64, together: usize) -> Listed {
+    pub(super) async fn revert(&self, of: RevertOf, job: u64, together: usize) -> Listed {
         let (origin, sight) = (Origin::default(), Sight::default());
         let revisions = match of {
             RevertOf::Revisions(first, last) => Some((first, last)),

@@ -1,7 +1,7 @@
 //! The new timeline of a store that was restored to an earlier time.
 //!
 //! Clients still have ids, revisions and cursors from the time that is lost now. None of them may ever mean
-//! something else, so the store jumps: rows, revisions and base numbers continue far beyond any that the lost
+//! something else, so the store jumps: rows, revisions and numbers continue far beyond any that the lost
 //! time can have used. Cursors get a new key: a deleted row that lies before an old cursor may be back, and
 //! the cursor would skip it. Members keep their ids.
 //!
@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use crate::engine::{Batch, Engine};
 use crate::model::origin::Call;
-use crate::model::{BaseNumber, IdKey, Origin, Row, Sealer, Timestamp};
-use crate::stored::commit::{Change, CommitHead, CommitWriter};
+use crate::model::{AudienceNumber, BaseNumber, IdKey, Origin, Row, Sealer, Timestamp};
+use crate::stored::audience::{self, Numbers};
+use crate::stored::commit::{Change, CommitHead, CommitWriter, Deltas};
 use crate::stored::header::{Head, Header, TIMELINE_JUMP};
 use crate::stored::{key, meta};
 use crate::table::TableError;
@@ -25,6 +26,9 @@ use crate::table::shared::nonce::Nonces;
 /// How far the number of the next base jumps. No store creates this many bases between a backup and its
 /// restore. Base numbers have 32 bits, so a store can be restored about 250 times in a row.
 const BASE_JUMP: u32 = 1 << 24;
+/// How far the numbers of the audiences of a base jump. No base creates this many between a backup and its
+/// restore. The numbers have 32 bits, so a store can be restored about 4,000 times in a row.
+const AUDIENCE_JUMP: u32 = 1 << 20;
 /// Bytes of headers and commits that are written together.
 const BATCH_BYTES: usize = 1024 * 1024;
 
@@ -98,6 +102,8 @@ pub async fn begin_timeline(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<
         let before = Header::decode(&head, settings.as_deref())?;
         bases.push((base, before.revision));
         jump(&mut batch, base, &before, now, nonces.next())?;
+        let numbers = engine.get_many(&[audience::numbers(base)]).await?.pop().flatten();
+        jump_audiences(&mut batch, base, numbers.as_deref())?;
         if batch.bytes() >= BATCH_BYTES {
             engine.commit(std::mem::take(&mut batch)).await?;
         }
@@ -126,11 +132,21 @@ fn jump(
     };
     let origin = Origin::system(Call::BEGIN_TIMELINE);
     let mut commit = CommitWriter::new(CommitHead { time: header.committed_at, origin, batch: nonce });
-    commit.change(Row(0), Change::Base, Some(&before.encode_settings()), &[], &[]);
+    commit.change(Row(0), Change::Base, Some(&before.encode_settings()), Deltas::default());
     for (part, bytes) in (0_u32..).zip(commit.finish()) {
         batch.put(key::commit(base, header.revision, part), bytes);
     }
     batch.put(key::header(base), header.encode_head());
     batch.put(key::settings(base), header.encode_settings());
+    Ok(())
+}
+
+/// Adds the jump of the numbers of a base's audiences to `batch`. A base without audiences may have had some in the
+/// lost time.
+fn jump_audiences(batch: &mut Batch, base: BaseNumber, stored: Option<&[u8]>) -> Result<(), TableError> {
+    let used_up = || TableError::Damaged("the numbers of audiences are used up".to_owned());
+    let mut numbers = stored.map(Numbers::decode).transpose()?.unwrap_or_default();
+    numbers.last = AudienceNumber(numbers.last.0.checked_add(AUDIENCE_JUMP).ok_or_else(used_up)?);
+    batch.put(audience::numbers(base), numbers.encode());
     Ok(())
 }

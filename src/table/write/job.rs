@@ -9,16 +9,17 @@ pub use self::undelete::{Held, UndeleteJob};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::model::origin::Call;
 use crate::model::{Allowance, GuardCounts, GuardExpectation, Origin, RowError, Sight, UpsertOptions};
 use crate::table::idempotency::{Claim, Progress};
 use crate::table::plan::step_request::{Judging, StepOps, StepReply, StepWrite};
-use crate::table::plan::{Budget, Prepared};
+use crate::table::plan::{Budget, Build, Prepared};
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::budget::Permit;
 use crate::table::write::reply::{Failure, ReplySender};
 use crate::table::{
-    EditReply, EditRequest, RecordsReply, RecordsRequest, RowOutcome, SettingsRequest, TableError,
-    UpsertReply, UpsertRequest, WriteMode,
+    AudienceReply, AudienceRequest, EditReply, EditRequest, RecordsReply, RecordsRequest, RowOutcome,
+    SettingsRequest, TableError, UpsertReply, UpsertRequest, WriteMode,
 };
 
 /// A series of requests that take effect in the order in which they were queued, although each of them takes
@@ -74,6 +75,17 @@ pub enum Job {
         /// The memory that it holds.
         permit: Permit,
     },
+    /// A change of an audience.
+    Audience {
+        /// The request.
+        request: Box<AudienceRequest>,
+        /// Where the reply goes.
+        reply: ReplySender<AudienceReply>,
+        /// The memory that it holds.
+        permit: Permit,
+    },
+    /// The lane has evaluated all new filters of audiences: they decide from now on.
+    Built(Box<Build>),
     /// A change of the base itself.
     Settings {
         /// The request.
@@ -196,6 +208,8 @@ impl Job {
             | Self::Step(_)
             | Self::Edit { .. }
             | Self::Records { .. }
+            | Self::Audience { .. }
+            | Self::Built(_)
             | Self::Settings { .. } => None,
         };
         allowance.map_or(GuardCounts::default(), |allowance| allowance.left())
@@ -216,6 +230,8 @@ impl Job {
             Self::Edit { request, .. } => request.origin,
             Self::Attributes(job) => job.origin,
             Self::Records { request, .. } => request.origin,
+            Self::Audience { request, .. } => request.origin,
+            Self::Built(_) => Origin::system(Call::BUILD_AUDIENCES),
             Self::Settings { request, .. } => request.origin,
         }
     }
@@ -228,7 +244,11 @@ impl Job {
             Self::Edit { request, .. } => request.sight,
             Self::Attributes(job) => job.sight,
             Self::Undelete(job) => job.sight,
-            Self::Delete(_) | Self::Records { .. } | Self::Settings { .. } => Sight::Whole,
+            Self::Delete(_)
+            | Self::Records { .. }
+            | Self::Audience { .. }
+            | Self::Built(_)
+            | Self::Settings { .. } => Sight::Whole,
         }
     }
 
@@ -238,10 +258,11 @@ impl Job {
             Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Delete(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Undelete(job) => job.deadline,
-            Self::Step(_) => None,
+            Self::Step(_) | Self::Built(_) => None,
             Self::Edit { request, .. } => request.deadline,
             Self::Attributes(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Records { request, .. } => request.deadline,
+            Self::Audience { request, .. } => request.deadline,
             Self::Settings { request, .. } => request.deadline,
         };
         deadline.is_some_and(|deadline| deadline <= now)
@@ -262,6 +283,9 @@ impl Job {
             Self::Edit { request, reply, .. } => send(request.claim, reply, error),
             Self::Attributes(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),
             Self::Records { request, reply, .. } => send(request.claim, reply, error),
+            Self::Audience { request, reply, .. } => send(request.claim, reply, error),
+            // Nobody waits for it.
+            Self::Built(_) => {}
             Self::Settings { request, reply, .. } => send(request.claim, reply, error),
         }
     }
@@ -271,7 +295,7 @@ impl Job {
         match self {
             Self::Upsert(job) => !job.is_sliced(),
             Self::Attributes(job) => job.is_strict,
-            Self::Undelete(_) | Self::Step(_) => true,
+            Self::Undelete(_) | Self::Step(_) | Self::Audience { .. } | Self::Built(_) => true,
             Self::Delete(_) | Self::Edit { .. } | Self::Records { .. } | Self::Settings { .. } => false,
         }
     }

@@ -18,6 +18,7 @@
 //! that it plans on. At these points it gives up a request that is planned as a whole if the caller has left
 //! or the deadline has passed; nothing of the request is written yet.
 
+mod audiences;
 mod once;
 mod step;
 mod sums;
@@ -29,15 +30,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::compute::{self, Size};
-use crate::model::GuardCounts;
 use crate::model::limits::ATOMIC_MAX_BYTES;
+use crate::model::{GuardCounts, Row};
 use crate::stored::header::Header;
+use crate::table::index::audiences::Definitions;
 use crate::table::index::layer::Layer;
 use crate::table::open::OpenBase;
-use crate::table::plan::Plan;
+use crate::table::plan::{Build, Plan};
 use crate::table::shared::room::Room;
 use crate::table::write::in_flight::InFlight;
 use crate::table::write::job::Job;
@@ -60,6 +63,12 @@ pub struct Lane {
     room: Room,
     /// The header after everything that was planned.
     head: Header,
+    /// The audiences after everything that was planned.
+    definitions: Arc<Definitions>,
+    /// What is built of new filters of audiences.
+    build: Option<Build>,
+    /// Whether building failed. It goes on when the next request comes.
+    is_stuck: bool,
     /// What the guard has allowed requests in the queue, and is not planned yet.
     reserved: GuardCounts,
     /// What the guard has allowed the durable job under way, and is not planned yet. It counts for all other
@@ -74,11 +83,26 @@ impl Lane {
         jobs: mpsc::Receiver<Job>,
         publisher: mpsc::Sender<ToPublish>,
         head: Header,
+        definitions: Arc<Definitions>,
     ) -> Self {
         let room = Room::new(&open.parts.in_flight);
         let (queue, in_flight) = (VecDeque::new(), Vec::new());
         let (reserved, job_left) = (GuardCounts::default(), GuardCounts::default());
-        Self { open, jobs, publisher, queue, in_flight, room, head, reserved, job_left }
+        let (build, is_stuck) = (None, false);
+        Self {
+            open,
+            jobs,
+            publisher,
+            queue,
+            in_flight,
+            room,
+            head,
+            definitions,
+            build,
+            is_stuck,
+            reserved,
+            job_left,
+        }
     }
 
     /// Runs until every handle of the base is dropped and the queue is empty.
@@ -86,6 +110,10 @@ impl Lane {
         while self.wait_for_jobs().await {
             if self.settle().await.is_err() {
                 break;
+            }
+            self.build_on().await;
+            if self.queue.is_empty() {
+                continue;
             }
             let planned = self.plan_batch().await;
             if self.publisher.send(ToPublish::Planned(planned)).await.is_err() {
@@ -96,11 +124,18 @@ impl Lane {
 
     /// Waits for a request; false if none can come any more.
     async fn wait_for_jobs(&mut self) -> bool {
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && self.has_to_build() {
+            match self.jobs.try_recv() {
+                Ok(job) => self.queue.push_back(job),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        } else if self.queue.is_empty() {
             match self.jobs.recv().await {
                 Some(job) => self.queue.push_back(job),
                 None => return false,
             }
+            self.is_stuck = false;
             // Let callers that are about to queue a request do so: requests planned together need only one
             // sync.
             tokio::task::yield_now().await;
@@ -142,7 +177,11 @@ impl Lane {
         self.publisher.send(ToPublish::Restart(done)).await.map_err(|_| Stopped)?;
         drained.await.map_err(|_| Stopped)?;
         self.in_flight.clear();
-        self.head = self.open.published.read().await.header.clone();
+        // What was built may have included what failed.
+        self.build = None;
+        let published = self.open.published.read().await;
+        self.head = published.header.clone();
+        self.definitions = Arc::clone(&published.definitions);
         Ok(())
     }
 
@@ -151,6 +190,8 @@ impl Lane {
         let open = Arc::clone(&self.open);
         let in_flight = std::mem::take(&mut self.in_flight);
         let mut plan = Plan::new(&open, &in_flight, self.head.clone(), (open.parts.clock)());
+        let below = self.build.as_ref().map_or(Row(0), Build::below);
+        plan.keep(Arc::clone(&self.definitions), below);
         let mut planned = Planned::default();
         let mut room = BATCH_ROWS;
         while room > 0 && !plan.is_full() && planned.failure.is_none() {
@@ -171,6 +212,7 @@ impl Lane {
             room = room.saturating_sub(taken.max(1));
         }
         let counted = plan.counted();
+        let ahead = plan.take_ahead();
         let finished = if planned.failure.is_some() || planned.discard {
             None
         } else {
@@ -190,6 +232,7 @@ impl Lane {
             let batch = InFlight::append(&open, &self.room, batch, &self.head, Arc::clone(&layer)).await;
             if batch.is_change() {
                 self.head = layer.header.clone();
+                self.follow(&layer, ahead);
                 self.in_flight.push(layer);
             }
             planned.batch = Some(batch);
@@ -236,6 +279,14 @@ impl Lane {
             }
             Job::Records { request, reply, permit } => {
                 once::change_records(plan, request, reply, permit, planned).await
+            }
+            Job::Audience { request, reply, permit } => {
+                audiences::change(plan, *request, reply, permit, planned).await
+            }
+            Job::Built(build) => {
+                plan.switch_to(&build).await;
+                plan.end_request();
+                1
             }
             Job::Settings { request, reply, permit } => {
                 once::change_settings(plan, request, reply, permit, planned).await

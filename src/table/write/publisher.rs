@@ -22,7 +22,8 @@ use crate::table::write::in_flight::InFlight;
 use crate::table::write::job::{Held, Job};
 use crate::table::write::reply::{Failure, ReplySender};
 use crate::table::{
-    AttributesReply, DeleteReply, EditReply, RecordsReply, TableError, UndeleteReply, UpsertReply,
+    AttributesReply, AudienceReply, DeleteReply, EditReply, RecordsReply, TableError, UndeleteReply,
+    UpsertReply,
 };
 
 /// A planned batch, with the replies that depend on it and on everything before it.
@@ -58,6 +59,8 @@ pub enum WaitingReply {
     Attributes(ReplySender<AttributesReply>, AttributesReply, Failure, Permit),
     /// To changes of records.
     Records(ReplySender<RecordsReply>, RecordsReply, Permit),
+    /// To a change of an audience.
+    Audience(ReplySender<AudienceReply>, Box<AudienceReply>, Permit),
     /// To a change of settings.
     Settings(ReplySender<BaseSummary>, BaseSummary),
     /// To a request that was refused in the planned state of the base.
@@ -72,6 +75,7 @@ impl WaitingReply {
             Self::Undelete(_, reply, _) => reply.outcomes.len(),
             Self::Step(_, reply, _) => reply.outcomes.len(),
             Self::Records(_, reply, _) => reply.outcomes.as_ref().map_or(1, Vec::len),
+            Self::Audience(_, reply, _) => reply.rows.len().max(1),
             Self::Attributes(..)
             | Self::Delete(..)
             | Self::Edit(..)
@@ -90,6 +94,7 @@ impl WaitingReply {
             Self::Step(to, reply, _permit) => tell(to, reply, failure),
             Self::Attributes(to, reply, earlier, _permit) => tell(to, reply, failure.or(earlier.get())),
             Self::Records(to, reply, _permit) => tell(to, reply, failure),
+            Self::Audience(to, reply, _permit) => tell(to, *reply, failure),
             Self::Settings(to, reply) => tell(to, reply, failure),
             Self::Refused(job, error) => job.refuse(failure.cloned().unwrap_or(error)),
         }

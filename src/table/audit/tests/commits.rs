@@ -31,7 +31,7 @@ async fn a_commit_log_with_gaps_or_strangers_is_found() {
     );
     let written = |time, row, change, before: Option<&[u8]>| {
         let mut commit = CommitWriter::new(head(time));
-        commit.change(Row(row), change, before, &[], &[]);
+        commit.change(Row(row), change, before, commit::Deltas::default());
         commit.finish().remove(0)
     };
     let mut part = CommitPart::open(&last).unwrap();

@@ -7,12 +7,10 @@ use std::sync::Arc;
 use crate::model::Row;
 use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, FieldNumber};
 use crate::table::index::sets::field::SetField;
-use crate::table::index::sets::row_set::{Chunk, Living, Part, RowSet};
+use crate::table::index::sets::row_set::{Chunk, Living, RowSet};
 
 /// The most distinct values of a field, at a time, for which the base has sets.
 const MAX_VALUES: usize = 4096;
-/// The number of rows of a chunk.
-pub const CHUNK_ROWS: u64 = 65_536;
 
 /// A row enters or leaves the set of a value.
 #[derive(Debug, Clone)]
@@ -172,10 +170,9 @@ impl Sets {
         moves: bool,
     ) {
         let Some(sets) = self.field_mut(field) else { return };
-        let value = sets.values.entry(Arc::from(value)).or_default().rows_mut();
-        sets.held += usize::from(value.count == 0 && !rows.is_empty());
-        value.count += rows.len();
-        value.chunks.insert(chunk, Part { rows: Arc::new(rows), dirty: moves });
+        let value = sets.values.entry(Arc::from(value)).or_default();
+        sets.held += usize::from(value.is_empty() && !rows.is_empty());
+        value.load(chunk, rows, moves);
     }
 
     /// Drops the sets of fields with too many values. While a base opens, this runs after the last move:
@@ -218,18 +215,11 @@ impl Sets {
             }
             sets.values.insert(Arc::clone(&change.value), RowSet::default());
         }
-        let Some(rows) = sets.values.get_mut(&change.value).map(RowSet::rows_mut) else { return sets.held };
-        let (chunk, low) = chunk_of(change.row);
-        let part = rows.chunks.entry(chunk).or_default();
-        let here = Arc::make_mut(&mut part.rows);
-        let moved = if change.enters { here.insert(low) } else { here.remove(low) };
-        if moved {
-            part.dirty = true;
-            let before = rows.count;
-            rows.count = if change.enters { before + 1 } else { before.saturating_sub(1) };
-            match (before, rows.count) {
-                (0, 1) => sets.held += 1,
-                (1, 0) => sets.held = sets.held.saturating_sub(1),
+        let Some(rows) = sets.values.get_mut(&change.value) else { return sets.held };
+        if rows.shift(change.row, change.enters) {
+            match (change.enters, rows.len()) {
+                (true, 1) => sets.held += 1,
+                (false, 0) => sets.held = sets.held.saturating_sub(1),
                 _ => {}
             }
         }
@@ -248,18 +238,10 @@ impl Sets {
                 dropped.push(field);
             }
             for (value, rows) in &mut sets.values {
-                // `rows_mut` copies a shared set, so it is called only for a set that must change.
-                if !rows.rows().chunks.values().any(|part| part.dirty || part.rows.is_empty()) {
-                    continue;
-                }
-                let rows = rows.rows_mut();
-                for (chunk, part) in rows.chunks.iter_mut().filter(|(_, part)| part.dirty) {
-                    part.dirty = false;
-                    chunks.push((field, Arc::clone(value), *chunk, Chunk::clone(&part.rows)));
-                }
-                rows.chunks.retain(|_, part| part.dirty || !part.rows.is_empty());
+                let dirty = rows.take_dirty().into_iter();
+                chunks.extend(dirty.map(|(chunk, rows)| (field, Arc::clone(value), chunk, rows)));
             }
-            sets.values.retain(|_, rows| !rows.rows().chunks.is_empty());
+            sets.values.retain(|_, rows| !rows.is_bare());
         }
         (chunks, dropped)
     }
@@ -276,8 +258,7 @@ impl Sets {
         }
         for (field, value, chunk, _) in chunks {
             if let Some(sets) = self.field_mut(*field).filter(|sets| !sets.is_dropped) {
-                let rows = sets.values.entry(Arc::clone(value)).or_default().rows_mut();
-                rows.chunks.entry(*chunk).or_default().dirty = true;
+                sets.values.entry(Arc::clone(value)).or_default().mark_dirty(*chunk);
             }
         }
     }
@@ -299,9 +280,4 @@ impl Sets {
             SetField::Attribute(number) => self.attributes.get_mut(&number),
         }
     }
-}
-
-/// The chunk of a row, and its place in the chunk.
-fn chunk_of(row: Row) -> (u64, u32) {
-    (row.0 / CHUNK_ROWS, u32::try_from(row.0 % CHUNK_ROWS).unwrap_or_default())
 }

@@ -21,8 +21,8 @@ mod row_set;
 #[cfg(test)]
 mod tests;
 
-pub use self::base::{CHUNK_ROWS, Sets};
+pub use self::base::Sets;
 pub(in crate::table) use self::base::{DirtyChunk, FieldSets, SetChange};
 pub use self::field::SetField;
 pub(in crate::table) use self::field::status_value;
-pub use self::row_set::{Chunk, Living, RowSet, union};
+pub use self::row_set::{CHUNK_ROWS, Chunk, Living, RowSet, union};

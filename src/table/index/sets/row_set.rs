@@ -10,6 +10,11 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use crate::model::Row;
+
+/// The number of rows of a chunk.
+pub const CHUNK_ROWS: u64 = 65_536;
+
 /// The rows of one chunk, by their low 16 bits.
 pub type Chunk = RoaringBitmap;
 
@@ -18,13 +23,13 @@ pub type Chunk = RoaringBitmap;
 pub struct RowSet(Arc<Rows>);
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rows {
+struct Rows {
     pub chunks: BTreeMap<u64, Part>,
     pub count: u64,
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Part {
+struct Part {
     pub rows: Arc<Chunk>,
     /// Whether a checkpoint must write it.
     pub dirty: bool,
@@ -35,6 +40,19 @@ impl RowSet {
     #[must_use]
     pub fn chunk(&self, number: u64) -> Option<&Chunk> {
         self.0.chunks.get(&number).map(|part| &*part.rows)
+    }
+
+    /// Every chunk that has rows, in order.
+    pub fn chunks(&self) -> impl Iterator<Item = (u64, &Chunk)> {
+        let chunks = self.0.chunks.iter().map(|(number, part)| (*number, &*part.rows));
+        chunks.filter(|(_, rows)| !rows.is_empty())
+    }
+
+    /// Whether it has this row.
+    #[must_use]
+    pub fn contains(&self, row: Row) -> bool {
+        let (chunk, place) = place_of(row);
+        self.chunk(chunk).is_some_and(|rows| rows.contains(place))
     }
 
     /// How many rows there are.
@@ -49,12 +67,67 @@ impl RowSet {
         self.len() == 0
     }
 
-    pub(super) fn rows(&self) -> &Rows {
-        &self.0
+    /// Adds or removes a row; `false` if that changes nothing.
+    pub(in crate::table) fn shift(&mut self, row: Row, enters: bool) -> bool {
+        let (chunk, place) = place_of(row);
+        let rows = self.rows_mut();
+        let part = rows.chunks.entry(chunk).or_default();
+        let here = Arc::make_mut(&mut part.rows);
+        let moved = if enters { here.insert(place) } else { here.remove(place) };
+        if moved {
+            part.dirty = true;
+            rows.count = if enters { rows.count + 1 } else { rows.count.saturating_sub(1) };
+        }
+        moved
+    }
+
+    /// Adds and removes rows of one chunk.
+    pub(in crate::table) fn shift_chunk(&mut self, chunk: u64, enter: &Chunk, leave: &Chunk) {
+        let rows = self.rows_mut();
+        let part = rows.chunks.entry(chunk).or_default();
+        let here = Arc::make_mut(&mut part.rows);
+        let before = here.len();
+        *here -= leave;
+        *here |= enter;
+        rows.count = rows.count.saturating_sub(before).saturating_add(here.len());
+        part.dirty = true;
+    }
+
+    /// Takes over a stored chunk. If it `is_dirty`, the next checkpoint writes it.
+    pub(in crate::table) fn load(&mut self, chunk: u64, loaded: Chunk, is_dirty: bool) {
+        let rows = self.rows_mut();
+        rows.count += loaded.len();
+        rows.chunks.insert(chunk, Part { rows: Arc::new(loaded), dirty: is_dirty });
+    }
+
+    /// Takes the chunks that a checkpoint must write, and drops empty ones.
+    pub(in crate::table) fn take_dirty(&mut self) -> Vec<(u64, Chunk)> {
+        // `rows_mut` copies a shared set, so it is called only for a set that must change.
+        if !self.0.chunks.values().any(|part| part.dirty || part.rows.is_empty()) {
+            return Vec::new();
+        }
+        let rows = self.rows_mut();
+        let mut taken = Vec::new();
+        for (chunk, part) in rows.chunks.iter_mut().filter(|(_, part)| part.dirty) {
+            part.dirty = false;
+            taken.push((*chunk, Chunk::clone(&part.rows)));
+        }
+        rows.chunks.retain(|_, part| !part.rows.is_empty());
+        taken
+    }
+
+    /// Marks a chunk again that was taken and could not be written.
+    pub(in crate::table) fn mark_dirty(&mut self, chunk: u64) {
+        self.rows_mut().chunks.entry(chunk).or_default().dirty = true;
+    }
+
+    /// Whether it has no chunk, not even an empty one that must be written.
+    pub(super) fn is_bare(&self) -> bool {
+        self.0.chunks.is_empty()
     }
 
     /// The rows, to change: a copy if they are shared.
-    pub(super) fn rows_mut(&mut self) -> &mut Rows {
+    fn rows_mut(&mut self) -> &mut Rows {
         Arc::make_mut(&mut self.0)
     }
 }
@@ -88,6 +161,11 @@ impl Living {
         chunks.dedup();
         chunks
     }
+}
+
+/// The chunk of a row, and its place in the chunk.
+fn place_of(row: Row) -> (u64, u32) {
+    (row.0 / CHUNK_ROWS, u32::try_from(row.0 % CHUNK_ROWS).unwrap_or_default())
 }
 
 /// The union of these chunks.

@@ -1,0 +1,113 @@
+//! The rows that are in each audience.
+
+use std::collections::BTreeMap;
+
+use crate::model::filter::Memberships;
+use crate::model::{AudienceNumber, Row};
+use crate::stored::commit::AudienceRows;
+use crate::table::index::sets::{CHUNK_ROWS, Chunk, RowSet};
+
+/// A change of who is in an audience.
+#[derive(Debug, Clone)]
+pub enum AudienceChange {
+    /// A row enters or leaves it.
+    Row {
+        /// Which audience.
+        audience: AudienceNumber,
+        /// Which row.
+        row: Row,
+        /// Whether it enters; otherwise it leaves.
+        enters: bool,
+    },
+    /// Rows of one chunk enter and leave it.
+    Chunk {
+        /// The chunk.
+        chunk: u64,
+        /// Which rows.
+        rows: AudienceRows,
+    },
+}
+
+impl AudienceChange {
+    /// The change of a chunk that begins with this row.
+    pub fn of_rows(first: Row, rows: AudienceRows) -> Self {
+        Self::Chunk { chunk: first.0 / CHUNK_ROWS, rows }
+    }
+
+    /// The audience.
+    pub fn audience(&self) -> AudienceNumber {
+        match self {
+            Self::Row { audience, .. } => *audience,
+            Self::Chunk { rows, .. } => rows.audience,
+        }
+    }
+
+    /// Applies it to the rows of its audience.
+    pub fn apply(&self, to: &mut RowSet) {
+        match self {
+            Self::Row { row, enters, .. } => drop(to.shift(*row, *enters)),
+            Self::Chunk { chunk, rows } => to.shift_chunk(*chunk, &rows.enter, &rows.leave),
+        }
+    }
+}
+
+/// A chunk that a checkpoint has to write: audience, chunk number, rows.
+pub type DirtyRows = (AudienceNumber, u64, Chunk);
+
+/// The rows that are in each audience of a base.
+#[derive(Debug, Default)]
+pub struct Members(BTreeMap<AudienceNumber, RowSet>);
+
+impl Members {
+    /// The rows that are in an audience.
+    pub fn of(&self, audience: AudienceNumber) -> RowSet {
+        self.0.get(&audience).cloned().unwrap_or_default()
+    }
+
+    /// The audiences that have rows, or had some.
+    pub fn numbers(&self) -> impl Iterator<Item = AudienceNumber> {
+        self.0.keys().copied()
+    }
+
+    /// The rows of every audience, as they are now.
+    pub fn snapshot(&self) -> AudienceMembers {
+        AudienceMembers(self.0.clone())
+    }
+
+    /// Applies a change; repeating one changes nothing.
+    pub fn apply(&mut self, change: &AudienceChange) {
+        change.apply(self.0.entry(change.audience()).or_default());
+    }
+
+    /// Takes over a stored chunk.
+    pub fn load(&mut self, audience: AudienceNumber, chunk: u64, rows: Chunk) {
+        self.0.entry(audience).or_default().load(chunk, rows, false);
+    }
+
+    /// Takes the chunks that a checkpoint must write; an empty one must be deleted. If writing fails, pass them
+    /// to [`Members::mark_dirty`].
+    pub fn take_dirty(&mut self) -> Vec<DirtyRows> {
+        let mut taken = Vec::new();
+        for (audience, rows) in &mut self.0 {
+            taken.extend(rows.take_dirty().into_iter().map(|(chunk, rows)| (*audience, chunk, rows)));
+        }
+        taken
+    }
+
+    /// Marks again what was taken and could not be written.
+    pub fn mark_dirty(&mut self, chunks: &[DirtyRows]) {
+        for (audience, chunk, _) in chunks {
+            self.0.entry(*audience).or_default().mark_dirty(*chunk);
+        }
+    }
+}
+
+/// The rows that are in each audience at one revision. They do not change.
+#[derive(Debug, Clone, Default)]
+pub struct AudienceMembers(BTreeMap<AudienceNumber, RowSet>);
+
+impl Memberships for AudienceMembers {
+    fn is_in(&self, audience: AudienceNumber, row: Row) -> bool {
+        self.0.get(&audience).is_some_and(|rows| rows.contains(row))
+    }
+}

@@ -1,0 +1,157 @@
+//! Evaluating new filters for the members that there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::model::{Audience, AudienceNumber, AudienceState, Row};
+use crate::stored::block::ROWS_PER_BLOCK;
+use crate::stored::commit::AudienceRows;
+use crate::table::TableError;
+use crate::table::index::audiences::{AudienceChange, Definitions, Evaluator, Next, Sided};
+use crate::table::index::published::Published;
+use crate::table::index::sets::{CHUNK_ROWS, Chunk, RowSet};
+use crate::table::plan::batch::{Plan, Stop};
+use crate::table::plan::guard::FETCHED_MAX_BYTES;
+use crate::table::plan::keeper::Ahead;
+
+/// The next world, as far as it is built. It is in memory alone: after a restart it is built from the beginning.
+#[derive(Debug)]
+pub struct Build {
+    next: Arc<Next>,
+    /// The members of lower rows are evaluated.
+    below: Row,
+    /// Who of them is in the audiences that are built.
+    rows: BTreeMap<AudienceNumber, RowSet>,
+}
+
+impl Build {
+    /// Builds this world from the beginning.
+    pub fn new(next: Arc<Next>) -> Self {
+        Self { next, below: Row(0), rows: BTreeMap::new() }
+    }
+
+    /// What is built of `definitions`, if that was begun as `build`; `None` if there is nothing to build.
+    pub fn of(definitions: &Definitions, build: Option<Self>) -> Option<Self> {
+        let next = Arc::clone(definitions.next()?);
+        match build {
+            Some(build) if build.next.is_like(&next) => Some(Self { next, ..build }),
+            Some(_) | None => Some(Self::new(next)),
+        }
+    }
+
+    /// The members of lower rows are evaluated.
+    pub fn below(&self) -> Row {
+        self.below
+    }
+
+    /// Takes over what writes did to members that were evaluated already.
+    pub fn catch_up(&mut self, ahead: Vec<Ahead>) {
+        for Ahead { row, delta } in ahead {
+            self.rows.entry(delta.audience).or_default().shift(row, delta.enters);
+        }
+    }
+}
+
+impl Plan<'_> {
+    /// Evaluates the members of the next `blocks` blocks. Returns whether there are no more members.
+    pub async fn build_on(&mut self, build: &mut Build, blocks: usize) -> Result<bool, TableError> {
+        let first = build.below.0.div_ceil(ROWS_PER_BLOCK);
+        let numbers = self.blocks_with_members(first, blocks).await;
+        if self.fetched_bytes > FETCHED_MAX_BYTES {
+            self.forget_fetched();
+        }
+        let missing: Vec<u64> =
+            numbers.iter().copied().filter(|number| self.block(*number).is_none()).collect();
+        self.fetch_blocks(&missing).await?;
+        let definitions = Arc::clone(self.audiences.definitions());
+        let mut evaluator = Evaluator::new(Arc::clone(&build.next.world));
+        for number in &numbers {
+            self.work(1).await;
+            for row in (0..ROWS_PER_BLOCK).map(|slot| Row(number * ROWS_PER_BLOCK + slot)) {
+                let member = match self.member(row) {
+                    Ok(Some((member, _))) => member,
+                    // Every block was fetched, so no `Need` can occur.
+                    Ok(None) | Err(Stop::Need(_)) => continue,
+                    Err(Stop::Failed(error)) => return Err(error),
+                };
+                let side = Sided::new(&member, &definitions.hands);
+                let rows = &mut build.rows;
+                evaluator.each(row, side, &build.next.built, |audience| {
+                    rows.entry(audience).or_default().shift(row, true);
+                });
+            }
+        }
+        let is_complete = numbers.len() < blocks;
+        let last = numbers.last().map(|last| (last + 1).saturating_mul(ROWS_PER_BLOCK));
+        let below = if is_complete { Some(self.next_row().0) } else { last };
+        build.below = build.below.max(Row(below.unwrap_or_default()));
+        Ok(is_complete)
+    }
+
+    /// Builds everything that is to be built, at once.
+    pub(super) async fn build_at_once(&mut self) -> Result<(), TableError> {
+        let Some(mut build) = Build::of(self.audiences.definitions(), None) else { return Ok(()) };
+        while !self.build_on(&mut build, BLOCKS_AT_ONCE).await? {}
+        self.switch_to(&build).await;
+        Ok(())
+    }
+
+    /// Changes who is in the audiences to the next world, which is wholly built.
+    pub async fn switch_to(&mut self, build: &Build) {
+        for number in &build.next.numbers {
+            let wanted = build.rows.get(number).cloned().unwrap_or_default();
+            self.change_rows(*number, &wanted).await;
+        }
+        let audiences = self.audiences.definitions().audiences().clone();
+        let built = build.next.numbers.iter().filter_map(|number| audiences.get(*number));
+        let built: BTreeSet<AudienceNumber> = built
+            .filter(|audience| matches!(audience.state, AudienceState::Building { .. }))
+            .map(|audience| audience.number)
+            .collect();
+        let ready = built.into_iter().filter_map(|number| audiences.get(number));
+        let ready: Vec<Audience> = ready
+            .map(|audience| Audience { state: AudienceState::Ready, ..Audience::clone(audience) })
+            .collect();
+        self.audiences.define(Definitions::note_fold);
+        self.save(ready);
+    }
+
+    /// Lets exactly these rows be in an audience.
+    pub(super) async fn change_rows(&mut self, audience: AudienceNumber, wanted: &RowSet) {
+        let open = self.open;
+        let present = {
+            let published = open.published.read().await;
+            self.rows_in(&published, audience)
+        };
+        let chunks: BTreeSet<u64> = present.chunks().chain(wanted.chunks()).map(|(chunk, _)| chunk).collect();
+        let none = Chunk::new();
+        for chunk in chunks {
+            let [had, has] = [&present, wanted].map(|rows| rows.chunk(chunk).unwrap_or(&none));
+            self.note_rows(chunk, AudienceRows { audience, enter: has - had, leave: had - has });
+        }
+    }
+
+    /// The rows that are in an audience, in the current state.
+    pub(super) fn rows_in(&self, published: &Published, audience: AudienceNumber) -> RowSet {
+        let mut rows = published.members.of(audience);
+        let revision = published.header.revision;
+        let in_flight = self.in_flight.iter().filter(|layer| layer.header.revision > revision);
+        let changes = in_flight.flat_map(|layer| &layer.audiences).chain(&self.layer.audiences);
+        changes.filter(|change| change.audience() == audience).for_each(|change| change.apply(&mut rows));
+        rows
+    }
+
+    /// Adds rows of a chunk that enter and leave an audience to the commit of the current request.
+    pub(super) fn note_rows(&mut self, chunk: u64, rows: AudienceRows) {
+        if rows.enter.is_empty() && rows.leave.is_empty() {
+            return;
+        }
+        let first = Row(chunk.saturating_mul(CHUNK_ROWS));
+        self.weight.add(rows.enter.serialized_size() + rows.leave.serialized_size());
+        self.begin_commit().audience_rows(first, &rows);
+        self.layer.audiences.push(AudienceChange::Chunk { chunk, rows });
+    }
+}
+
+/// Blocks that are evaluated together when all are evaluated at once.
+const BLOCKS_AT_ONCE: usize = 256;
