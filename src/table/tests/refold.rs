@@ -5,6 +5,8 @@ mod several;
 
 use super::*;
 use crate::engine::faulty::{Fault, Faulty};
+use crate::model::filter::{RawFilter, RawValue};
+use crate::model::{Audience, AudienceFilter, AudienceName, AudienceState};
 use crate::stored::key;
 use crate::stored::meta::{Meta, REFOLDING};
 
@@ -54,6 +56,34 @@ async fn find(subject: &Subject, email: &str) -> Option<u64> {
 async fn refold_store(engine: &Arc<dyn Engine>) -> Result<RefoldReport, TableError> {
     let clock: Clock = Arc::new(|| Timestamp::from_micros(1_000));
     refold(engine, &clock, &TableConfig::default(), &|_| ()).await
+}
+
+#[tokio::test]
+async fn an_audience_that_asks_for_addresses_is_evaluated_anew_after_a_refold() {
+    let (stored, asked) = SPELLINGS[0];
+    let mut subject = older(&[stored]).await;
+    let eq = Some(RawValue::Text(asked.to_owned()));
+    let raw = vec![RawFilter { key: Some("email".to_owned()), eq, ..RawFilter::default() }];
+    let (base, today) = (subject.base.number(), Timestamp::MAX.date());
+    let filter = AudienceFilter::parse(raw, subject.table.sealer(), base, Fold::Lower, today).unwrap();
+    let what = AudienceWhat::Create { name: AudienceName::parse("A").unwrap(), filter };
+    let request = AudienceRequest { what, claim: None, deadline: None, origin: Origin::default() };
+    let created = subject.base.change_audience(request).await.unwrap();
+    assert_eq!(created.members, 0);
+    subject.base.close().await.unwrap();
+    assert_eq!(refold_store(&subject.engine).await.unwrap().outcome, RefoldOutcome::Refolded);
+    super::audit::tests::assert_sound(&subject.engine).await;
+    subject.crash().await;
+    let is_ready = |audience: &Audience| audience.state == AudienceState::Ready;
+    while !subject.base.view().await.audiences().in_use().all(|audience| is_ready(audience)) {
+        tokio::task::yield_now().await;
+    }
+    let rows = subject.base.view().await.audience_rows(created.audience.number);
+    assert!(rows.len() == 1 && rows.contains(Row(u64::from(PLAIN))));
+    super::audit::tests::assert_sound(&subject.engine).await;
+    // Once is enough.
+    subject.crash().await;
+    assert!(subject.base.view().await.audiences().in_use().all(|audience| is_ready(audience)));
 }
 
 /// All keys and values of the store.
