@@ -22,10 +22,12 @@
 //! | `members` | the operations on members |
 //! | `records` | the operations on records |
 //! | `jobs` | durable jobs, and the tasks that do them |
+//! | `audiences` | the operations on audiences |
 //! | `bases`, `attributes`, `tokens`, `backup` | the operations on memberbases, attributes, tokens, backups |
 
 mod access;
 mod attributes;
+mod audiences;
 mod backup;
 mod bases;
 mod error;
@@ -42,6 +44,9 @@ mod tokens;
 
 pub use self::access::Caller;
 pub use self::attributes::{AttributeDeletion, AttributeEntry, AttributePage};
+pub use self::audiences::{
+    AudienceChange, AudienceList, AudiencePage, ExplainedMember, HandCounts, NewAudience, ShownAudience,
+};
 pub use self::backup::{BackupPart, BackupReader};
 pub use self::bases::{BaseChange, BaseList, BasePage, RawLimit, TierList};
 use self::error::Shows;

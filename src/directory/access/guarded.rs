@@ -9,8 +9,8 @@ use crate::directory::{Error, Lacking, RateLimit, Replies, Room, Shows};
 use crate::model::field::ProfileField;
 use crate::model::origin::Actor;
 use crate::model::token::{AccessLevel, Token, TokenId};
-use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, MemberRow, Sealer, Sight, Timestamp};
-use crate::table::{Base, Idempotency, Jobs, LiveToken, MayMake, Table, Tokens, Whose};
+use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, MemberRow, Named, Sealer, Sight, Timestamp};
+use crate::table::{Base, Idempotency, Jobs, LiveToken, MayMake, Table, Tokens, View, Whose};
 
 /// The table, for one caller.
 #[derive(Clone)]
@@ -155,12 +155,26 @@ impl Guarded {
         }
     }
 
+    /// Rejects a filter that names attributes or audiences which the memberbase does not have, or audiences of
+    /// which the caller may not know who is in them.
+    pub fn check_named(&self, named: &Named, view: &View<'_>) -> Result<(), Error> {
+        named.attributes.check(view.schema())?;
+        let audiences = view.audiences();
+        audiences.check_named(&named.audiences)?;
+        let numbers = named.audiences.iter().map(|(_, audience)| audience).collect();
+        if !self.sees_pii() && audiences.any_is_pii(&numbers) {
+            return Err(Lacking::Pii(Shows::Audience).into());
+        }
+        Ok(())
+    }
+
     /// Which fields of members the caller may see.
     pub fn sight(&self) -> Sight {
         if self.sees_pii() { Sight::Whole } else { Sight::WithoutPii }
     }
 
-    fn sees_pii(&self) -> bool {
+    /// Whether the caller may see personal data.
+    pub fn sees_pii(&self) -> bool {
         self.token().is_none_or(|token| token.pii)
     }
 

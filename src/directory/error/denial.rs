@@ -46,6 +46,8 @@ pub enum Lacking {
 pub enum Shows {
     /// A filter on these fields.
     Filter,
+    /// An audience whose filter uses these fields.
+    Audience,
     /// A backup, which contains everything.
     Backup,
     /// The input of a job, which may have these fields.
@@ -62,6 +64,10 @@ impl fmt::Display for Lacking {
             Self::Store => f.write_str("this call needs a token that is not bound to a memberbase"),
             Self::Pii(Shows::Filter) => f.write_str(
                 "this filter uses bank details or dates of birth, which the token has no right to see",
+            ),
+            Self::Pii(Shows::Audience) => f.write_str(
+                "the filter of this audience uses bank details or dates of birth, which the token has no right \
+                 to see",
             ),
             Self::Pii(Shows::Backup) => f.write_str(
                 "a backup contains bank details and dates of birth, which the token has no right to see",

@@ -1,13 +1,14 @@
 //! Making jobs.
 
 use super::manage::not_found;
+use crate::directory::access::view;
 use crate::directory::handle::result_of_another_call;
 use crate::directory::{Directory, Error};
 use crate::model::limits::JOB_NAME_MAX_CHARS;
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseNumber, GuardExpectation, Job, JobCursor, JobInput, JobNumber, JobState, JobTask, ListCounts,
+    BaseNumber, GuardExpectation, Job, JobCursor, JobInput, JobNumber, JobState, JobTask, ListCounts, Parsed,
     RawFilter, Reason, Refusal,
 };
 use crate::table::RequestResult;
@@ -40,8 +41,7 @@ impl Directory {
             return Err(Refusal::field(Reason::FieldRequired, "filters", text).into());
         }
         let parsed = self.member_filter(filters.clone(), base)?;
-        self.guarded.check_filter(&parsed.filter)?;
-        self.get_base(base).await?;
+        self.may_filter(base, &parsed).await?;
         let upload = self.jobs(AccessLevel::Write, base).await?.begin(base)?;
         let task = JobTask::DeleteByFilter { filters, expect };
         let job = Job { is_dry_run, ..self.new_job(base, task, name, Call::DELETE_BY_FILTER) };
@@ -54,6 +54,13 @@ impl Directory {
         let RequestResult::Job(number) = stored.result else { return Err(result_of_another_call()) };
         let jobs = self.jobs(AccessLevel::Write, base).await?;
         Ok(Some(jobs.get(base, number).await?.ok_or_else(not_found)?))
+    }
+
+    /// Rejects the filter of a job that the memberbase or the rights of the caller do not allow.
+    pub(super) async fn may_filter(&self, number: BaseNumber, parsed: &Parsed) -> Result<(), Error> {
+        self.guarded.check_filter(&parsed.filter)?;
+        let base = self.guarded.base(AccessLevel::Read, number).await?;
+        self.guarded.check_named(&parsed.named, &view(&base, None).await?)
     }
 
     /// A job that waits for its turn.

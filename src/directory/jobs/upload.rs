@@ -82,8 +82,7 @@ impl Directory {
         check_name(&new.name)?;
         check_as_of(new.options.as_of, self.now())?;
         let scope = self.member_filter(new.options.scope.clone(), base)?;
-        self.guarded.check_filter(&scope.filter)?;
-        self.get_base(base).await?;
+        self.may_filter(base, &scope).await?;
         let upload = jobs.begin(base)?;
         let task = JobTask::Sync(new.options.clone());
         let job = self.new_job(base, task, new.name.clone(), Call::SYNC_MEMBERS);

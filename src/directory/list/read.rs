@@ -21,7 +21,7 @@ use super::weight::weight;
 use crate::compute::Stretch;
 use crate::directory::access::{Guarded, view};
 use crate::directory::{Error, PageRoom};
-use crate::model::{Effort, Filter, Member, MemberView, NoAudiences, Row};
+use crate::model::{Effort, Filter, Member, MemberView, Row};
 use crate::table::{Base, View};
 
 /// Members that are read together.
@@ -154,8 +154,10 @@ async fn read(
         let Checked { items, is_over } = if narrowed.exact {
             Checked { items: found.into_iter().map(|member| (member, true)).collect(), is_over: false }
         } else {
+            // Members may come from later commits, but who is in an audience is of the narrowing's revision.
+            let audiences = narrowed.memberships.clone();
             let matches = move |filter: &Filter, (row, member): &(Row, Member), effort: &mut Effort| {
-                filter.matches(&MemberView { row: *row, member, fold, audiences: &NoAudiences }, effort)
+                filter.matches(&MemberView { row: *row, member, fold, audiences: &audiences }, effort)
             };
             check.check(found, matches).await
         };

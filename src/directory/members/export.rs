@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use crate::directory::access::Guarded;
-use crate::directory::list::{Part, check, narrow, show};
+use crate::directory::list::{Narrowed, Part, check, narrow, show};
 use crate::directory::{Directory, Error, PageRoom};
 use crate::model::field::ProfileField;
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Direction, Filter, Member, Parsed, RawFilter, Row};
-use crate::table::Base;
+use crate::model::{BaseNumber, Direction, Filter, Member, Named, Parsed, RawFilter, Row};
+use crate::table::{Base, View};
 
 /// Most bytes of members in a page: enough to make its overhead small, and little enough to keep it moving.
 const PAGE_BYTES: usize = 1024 * 1024;
@@ -24,6 +24,7 @@ pub struct Export {
     number: BaseNumber,
     base: Arc<Base>,
     filter: Filter,
+    named: Named,
     /// The last row that was looked at.
     after: Option<u64>,
     /// The first row that did not exist when the export began.
@@ -50,12 +51,24 @@ impl Directory {
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, number).await?;
         let (view, narrowed) = narrow(&base, min_revision, &filter).await?;
-        named.attributes.check(view.schema())?;
+        self.guarded.check_named(&named, &view)?;
         let (end, revision) = (view.next_row(), view.revision());
         drop(view);
         let total = if narrowed.exact { Some(narrowed.count().await) } else { None };
         let (guarded, left_out) = (self.guarded.clone(), self.guarded.leaves_out());
-        Ok(Export { guarded, number, base, filter, after: None, end, done: false, revision, total, left_out })
+        Ok(Export {
+            guarded,
+            number,
+            base,
+            filter,
+            named,
+            after: None,
+            end,
+            done: false,
+            revision,
+            total,
+            left_out,
+        })
     }
 }
 
@@ -76,7 +89,9 @@ impl Export {
         // The caller takes memory for a page before it asks for one.
         let room = &mut PageRoom::unlimited();
         let (guarded, base, filter) = (&self.guarded, &self.base, &self.filter);
-        let mut page = show(guarded, base, None, filter, |_, _| Ok(()), |_| part, room).await?.read;
+        // An audience that was archived since has no members, so the export would seem to be complete.
+        let admit = |view: &View<'_>, _: &Narrowed| guarded.check_named(&self.named, view);
+        let mut page = show(guarded, base, None, filter, admit, |_| part, room).await?.read;
         page.members.retain(|(row, _)| *row < self.end);
         self.done = page.next.is_none_or(|next| next.after >= self.end);
         self.after = page.next.map(|next| next.after.0);

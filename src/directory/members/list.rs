@@ -47,7 +47,7 @@ impl Directory {
         self.guarded.check_filter(&page.filter)?;
         let base = self.guarded.base(AccessLevel::Read, list.base).await?;
         let admit = |view: &View<'_>, narrowed: &Narrowed| -> Result<(), Error> {
-            page.named.attributes.check(view.schema())?;
+            self.guarded.check_named(&page.named, view)?;
             Ok(if narrowed.exact { Ok(()) } else { page.check_skip() }?)
         };
         let mut room = self.page_room();

@@ -44,25 +44,26 @@ impl Directory {
         self.guarded.check_filter(&filter)?;
         let base = self.guarded.base(AccessLevel::Read, search.base).await?;
         let (skip, take) = (search.skip, search.take);
-        let admit = |view: &View<'_>, _: &Narrowed| Ok(named.attributes.check(view.schema())?);
+        let admit = |view: &View<'_>, _: &Narrowed| self.guarded.check_named(&named, view);
         let whole = Part { skip, limit: take, bytes: usize::MAX, ..part(None) };
         let whole_or_part = |rows: &Narrowed| if rows.exact { whole } else { part(None) };
         // A search never ends early.
         let room = &mut PageRoom::unlimited();
-        let shown = show(&self.guarded, &base, None, &filter, admit, whole_or_part, room).await?;
+        let shown = show(&self.guarded, &base, None, &filter, &admit, whole_or_part, room).await?;
         let Shown { read, narrowed } = shown;
         if narrowed.exact {
             return Ok(Found { members: read.members, total: narrowed.count().await });
         }
-        self.checked(&base, &filter, (skip, take), read).await
+        self.checked(&base, &filter, &admit, (skip, take), read).await
     }
 
     /// Searches by checking every member that can match; `read` is the first part of them. Before each
-    /// further part, this checks again whether the caller has access.
+    /// further part, this checks again whether the caller has access, and whether audiences can still be used.
     async fn checked(
         &self,
         base: &Base,
         filter: &Filter,
+        admit: impl Fn(&View<'_>, &Narrowed) -> Result<(), Error>,
         (skip, take): (u64, usize),
         mut read: Read,
     ) -> Result<Found, Error> {
@@ -78,7 +79,7 @@ impl Directory {
             self.guarded.check_base(AccessLevel::Read, base.number()).await?;
             let after = Some(next.after.0);
             let room = &mut self.page_room();
-            read = show(&self.guarded, base, None, filter, |_, _| Ok(()), |_| part(after), room).await?.read;
+            read = show(&self.guarded, base, None, filter, &admit, |_| part(after), room).await?.read;
         }
     }
 }

@@ -49,6 +49,7 @@ pub async fn find(
 ) -> Result<Missing, TableError> {
     let (chunks, present) = {
         let published = open.published.read().await;
+        scope.see(&published);
         let of = |status: Status| published.sets.of_value(SetField::Status, status.as_str());
         (published.sets.living().chunks(), [of(Status::Active), of(Status::Invited)])
     };

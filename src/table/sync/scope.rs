@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::compute;
-use crate::model::{Effort, Filter, Fold, Member, MemberView, NoAudiences, Row};
+use crate::model::{Effort, Field, Filter, Fold, Member, MemberView, Row};
+use crate::table::index::audiences::AudienceMembers;
+use crate::table::index::published::Published;
 
 /// Up to this many conditions are evaluated in the task of the plan, unless one is a regular expression.
 const PLAIN_CONDITIONS: usize = 16;
@@ -15,19 +17,29 @@ pub struct Scope {
     filter: Arc<Filter>,
     fold: Fold,
     effort: Effort,
+    /// Who is in which audience; nobody is in any if the filter names none.
+    memberships: AudienceMembers,
 }
 
 impl Scope {
     /// The scope that a filter describes.
     pub fn new(filter: Filter, fold: Fold) -> Self {
-        Self { filter: Arc::new(filter), fold, effort: Effort::default() }
+        let (effort, memberships) = (Effort::default(), AudienceMembers::default());
+        Self { filter: Arc::new(filter), fold, effort, memberships }
+    }
+
+    /// Takes who is in which audience, if the filter asks for it.
+    pub fn see(&mut self, published: &Published) {
+        if self.filter.fields().contains(&Field::Audience) {
+            self.memberships = published.members.snapshot();
+        }
     }
 
     /// Those of the members that are in the scope, in the same order.
     pub async fn keep(&mut self, mut members: Vec<(Row, Member)>) -> Vec<(Row, Member)> {
-        let fold = self.fold;
+        let (fold, audiences) = (self.fold, self.memberships.clone());
         let matches = move |filter: &Filter, effort: &mut Effort, (row, member): &(Row, Member)| {
-            filter.matches(&MemberView { row: *row, member, fold, audiences: &NoAudiences }, effort)
+            filter.matches(&MemberView { row: *row, member, fold, audiences: &audiences }, effort)
         };
         if self.filter.regexes() == 0 && self.filter.conditions() <= PLAIN_CONDITIONS {
             members.retain(|member| matches(&self.filter, &mut self.effort, member));
@@ -38,6 +50,7 @@ impl Scope {
             let rest = members.split_off(PIECE_MEMBERS.min(members.len()));
             let mut piece = std::mem::replace(&mut members, rest);
             let (filter, mut effort) = (Arc::clone(&self.filter), std::mem::take(&mut self.effort));
+            let matches = matches.clone();
             let work = move || {
                 piece.retain(|member| matches(&filter, &mut effort, member));
                 (piece, effort)

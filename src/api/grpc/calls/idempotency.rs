@@ -64,6 +64,8 @@ with_request_id! {
     CreateMemberBaseRequest UpdateMemberBaseRequest DeleteMemberBaseRequest UndeleteMemberBaseRequest SetTiersRequest
     SetAttributeSchemaRequest SetMemberAttributesRequest DeleteMemberAttributesRequest
     SaveClipRequest DeleteClipRequest CreateStampCollectionRequest AddStampsRequest IngestTransactionsRequest
+    CreateAudienceRequest UpdateAudienceRequest ArchiveAudienceRequest UnarchiveAudienceRequest
+    AddAudienceMembersRequest RemoveAudienceMembersRequest
     CreateApiTokenRequest RevokeApiTokenRequest DeleteMembersByFilterRequest StartRevertRequest
 }
 

@@ -5,6 +5,7 @@
 
 mod api_tokens;
 mod attributes;
+mod audiences;
 mod backup;
 mod edit;
 mod export;

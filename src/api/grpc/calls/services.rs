@@ -1,7 +1,7 @@
 //! The services of this door, selected by the path of a call.
 //!
 //! tonic's router is axum's: for every call it clones a service into a box, looks the path up in a tree, and
-//! boxes the bodies of request and reply once more. Comparing the path with the names of six services is
+//! boxes the bodies of request and reply once more. Comparing the path with the names of the services is
 //! faster.
 
 use std::convert::Infallible;
@@ -17,6 +17,7 @@ use tower::Service;
 
 use super::api_tokens::ApiTokens;
 use super::attributes::Attributes;
+use super::audiences::Audiences;
 use super::backup::Backups;
 use super::jobs::JobCalls;
 use super::member_bases::MemberBases;
@@ -25,6 +26,7 @@ use super::records::Records;
 use crate::api::grpc::v1::MESSAGE_MAX_BYTES;
 use crate::api::grpc::v1::api_token_service_server::{self, ApiTokenServiceServer};
 use crate::api::grpc::v1::attribute_service_server::{self, AttributeServiceServer};
+use crate::api::grpc::v1::audience_service_server::{self, AudienceServiceServer};
 use crate::api::grpc::v1::backup_service_server::{self, BackupServiceServer};
 use crate::api::grpc::v1::job_service_server::{self, JobServiceServer};
 use crate::api::grpc::v1::member_base_service_server::{self, MemberBaseServiceServer};
@@ -39,6 +41,7 @@ pub struct Services {
     records: RecordServiceServer<Records>,
     api_tokens: ApiTokenServiceServer<ApiTokens>,
     attributes: AttributeServiceServer<Attributes>,
+    audiences: AudienceServiceServer<Audiences>,
     jobs: JobServiceServer<JobCalls>,
     backups: BackupServiceServer<Backups>,
 }
@@ -67,6 +70,7 @@ impl Services {
             records: compressed!(RecordServiceServer, Records { gate: gate(), stopping: stopping() }),
             api_tokens: compressed!(ApiTokenServiceServer, ApiTokens(gate())),
             attributes: compressed!(AttributeServiceServer, Attributes(gate())),
+            audiences: compressed!(AudienceServiceServer, Audiences(gate())),
             jobs: compressed!(JobServiceServer, JobCalls { gate: gate(), stopping: stopping() }),
             // Its replies are compressed already.
             backups: BackupServiceServer::new(Backups { gate: gate(), stopping: stopping() })
@@ -88,6 +92,7 @@ impl Services {
             record_service_server::SERVICE_NAME => self.records.clone().call(request),
             job_service_server::SERVICE_NAME => self.jobs.clone().call(request),
             attribute_service_server::SERVICE_NAME => self.attributes.clone().call(request),
+            audience_service_server::SERVICE_NAME => self.audiences.clone().call(request),
             api_token_service_server::SERVICE_NAME => self.api_tokens.clone().call(request),
             backup_service_server::SERVICE_NAME => self.backups.clone().call(request),
             _ => Box::pin(async { Ok(Status::unimplemented("").into_http()) }),

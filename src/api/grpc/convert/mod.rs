@@ -3,6 +3,7 @@
 //! Requests are checked for their form here: a faulty request is rejected with the path of every faulty
 //! field. Strings are moved, never copied.
 
+pub mod audience;
 pub mod base;
 pub mod guard;
 pub mod input;

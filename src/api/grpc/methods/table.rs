@@ -12,8 +12,8 @@ use prost_types::FileDescriptorSet;
 use super::shape::{Shape, Shapes};
 use crate::api::grpc::v1::DESCRIPTORS;
 use crate::model::limits::{
-    ATTRIBUTE_ENTRIES_MAX, BATCH_GET_MAX_KEYS, BULK_DELETE_MAX_MEMBERS, IMPORT_CHUNK_MAX_ROWS,
-    INGEST_MAX_EVENTS, UNDELETE_MAX_MEMBERS,
+    ATTRIBUTE_ENTRIES_MAX, AUDIENCE_HAND_MAX_MEMBERS, BATCH_GET_MAX_KEYS, BULK_DELETE_MAX_MEMBERS,
+    IMPORT_CHUNK_MAX_ROWS, INGEST_MAX_EVENTS, UNDELETE_MAX_MEMBERS,
 };
 use crate::model::token::AccessLevel;
 
@@ -74,6 +74,21 @@ const LEVELS: &[(&str, &[(&str, AccessLevel)])] = {
             ],
         ),
         (
+            "AudienceService",
+            &[
+                ("CreateAudience", Write),
+                ("GetAudience", Read),
+                ("ListAudiences", Read),
+                ("UpdateAudience", Write),
+                ("ArchiveAudience", Write),
+                ("UnarchiveAudience", Write),
+                ("AddAudienceMembers", Write),
+                ("RemoveAudienceMembers", Write),
+                ("PreviewAudience", Read),
+                ("ExplainMembership", Read),
+            ],
+        ),
+        (
             "RecordService",
             &[
                 ("SaveClip", Write),
@@ -121,6 +136,8 @@ const MOST: &[(&str, &str, usize)] = &[
     ("UndeleteMembersRequest", "refs", UNDELETE_MAX_MEMBERS),
     ("SetMemberAttributesRequest", "attributes", ATTRIBUTE_ENTRIES_MAX),
     ("IngestTransactionsRequest", "events", INGEST_MAX_EVENTS),
+    ("AddAudienceMembersRequest", "member_ids", AUDIENCE_HAND_MAX_MEMBERS),
+    ("RemoveAudienceMembersRequest", "member_ids", AUDIENCE_HAND_MAX_MEMBERS),
 ];
 
 static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::decide::Made;
+use super::filter;
 use crate::directory::jobs::work::{Halt, Work};
-use crate::model::filter::{MemberView, NoAudiences};
 use crate::model::{
-    Effort, Filter, GuardCounts, GuardExpectation, Hold, ListCounts, PlanHash, PlanSummary, RawFilter, Row,
+    Effort, GuardCounts, GuardExpectation, Hold, Job, ListCounts, MemberView, Parsed, PlanHash, PlanSummary,
+    RawFilter, Row,
 };
-use crate::table::Base;
+use crate::table::{AudienceMembers, Base};
 
 /// Members read under one view.
 const READ_AT_ONCE: usize = 500;
@@ -19,15 +20,13 @@ const READ_AT_ONCE: usize = 500;
 pub async fn plan(
     work: &Work,
     base: &Arc<Base>,
+    job: &Job,
     filters: &[RawFilter],
     expected: GuardExpectation,
 ) -> Result<Made, Halt> {
-    let (table, today) = (&work.table, work.table.now().date());
-    let parsed = Filter::parse_members(filters.to_vec(), table.sealer(), work.base, table.fold(), today);
-    let filter = parsed
-        .map_err(|refusal| Halt::Failed(refusal.reason.as_str().to_owned(), refusal.to_string()))?
-        .filter;
+    let Parsed { filter: wanted, named } = filter::parse(&work.table, work.base, filters)?;
     let view = base.view().await;
+    filter::check(job, &named, &view)?;
     let (first, next_row, living) = (view.revision(), view.next_row(), view.sets().living());
     drop(view);
     let mut rows = Vec::new();
@@ -39,9 +38,14 @@ pub async fn plan(
             work.check()?;
             let view = base.view().await;
             last = view.revision();
+            // An audience may have been archived since.
+            filter::check(job, &named, &view)?;
+            let memberships =
+                if named.audiences.is_empty() { AudienceMembers::default() } else { view.memberships() };
             for (row, member) in view.members(some).await? {
-                let view = MemberView { row, member: &member, fold: table.fold(), audiences: &NoAudiences };
-                if filter.matches(&view, &mut Effort::default()) {
+                let (member, fold, audiences) = (&member, work.table.fold(), &memberships);
+                let view = MemberView { row, member, fold, audiences };
+                if wanted.matches(&view, &mut Effort::default()) {
                     rows.push(row);
                 }
             }

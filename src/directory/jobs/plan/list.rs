@@ -8,10 +8,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::decide::Made;
+use super::filter;
 use super::written::{Written, stored};
 use crate::directory::jobs::input::{Parser, Rows, Sent};
 use crate::directory::jobs::work::{Halt, Work};
-use crate::model::{BaseNumber, Filter, Hold, Job, JobState, JobTask, ListOptions, MemberRow, Reason};
+use crate::model::{BaseNumber, Hold, Job, JobState, JobTask, ListOptions, MemberRow, Parsed, Reason};
 use crate::table::{
     Base, ListEnd, ListPlan, ListRequest, Listed, PlanAhead, PlannedExample, PlannedRow, Recogniser, Table,
     TableError,
@@ -68,9 +69,8 @@ pub async fn begin(
     job: &Job,
     options: &ListOptions,
 ) -> Result<ListPlan, TableError> {
-    let today = table.now().date();
-    let scope = Filter::parse_members(options.scope.clone(), table.sealer(), job.base, table.fold(), today);
-    let scope = scope.map_err(TableError::Refused)?.filter;
+    let Parsed { filter: scope, named } = filter::parse(table, job.base, &options.scope)?;
+    filter::check(job, &named, &base.view().await)?;
     let (by_admin, origin, sight) = (job.by_admin, job.origin, job.sight);
     base.plan_list(ListRequest { options: options.clone(), scope, by_admin, origin, sight }).await
 }

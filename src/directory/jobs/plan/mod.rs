@@ -9,6 +9,7 @@
 mod batch;
 mod decide;
 mod delete;
+mod filter;
 mod list;
 mod revert;
 #[cfg(test)]
@@ -48,7 +49,7 @@ pub async fn plan(work: &Work, job: Job) -> Result<(), Halt> {
         JobTask::Sync(options) => list::plan(work, &base, &job, options).await?,
         JobTask::DeleteByFilter { filters, expect } => {
             let expected = if job.by_admin { *expect } else { GuardExpectation::default() };
-            delete::plan(work, &base, filters, expected).await?
+            delete::plan(work, &base, &job, filters, expected).await?
         }
         JobTask::Batch => batch::plan(work, &base, &job).await?,
         JobTask::Revert(of) => revert::plan(work, &base, &job, *of).await?,

@@ -18,7 +18,7 @@ pub async fn narrow<'a>(
     filter: &Filter,
 ) -> Result<(View<'a>, Narrowed), Error> {
     let first = view(base, min_revision).await?;
-    let plan = Plan::of(first.sets(), filter);
+    let plan = Plan::of(&first, filter);
     if plan.keys().len() <= FIND_TOGETHER {
         let found = find(&first, plan.keys()).await?;
         let narrowed = plan.finish(found, first.revision());
@@ -40,7 +40,7 @@ pub async fn narrow<'a>(
     if is_one && last.revision() == revision {
         return Ok((last, plan.finish(found, revision)));
     }
-    let plan = Plan::of(last.sets(), filter);
+    let plan = Plan::of(&last, filter);
     let mut found = Vec::with_capacity(plan.keys().len());
     for keys in plan.keys().chunks(FIND_TOGETHER) {
         found.extend(find(&last, keys).await?);

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::rows::{Narrowed, Rows, Sources, these};
-use crate::model::{Condition, Email, Field, Filter, Operand, Operator, Ref, Row, WorkerId};
-use crate::table::{MemberKey, SetField, Sets};
+use crate::model::{AudienceNumber, Condition, Email, Field, Filter, Operand, Operator, Ref, Row, WorkerId};
+use crate::table::{AudienceMembers, MemberKey, SetField, Sets, View};
 
 /// An expression whose keys are still to be looked up.
 pub struct Plan {
@@ -13,21 +13,27 @@ pub struct Plan {
     exact: bool,
     sources: Sources,
     keys: Vec<MemberKey>,
+    memberships: AudienceMembers,
 }
 
 impl Plan {
-    /// The plan of `filter` for a base with these sets.
-    pub fn of(sets: &Sets, filter: &Filter) -> Self {
+    /// The plan of `filter` for the sets of this view.
+    pub fn of(view: &View<'_>, filter: &Filter) -> Self {
+        let sets = view.sets();
         let mut planner = Planner {
+            view,
             sets,
             sources: Sources::of(sets.living()),
             values: HashMap::new(),
             presences: HashMap::new(),
+            audiences: HashMap::new(),
         };
         let Planned { mut rows, exact } = planner.filter(filter);
         let mut keys = Vec::new();
         collect_keys(&mut rows, &mut keys);
-        Self { rows, exact, sources: planner.sources, keys }
+        let names_audiences = !planner.audiences.is_empty();
+        let memberships = if names_audiences { view.memberships() } else { AudienceMembers::default() };
+        Self { rows, exact, sources: planner.sources, keys, memberships }
     }
 
     /// The keys to look up.
@@ -38,7 +44,7 @@ impl Plan {
     /// The narrowed rows, given the row that was found for each key at `revision`.
     pub fn finish(mut self, found: Vec<Option<Row>>, revision: u64) -> Narrowed {
         put_found(&mut self.rows, &mut found.into_iter());
-        Narrowed::new(self.rows, self.sources, self.exact, revision)
+        Narrowed::new(self.rows, self.sources, self.exact, revision, self.memberships)
     }
 }
 
@@ -50,10 +56,12 @@ struct Planned {
 
 /// Takes the sets that the filter names, each once.
 struct Planner<'a> {
+    view: &'a View<'a>,
     sets: &'a Sets,
     sources: Sources,
     values: HashMap<(SetField, String), usize>,
     presences: HashMap<SetField, usize>,
+    audiences: HashMap<AudienceNumber, usize>,
 }
 
 impl Planner<'_> {
@@ -137,6 +145,7 @@ impl Planner<'_> {
                 let stored = operands.iter().filter_map(|operand| operand.stored_as(kind));
                 self.any_of(field, stored.filter_map(|value| value.set_name().map(Cow::into_owned)))
             }
+            Field::Audience => Some(self.in_any_of(operands)),
             // These texts need no validation: no member has an invalid one.
             Field::Ref => Some(keys(texts().map(|text| MemberKey::Ref(Ref::from_stored(text))))),
             Field::Email => Some(keys(texts().map(|text| MemberKey::Email(Email::from_stored(text))))),
@@ -163,6 +172,18 @@ impl Planner<'_> {
         Some(Rows::Present(place))
     }
 
+    /// The members that are in one of the audiences.
+    fn in_any_of(&mut self, audiences: &[Operand]) -> Rows {
+        let mut parts = Vec::new();
+        for audience in audiences {
+            let Operand::Audience(audience) = audience else { continue };
+            let (view, sources) = (self.view, &mut self.sources);
+            let add = || sources.add_value(view.audience_rows(*audience));
+            parts.push(Rows::Set(*self.audiences.entry(*audience).or_insert_with(add)));
+        }
+        any(parts)
+    }
+
     /// The members that have one of `values` in `field`; `None` if the sets of the field were given up.
     fn any_of(&mut self, field: SetField, values: impl Iterator<Item = String>) -> Option<Rows> {
         let mut parts = Vec::new();
@@ -176,9 +197,17 @@ impl Planner<'_> {
             let place = *self.values.entry((field, value)).or_insert_with(|| sources.add_value(set));
             parts.push(Rows::Set(place));
         }
-        match parts.len() {
-            1 => parts.pop(),
-            _ => Some(Rows::Or(parts)),
+        Some(any(parts))
+    }
+}
+
+/// The rows of any of these parts.
+fn any(mut parts: Vec<Rows>) -> Rows {
+    match (parts.pop(), parts.is_empty()) {
+        (Some(only), true) => only,
+        (last, _) => {
+            parts.extend(last);
+            Rows::Or(parts)
         }
     }
 }

@@ -7,7 +7,7 @@ use super::chunk::split;
 use crate::compute::Stretch;
 use crate::compute::{self, Size};
 use crate::model::Row;
-use crate::table::{Chunk, Living, MemberKey, RowSet, union};
+use crate::table::{AudienceMembers, Chunk, Living, MemberKey, RowSet, union};
 
 /// Bitmaps that may be combined while writes wait: about as long as reading one page of members takes.
 const LIGHT_WORK: usize = 4_096;
@@ -25,6 +25,8 @@ pub struct Narrowed {
     pub exact: bool,
     /// The revision at which these are the rows.
     pub revision: u64,
+    /// Who is in which audience at that revision; nobody is in any if the filter names none.
+    pub memberships: AudienceMembers,
 }
 
 /// An expression over bitmaps of rows. Every result is a subset of the rows that hold a member.
@@ -72,9 +74,15 @@ impl Sources {
 }
 
 impl Narrowed {
-    pub(super) fn new(rows: Rows, sources: Sources, exact: bool, revision: u64) -> Self {
+    pub(super) fn new(
+        rows: Rows,
+        sources: Sources,
+        exact: bool,
+        revision: u64,
+        memberships: AudienceMembers,
+    ) -> Self {
         let bitmaps = rows.bitmaps() + sources.presences.iter().map(Vec::len).sum::<usize>();
-        Self { rows, sources, bitmaps, exact, revision }
+        Self { rows, sources, bitmaps, exact, revision, memberships }
     }
 
     /// Whether going through all chunks is so little work that writes may wait for it.
