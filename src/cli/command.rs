@@ -7,8 +7,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use super::{
-    Error, backup, bench, check, export, get, import, jobs, output, refold, restore, serve, sync, token,
-    undelete, verify,
+    Error, audiences, backup, bench, check, export, get, import, jobs, output, refold, restore, serve, sync,
+    token, undelete, verify,
 };
 
 /// The arguments of the program.
@@ -77,6 +77,8 @@ enum Command {
     Sync(sync::Args),
     /// Lists, shows, approves, rejects and cancels jobs
     Jobs(jobs::Args),
+    /// Creates, changes and shows audiences, and who is in them
+    Audiences(audiences::Args),
     /// Writes all members of a memberbase, or those that match, as CSV or NDJSON
     Export(export::Args),
     /// Prints one member as JSON
@@ -107,6 +109,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Import(args) => import::run(args).await,
         Command::Sync(args) => sync::run(args).await,
         Command::Jobs(args) => jobs::run(args).await,
+        Command::Audiences(args) => audiences::run(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Get(args) => get::run(args).await,
         Command::Undelete(args) => undelete::run(args).await,

@@ -4,6 +4,7 @@
 //! store. All other commands are ordinary clients: they speak to a server, also a remote one, through the
 //! generated code alone. Only `client` and `error` use the gRPC library and its status codes.
 
+mod audiences;
 mod backup;
 mod base;
 mod bench;

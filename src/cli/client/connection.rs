@@ -16,6 +16,7 @@ use tonic::{Request, Status};
 use crate::api::grpc::v1::{self, MESSAGE_MAX_BYTES};
 use crate::model::limits::IMPORT_CHUNK_MAX_ROWS;
 use v1::api_token_service_client::ApiTokenServiceClient;
+use v1::audience_service_client::AudienceServiceClient;
 use v1::backup_service_client::BackupServiceClient;
 use v1::job_service_client::JobServiceClient;
 use v1::member_base_service_client::MemberBaseServiceClient;
@@ -39,6 +40,7 @@ pub type Records = RecordServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Bases = MemberBaseServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Tokens = ApiTokenServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Jobs = JobServiceClient<InterceptedService<Channel, Bearer>>;
+pub type Audiences = AudienceServiceClient<InterceptedService<Channel, Bearer>>;
 pub type Backups = BackupServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// The default ports of http and https.
@@ -130,6 +132,7 @@ impl Interceptor for Bearer {
 pub struct Client {
     pub members: Members,
     pub bases: Bases,
+    pub audiences: Audiences,
     pub backups: Backups,
     pub jobs: Jobs,
     pub records: Records,
@@ -150,13 +153,15 @@ impl Client {
             .max_decoding_message_size(MESSAGE_MAX_BYTES)
             .max_encoding_message_size(MESSAGE_MAX_BYTES);
         let bases = MemberBaseServiceClient::with_interceptor(channel.clone(), bearer.clone());
+        let audiences = AudienceServiceClient::with_interceptor(channel.clone(), bearer.clone())
+            .max_decoding_message_size(MESSAGE_MAX_BYTES);
         let backups = BackupServiceClient::with_interceptor(channel.clone(), bearer.clone());
         let tokens = ApiTokenServiceClient::with_interceptor(channel.clone(), bearer.clone());
         let jobs = JobServiceClient::with_interceptor(channel.clone(), bearer.clone())
             .max_decoding_message_size(MESSAGE_MAX_BYTES);
         let records = RecordServiceClient::with_interceptor(channel, bearer)
             .max_decoding_message_size(MESSAGE_MAX_BYTES);
-        Self { members, bases, backups, jobs, records, tokens }
+        Self { members, bases, audiences, backups, jobs, records, tokens }
     }
 }
 

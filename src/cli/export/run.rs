@@ -21,7 +21,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if args.records {
         return records::run(&args).await;
     }
-    let filters = args.filter.iter().map(|text| filter::parse(text)).collect::<Result<Vec<_>, _>>()?.concat();
+    let filters = filter::parse_all(&args.filter)?;
     let mut client = args.target.connect().await?;
     let member_base_id = base::need(&mut client, &args.base).await?;
     let request = v1::ExportMembersRequest { member_base_id, min_revision: None, filters };

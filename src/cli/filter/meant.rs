@@ -11,7 +11,7 @@ use crate::model::ProfileField;
 use super::grammar::{ATTRIBUTE, OPERATORS, is_of_key, operand};
 
 /// Fields that are not in the profile.
-const OTHER_FIELDS: [&str; 4] = ["id", "status", "created_at", "updated_at"];
+const OTHER_FIELDS: [&str; 5] = ["id", "status", "created_at", "updated_at", "audience"];
 /// What people put between the values of a list.
 const BETWEEN_VALUES: [char; 3] = [',', '|', ';'];
 

@@ -17,5 +17,7 @@ mod meant;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod writing;
 
-pub use self::reading::parse;
+pub use self::reading::{parse, parse_all};
+pub use self::writing::to_json;

@@ -23,6 +23,11 @@ pub fn parse(text: &str) -> Result<Vec<v1::Filter>, Error> {
     parsed.map_err(|reason| Error::Usage(format!("--filter {text}: {reason}; {HINT}")))
 }
 
+/// The filters of all `--filter` arguments.
+pub fn parse_all(texts: &[String]) -> Result<Vec<v1::Filter>, Error> {
+    Ok(texts.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?.concat())
+}
+
 fn condition(text: &str) -> Result<v1::Filter, String> {
     let end = text.find(|c| !is_of_key(c)).unwrap_or(text.len());
     let (key, rest) = text.split_at_checked(end).unwrap_or((text, ""));

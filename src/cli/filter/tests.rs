@@ -1,6 +1,6 @@
 //! Filters as people write them, and what they probably meant.
 
-use super::parse;
+use super::{parse, to_json};
 
 #[test]
 fn every_operator_is_carried_over() {
@@ -14,6 +14,17 @@ fn every_operator_is_carried_over() {
     assert_eq!(filters[1].or.len(), 6);
     assert_eq!(filters[1].or[1].and[0].exists, Some(false));
     assert!(filters[1].or[2].regex.as_ref().unwrap().case_insensitive);
+}
+
+#[test]
+fn a_filter_is_written_as_it_is_read() {
+    let text = r#"[{"key": "ref", "in": ["a", "b"]}, {"or": [{"key": "tier", "eq": "gold"},
+        {"and": [{"key": "role", "exists": false}, {"key": "dob", "gte": "2000-01-01"}]},
+        {"key": "email", "regex": {"pattern": "^m", "case_insensitive": true}}, {"key": "ref", "prefix": "x"},
+        {"key": "a", "nin": [1]}, {"key": "b", "ne": true}, {"key": "b", "gt": 1}, {"key": "b", "lt": 1},
+        {"key": "b", "lte": 1}, {"key": "email", "regex": {"pattern": "a"}}]}]"#;
+    let written: Vec<_> = parse(text).unwrap().iter().map(to_json).collect();
+    assert_eq!(serde_json::Value::from(written), serde_json::from_str::<serde_json::Value>(text).unwrap());
 }
 
 #[test]

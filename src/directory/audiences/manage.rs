@@ -7,7 +7,7 @@ use super::shown::ShownAudience;
 use crate::directory::access::view;
 use crate::directory::handle::result_of_another_call;
 use crate::directory::list::{Page, RawPage, check};
-use crate::directory::{Directory, Error, Lacking, Shows};
+use crate::directory::{Directory, Error, Lacking, REPLY_BYTES, Shows};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
@@ -15,6 +15,9 @@ use crate::model::{
     RawFilter, Refusal, Violations,
 };
 use crate::table::{AudienceReply, AudienceRequest, AudienceWhat, Base, RequestResult};
+
+/// What an audience takes in a reply besides its name and its filter, in bytes.
+const FIXED_BYTES: usize = 256;
 
 /// An audience to create, as a caller sent it.
 #[derive(Debug, Default)]
@@ -111,9 +114,13 @@ impl Directory {
             left.reverse();
         }
         let mut left = left.into_iter().skip(usize::try_from(page.skip).unwrap_or(usize::MAX)).peekable();
-        let taken = left.by_ref().take(page.limit).map(|audience| self.shown(&view, number, audience));
-        let audiences: Vec<ShownAudience> = taken.collect();
-        let last = audiences.last().filter(|_| left.peek().is_some());
+        let (mut audiences, mut bytes) = (Vec::new(), 0);
+        while audiences.len() < page.limit && bytes < REPLY_BYTES {
+            let Some(audience) = left.next() else { break };
+            bytes += FIXED_BYTES + audience.name.as_str().len() + audience.filter.bytes();
+            audiences.push(self.shown(&view, number, audience));
+        }
+        let last: Option<&ShownAudience> = audiences.last().filter(|_| left.peek().is_some());
         let cursor = last.map(|last| page.cursor(key, last.audience.number.0.into(), 0));
         Ok(AudiencePage { audiences, cursor })
     }

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use crate::model::audience::filter::{AudienceFilter, Located, Step};
-use crate::model::audience::{Audience, Hand};
+use crate::model::audience::walk::{Located, Step, walk};
+use crate::model::audience::{Audience, AudienceFilter, Hand};
 use crate::model::filter::{Condition, Field, Filter, MemberView, Value};
 use crate::model::id::AudienceNumber;
 use crate::model::value::time::{Date, Timestamp};
@@ -91,7 +91,7 @@ fn conditions(filter: &AudienceFilter, view: &MemberView<'_>) -> (bool, Vec<Seen
     let mut open: Vec<Open> = Vec::new();
     // The outcome and the first condition of what was evaluated last. An empty filter matches nobody.
     let mut last = (false, 0);
-    filter.walk(&mut |step| match step {
+    walk(filter.raw(), filter.filter(), &mut |step| match step {
         Step::Condition(Located { path, key, operator, condition }) => {
             let holds = condition.matches(view);
             last = (holds, all.len());

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::audience::walk::{Located, conditions};
 use crate::model::contact::email::Fold;
 use crate::model::filter::{
-    Condition, Effort, Field, Filter, MemberView, Named, NamedAttributes, NamedAudiences, Parsed, RawFilter,
-    RawValue,
+    Effort, Field, Filter, MemberView, Named, NamedAttributes, NamedAudiences, Parsed, RawFilter, RawValue,
 };
 use crate::model::id::{AudienceNumber, BaseNumber, Sealer};
 use crate::model::limits::{
@@ -84,7 +84,7 @@ impl AudienceFilter {
     }
 
     fn check_cost(&self) -> Result<(), Refusal> {
-        let located = self.conditions();
+        let located = conditions(&self.raw, self.filter());
         if located.len() > AUDIENCE_FILTER_MAX_CONDITIONS {
             let description = format!(
                 "must have at most {AUDIENCE_FILTER_MAX_CONDITIONS} conditions in all, not {}",
@@ -114,6 +114,12 @@ impl AudienceFilter {
     #[must_use]
     pub fn raw(&self) -> &[RawFilter] {
         &self.raw
+    }
+
+    /// Its size as it is limited, in bytes: about that of its stored form, and of its form on the wire.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        bytes(&self.raw)
     }
 
     /// The parsed filter; `None` for an empty one, which matches nobody.
@@ -157,78 +163,6 @@ impl AudienceFilter {
     pub fn matches(&self, view: &MemberView<'_>, effort: &mut Effort) -> bool {
         self.filter().is_some_and(|filter| filter.matches(view, effort))
     }
-
-    /// Its conditions in the order of the sent form.
-    pub(super) fn conditions(&self) -> Vec<Located<'_>> {
-        let mut all = Vec::new();
-        self.walk(&mut |step| {
-            if let Step::Condition(located) = step {
-                all.push(located);
-            }
-        });
-        all
-    }
-
-    /// Walks the sent form and the parsed one together: they have the same shape, except that the sent list
-    /// is one condition, or an AND of several.
-    pub(super) fn walk<'a>(&'a self, visit: &mut impl FnMut(Step<'a>)) {
-        match (self.filter(), self.raw.as_slice()) {
-            (None, _) => {}
-            (Some(filter), [only]) => walk(only, filter, "filters[0]", visit),
-            (Some(filter), entries) => parts(entries, filter, "filters", visit),
-        }
-    }
-}
-
-/// A step of the walk through a filter.
-pub(super) enum Step<'a> {
-    /// A condition.
-    Condition(Located<'a>),
-    /// The beginning of an AND (`all`) or an OR.
-    Begin {
-        /// Whether it is an AND.
-        all: bool,
-    },
-    /// The end of one part of the innermost AND or OR.
-    Part,
-    /// Its end.
-    End,
-}
-
-/// A condition, and where it stands in the sent form.
-pub(super) struct Located<'a> {
-    /// The path of its entry, such as `filters[0].and[2]`.
-    pub path: String,
-    /// Its key as sent.
-    pub key: &'a str,
-    /// The name of its operator.
-    pub operator: &'static str,
-    /// The condition.
-    pub condition: &'a Condition,
-}
-
-fn walk<'a>(raw: &'a RawFilter, filter: &'a Filter, path: &str, visit: &mut impl FnMut(Step<'a>)) {
-    match filter {
-        Filter::Condition(condition) => {
-            let (key, operator) = (raw.key.as_deref().unwrap_or_default(), raw.operator());
-            visit(Step::Condition(Located { path: path.to_owned(), key, operator, condition }));
-        }
-        Filter::And(_) => {
-            parts(raw.and.as_deref().unwrap_or_default(), filter, &format!("{path}.and"), visit)
-        }
-        Filter::Or(_) => parts(raw.or.as_deref().unwrap_or_default(), filter, &format!("{path}.or"), visit),
-        Filter::True => {}
-    }
-}
-
-fn parts<'a>(raws: &'a [RawFilter], filter: &'a Filter, path: &str, visit: &mut impl FnMut(Step<'a>)) {
-    let (Filter::And(parts) | Filter::Or(parts)) = filter else { return };
-    visit(Step::Begin { all: matches!(filter, Filter::And(_)) });
-    for (index, (raw, part)) in raws.iter().zip(parts).enumerate() {
-        walk(raw, part, &format!("{path}[{index}]"), visit);
-        visit(Step::Part);
-    }
-    visit(Step::End);
 }
 
 /// The size of filters as they are limited: about that of their stored form.

@@ -27,6 +27,7 @@ mod record;
 mod rules;
 #[cfg(test)]
 pub(crate) mod samples;
+mod walk;
 
 pub use self::catalogue::Audiences;
 pub use self::explain::{Explanation, Seen, SeenCondition};

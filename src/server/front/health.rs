@@ -24,11 +24,12 @@ use crate::table::Table;
 /// How often the store is checked.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// The names that report whether everything works.
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "",
     "memberbase.writes",
     "publisher.v1.ApiTokenService",
     "publisher.v1.AttributeService",
+    "publisher.v1.AudienceService",
     "publisher.v1.BackupService",
     "publisher.v1.JobService",
     "publisher.v1.MemberBaseService",

@@ -1,5 +1,6 @@
 //! The program's commands as child processes that call a real server.
 
+mod audiences;
 mod backup;
 mod bench;
 mod check;

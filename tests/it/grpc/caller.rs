@@ -3,6 +3,7 @@
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
 use memberbase::api::grpc::v1::attribute_service_client::AttributeServiceClient;
+use memberbase::api::grpc::v1::audience_service_client::AudienceServiceClient;
 use memberbase::api::grpc::v1::backup_service_client::BackupServiceClient;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
 use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
@@ -17,6 +18,7 @@ pub struct Caller {
     pub bases: MemberBaseServiceClient<Known>,
     pub members: MemberServiceClient<Known>,
     pub attributes: AttributeServiceClient<Known>,
+    pub audiences: AudienceServiceClient<Known>,
     pub records: RecordServiceClient<Known>,
     pub backups: BackupServiceClient<Known>,
 }
@@ -29,6 +31,7 @@ pub fn caller(server: &Server, secret: &str) -> Caller {
         bases: MemberBaseServiceClient::with_interceptor(server.channel(), bearer.clone()),
         members: MemberServiceClient::with_interceptor(server.channel(), bearer.clone()),
         attributes: AttributeServiceClient::with_interceptor(server.channel(), bearer.clone()),
+        audiences: AudienceServiceClient::with_interceptor(server.channel(), bearer.clone()),
         records: RecordServiceClient::with_interceptor(server.channel(), bearer.clone()),
         backups: BackupServiceClient::with_interceptor(server.channel(), bearer),
     }

@@ -2,6 +2,7 @@
 
 mod approved;
 mod atomic_view;
+mod audience;
 mod batch_get;
 mod bulk_delete;
 mod bulk_options;

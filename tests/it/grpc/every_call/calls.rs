@@ -31,6 +31,8 @@ pub struct Place {
     pub member: String,
     /// A job that has ended.
     pub job: String,
+    /// An audience of the memberbase.
+    pub audience: String,
 }
 
 impl Place {
@@ -40,6 +42,7 @@ impl Place {
             base: format!("mb_{}", "0".repeat(26)),
             member: format!("m_{}", "0".repeat(26)),
             job: format!("job_{}", "0".repeat(26)),
+            audience: format!("aud_{}", "0".repeat(26)),
         }
     }
 
@@ -168,6 +171,40 @@ impl Place {
             Member,
             ListMemberAttributesRequest { member_id }
         );
+        let name = "Own".to_owned();
+        call!(
+            "AudienceService/CreateAudience",
+            "write",
+            Base,
+            CreateAudienceRequest { member_base_id, name }
+        );
+        let audience_id = self.audience.clone();
+        call!("AudienceService/GetAudience", "read", Base, GetAudienceRequest { audience_id });
+        call!("AudienceService/ListAudiences", "read", Base, ListAudiencesRequest { member_base_id });
+        let name = Some("Other".to_owned());
+        call!("AudienceService/UpdateAudience", "write", Base, UpdateAudienceRequest { audience_id, name });
+        let member_ids = vec![member_id.clone()];
+        call!(
+            "AudienceService/AddAudienceMembers",
+            "write",
+            Base,
+            AddAudienceMembersRequest { audience_id, member_ids }
+        );
+        call!(
+            "AudienceService/RemoveAudienceMembers",
+            "write",
+            Base,
+            RemoveAudienceMembersRequest { audience_id, member_ids }
+        );
+        call!("AudienceService/PreviewAudience", "read", Base, PreviewAudienceRequest { member_base_id });
+        call!(
+            "AudienceService/ExplainMembership",
+            "read",
+            Base,
+            ExplainMembershipRequest { audience_id, key }
+        );
+        call!("AudienceService/ArchiveAudience", "write", Base, ArchiveAudienceRequest { audience_id });
+        call!("AudienceService/UnarchiveAudience", "write", Base, UnarchiveAudienceRequest { audience_id });
         // Before a job is made, whose state changes by itself.
         call!("JobService/ListJobs", "read", Base, ListJobsRequest { member_base_id });
         let exists = v1::Filter { key: "ref".into(), exists: Some(true), ..Default::default() };

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::api_token_service_client::ApiTokenServiceClient;
+use memberbase::api::grpc::v1::audience_service_client::AudienceServiceClient;
 use memberbase::api::grpc::v1::job_service_client::JobServiceClient;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
 use memberbase::api::grpc::v1::member_service_client::MemberServiceClient;
@@ -59,6 +60,7 @@ struct Admin {
     members: MemberServiceClient<Known>,
     jobs: JobServiceClient<Known>,
     tokens: ApiTokenServiceClient<Known>,
+    audiences: AudienceServiceClient<Known>,
 }
 
 impl Admin {
@@ -68,7 +70,8 @@ impl Admin {
             bases: MemberBaseServiceClient::with_interceptor(server.channel(), bearer.clone()),
             members: MemberServiceClient::with_interceptor(server.channel(), bearer.clone()),
             jobs: JobServiceClient::with_interceptor(server.channel(), bearer.clone()),
-            tokens: ApiTokenServiceClient::with_interceptor(server.channel(), bearer),
+            tokens: ApiTokenServiceClient::with_interceptor(server.channel(), bearer.clone()),
+            audiences: AudienceServiceClient::with_interceptor(server.channel(), bearer),
         }
     }
 
@@ -86,7 +89,10 @@ impl Admin {
         let watch = v1::WatchJobRequest { id: job.clone() };
         let mut watch = self.jobs.watch_job(watch).await.unwrap().into_inner();
         while watch.message().await.unwrap().is_some() {}
-        Place { base, member: reply.results[0].id.clone(), job }
+        let (member_base_id, name) = (base.clone(), "All".to_owned());
+        let request = v1::CreateAudienceRequest { member_base_id, name, ..Default::default() };
+        let made = self.audiences.create_audience(request).await.unwrap().into_inner().audience;
+        Place { base, member: reply.results[0].id.clone(), job, audience: made.unwrap().id }
     }
 
     async fn token(&mut self, request: v1::CreateApiTokenRequest) -> v1::CreateApiTokenResponse {

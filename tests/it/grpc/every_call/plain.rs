@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 /// The prefixes of ids.
-const PREFIXES: [&[u8]; 8] = [b"m_", b"mb_", b"mem_", b"atok_", b"dclip_", b"sc_", b"as_", b"job_"];
+const PREFIXES: [&[u8]; 9] = [b"m_", b"mb_", b"mem_", b"atok_", b"dclip_", b"sc_", b"as_", b"job_", b"aud_"];
 /// The bytes after the prefix.
 const ID_BYTES: usize = 26;
 /// Larger numbers of seconds are times after 2001.

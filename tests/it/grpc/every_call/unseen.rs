@@ -173,7 +173,16 @@ async fn world(admin: &mut Caller, world: usize) -> Place {
         let filled = admin.upsert(&base, (0..200).map(large).collect()).await.unwrap();
         assert_eq!(filled.counts.unwrap().created, 200, "{filled:?}");
     }
-    Place { base, member: reply.results[0].id.clone(), job: Place::nowhere().job }
+    // Who is in this audience depends on hidden values, so the caller must not learn it.
+    let request = v1::CreateAudienceRequest {
+        member_base_id: base.clone(),
+        name: "Hidden".into(),
+        filters: vec![condition("dob", |f| f.gte = Some(text("1988-01-01")))],
+        ..Default::default()
+    };
+    let made = admin.audiences.create_audience(request).await.unwrap().into_inner().audience.unwrap();
+    assert!(made.pii && made.member_count.is_some(), "{made:?}");
+    Place { base, member: reply.results[0].id.clone(), job: Place::nowhere().job, audience: made.id }
 }
 
 /// A reply as text, without what differs between memberbases.
@@ -194,7 +203,8 @@ fn read(call: &Call, (messages, status): (Vec<Vec<u8>>, Option<Status>)) -> Stri
 /// Makes all calls in one memberbase and returns the replies.
 async fn try_all(server: &Server, secret: &str, place: &Place) -> Vec<String> {
     let mut heard = Vec::new();
-    for filter in filters() {
+    let hidden = eq("audience", &place.audience);
+    for filter in filters().into_iter().chain([hidden]) {
         let (member_base_id, filters) = (place.base.clone(), vec![filter]);
         let list = v1::ListMembersRequest { member_base_id, filters, ..Default::default() };
         let export = v1::ExportMembersRequest {

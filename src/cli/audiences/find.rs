@@ -1,0 +1,52 @@
+//! Finds an audience by its id, or by its name in a memberbase.
+
+use crate::api::grpc::v1;
+use crate::cli::client::{Client, Refusal};
+use crate::cli::{Error, base};
+
+const ID_PREFIX: &str = "aud_";
+
+/// The id of an audience. A name is looked up among the audiences that are not archived; with `archived`, among
+/// those that are: the youngest of that name.
+pub async fn id(
+    client: &mut Client,
+    audience: &str,
+    base: Option<&str>,
+    archived: bool,
+) -> Result<String, Error> {
+    if audience.starts_with(ID_PREFIX) {
+        return Ok(audience.to_owned());
+    }
+    let Some(base) = base else {
+        return Err(Error::Usage(format!("to find an audience by its name, {audience:?}, give --base too")));
+    };
+    let member_base_id = base::need(client, base).await?;
+    let named = all(client, member_base_id, archived).await?;
+    let found = named
+        .into_iter()
+        .rfind(|one| one.name == audience && one.archived_at.is_some() == archived)
+        .map(|one| one.id);
+    let archived = if archived { "archived " } else { "" };
+    found.ok_or_else(|| Error::Usage(format!("the memberbase has no {archived}audience named {audience:?}")))
+}
+
+/// All audiences of a memberbase, oldest first.
+pub async fn all(
+    client: &mut Client,
+    member_base_id: String,
+    include_archived: bool,
+) -> Result<Vec<v1::Audience>, Error> {
+    let mut request =
+        v1::ListAudiencesRequest { member_base_id, include_archived, ..v1::ListAudiencesRequest::default() };
+    let mut found = Vec::new();
+    loop {
+        let reply = client.audiences.list_audiences(request.clone()).await.map_err(Refusal::from)?;
+        let page = reply.into_inner();
+        found.extend(page.audiences);
+        let cursor = page.page.and_then(|page| page.cursor);
+        if cursor.is_none() {
+            return Ok(found);
+        }
+        request.pagination = Some(v1::Pagination { cursor, ..v1::Pagination::default() });
+    }
+}
