@@ -83,6 +83,9 @@ pub struct Plan<'a> {
     pub(super) freed: Option<&'a Freed>,
     /// What earlier slices of a batch of actions did.
     pub(super) carried: Carried,
+    /// Whether it is made beside the lane. Then others write meanwhile, and the members that it reads may be newer
+    /// than the counts in its header, so it leaves these as they are.
+    pub(super) is_beside: bool,
     pub(super) resolved: foldhash::HashMap<Wanted, Candidates>,
     pub(super) fetched: Blocks,
     /// The bytes of the members in the fetched blocks.
@@ -160,6 +163,7 @@ impl<'a> Plan<'a> {
             audiences: Keeper::default(),
             freed: None,
             carried: Carried::default(),
+            is_beside: false,
             resolved: foldhash::HashMap::default(),
             fetched: Blocks::default(),
             fetched_bytes: 0,

@@ -2,23 +2,14 @@
 
 use std::mem::take;
 
-use crate::model::{Row, Status};
+use crate::model::Row;
 use crate::stored::block::ROWS_PER_BLOCK;
 use crate::table::plan::batch::Plan;
 use crate::table::plan::carried::Carried;
 
-/// More members of each status than a plan changes.
-const MANY: u64 = 1 << 40;
-
 impl Plan<'_> {
-    /// Begins a slice on top of those before it. Call it before anything is fetched. The slice does not know how
-    /// many members there are.
+    /// Begins a slice on top of those before it. Call it before anything is fetched.
     pub fn carry_on(&mut self, mut carried: Carried) {
-        // The members that earlier slices wrote may be counted under another status, or no longer be there. So
-        // no count can be right, but none may fall below zero.
-        for status in Status::ALL {
-            *self.layer.header.counts.get_mut(status) = MANY;
-        }
         self.layer.overlays = take(&mut carried.keys);
         if let Some(Row(next)) = carried.next_row {
             self.layer.header.next_row = next;

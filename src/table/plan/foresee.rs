@@ -32,7 +32,9 @@ impl<'a> Plan<'a> {
         // Begin with a new block, so none is read.
         header.next_row = header.next_row.next_multiple_of(ROWS_PER_BLOCK).saturating_add(FAR);
         let first_new = Row(header.next_row);
-        Ok((Self::new(open, &[], header, (open.parts.clock)()), first_new))
+        let mut plan = Self::new(open, &[], header, (open.parts.clock)());
+        plan.is_beside = true;
+        Ok((plan, first_new))
     }
 }
 

@@ -144,10 +144,12 @@ impl Plan<'_> {
         if !written.is_zero() {
             self.counted = self.counted.plus(&written);
         }
-        let status = |member: Option<&Member>| -> Option<Status> { member.map(|member| member.status) };
-        let counts = &mut self.layer.header.counts;
-        status(before).into_iter().for_each(|status| *counts.get_mut(status) -= 1);
-        status(after).into_iter().for_each(|status| *counts.get_mut(status) += 1);
+        if !self.is_beside {
+            let status = |member: Option<&Member>| -> Option<Status> { member.map(|member| member.status) };
+            let counts = &mut self.layer.header.counts;
+            status(before).into_iter().for_each(|status| *counts.get_mut(status) -= 1);
+            status(after).into_iter().for_each(|status| *counts.get_mut(status) += 1);
+        }
         Ok(step)
     }
 }

@@ -35,6 +35,7 @@ impl<'a> Plan<'a> {
         let mut plan = Plan::new(self.open, self.in_flight, self.layer.header.clone(), self.now);
         plan.act_for(self.origin, self.sight);
         plan.reserve(self.reserved);
+        plan.is_beside = self.is_beside;
         plan
     }
 }

@@ -91,6 +91,28 @@ fn a_key_that_an_earlier_row_frees_is_free() {
 }
 
 #[test]
+fn a_member_that_leaves_while_its_slice_is_planned_comes_back() {
+    block_on(async {
+        let subject = base_of(1_000).await;
+        let rows: Vec<SmallListRow> = (0..1_000).map(|n| row(n, n)).collect();
+        let mut plan = subject.begin_list(&list(&rows)).await;
+        let listed = |(line, row): (u64, &SmallListRow)| {
+            crate::table::Listed::<sent::Sent>::Parsed(Box::new(row.listed(line)))
+        };
+        let lines: Vec<_> = (1_u64..).zip(&rows).map(listed).collect();
+        let mut planning = Box::pin(plan.rows(lines));
+        // The slice has begun, with nobody inactive, and lets others go first.
+        assert!(futures_util::poll!(planning.as_mut()).is_pending());
+        let leaves = SmallRow { status: Some(Status::Inactive), ..row(999, 999).row };
+        let options = UpsertOptions { apply_status: true, ..UpsertOptions::default() };
+        let reply = subject.upsert(&[member_row(&leaves)], options, WriteMode::Partial).await;
+        assert_eq!(reply.outcomes[0].outcome, Outcome::Updated);
+        let planned = planning.await.unwrap();
+        assert_eq!(planned[999].outcome.outcome, Outcome::Reactivated);
+    });
+}
+
+#[test]
 fn a_list_that_is_empty_unreadable_or_removes_everybody_is_held() {
     block_on(async {
         let subject = base_of(30).await;
