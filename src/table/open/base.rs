@@ -72,6 +72,8 @@ pub struct Parts {
     /// How much of the commit log one search for deleted members reads, in bytes. A part of a commit counts
     /// at least [`UNDELETE_PART_MIN_BYTES`](crate::model::limits::UNDELETE_PART_MIN_BYTES).
     pub undelete_log_bytes: u64,
+    /// The most bytes that one revert keeps in memory of the members that it takes changes back of.
+    pub revert_bytes: usize,
 }
 
 /// How the filters of new and changed audiences are evaluated for the members that there are.

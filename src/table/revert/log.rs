@@ -7,7 +7,6 @@ use bytes::Bytes;
 use roaring::RoaringTreemap;
 
 use crate::engine::{Direction, KeyRange};
-use crate::model::limits::REVERT_MAX_BYTES;
 use crate::model::origin::{Actor, Call, Cause};
 use crate::model::{JobNumber, Reason, Refusal, RevertOf, Row, Timestamp};
 use crate::stored::commit::{Change, CommitPart, RowChange};
@@ -109,7 +108,7 @@ impl Walk {
             }
             traces.add(revision, own, &value)?;
         }
-        if traces.bytes > REVERT_MAX_BYTES {
+        if traces.bytes > open.parts.revert_bytes {
             return Err(Refusal::new(Reason::RevertTooLarge).into());
         }
         Ok(true)

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::engine::backup::{Backup, Held};
 use crate::engine::{Engine, EngineStatus};
-use crate::model::limits::UNDELETE_LOG_MAX_BYTES;
+use crate::model::limits::{REVERT_MAX_BYTES, UNDELETE_LOG_MAX_BYTES};
 use crate::model::{BaseNumber, CursorKey, Fold, IdKey, Sealer, Timestamp};
 
 use crate::table::base::life::Lives;
@@ -47,6 +47,8 @@ pub struct TableConfig {
     pub grace_micros: i64,
     /// How much of the commit log one search for deleted members reads, in bytes.
     pub undelete_log_bytes: u64,
+    /// The most bytes that one revert keeps in memory of the members that it takes changes back of.
+    pub revert_bytes: usize,
     /// Limits on the stored results of requests with a request id.
     pub idempotency: IdempotencyLimits,
     /// Limits on durable jobs.
@@ -74,6 +76,7 @@ impl Default for TableConfig {
             commit_retention_micros: THIRTY_DAYS,
             grace_micros: THIRTY_DAYS,
             undelete_log_bytes: UNDELETE_LOG_MAX_BYTES,
+            revert_bytes: REVERT_MAX_BYTES,
             idempotency: IdempotencyLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
             jobs: JobLimits::default(),
             audience_build: AudienceBuild::default(),
@@ -131,6 +134,7 @@ impl Table {
             checkpoint_entries: config.checkpoint_entries,
             undelete_micros: config.undelete_micros(),
             undelete_log_bytes: config.undelete_log_bytes,
+            revert_bytes: config.revert_bytes,
         };
         let arriving = Budget::new(config.budget_bytes);
         let replies = Budget::new(config.budget_bytes / 2);

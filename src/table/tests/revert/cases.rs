@@ -15,6 +15,14 @@ fn keyed(ref_: u16, email: Option<u16>) -> MemberRow {
     member_row(&row)
 }
 
+/// A base without a guard, with so many members.
+async fn with_plain(count: u16) -> Subject {
+    let subject = Subject::new().await;
+    let rows: Vec<MemberRow> = (0..count).map(plain_row).collect();
+    subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+    subject
+}
+
 /// Moves the e-mail address of each of the members one further, in a circle, through a spare address.
 async fn rotate(subject: &Subject, count: u16) {
     let set = async |ref_, email| {
@@ -58,9 +66,7 @@ fn a_plan_whose_members_were_written_again_has_another_digest() {
 #[test]
 fn keys_that_went_around_in_a_circle_come_back_in_one_commit() {
     block_on(async {
-        let subject = Subject::new().await;
-        let rows: Vec<MemberRow> = (0..50).map(plain_row).collect();
-        subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+        let subject = with_plain(50).await;
         let before = subject.all_members().await;
         rotate(&subject, 50).await;
         let revision = subject.base.view().await.revision();
@@ -70,6 +76,50 @@ fn keys_that_went_around_in_a_circle_come_back_in_one_commit() {
         let (after, now) = (subject.all_members().await, Timestamp::from_micros(9));
         assert!((0..50).all(|row| same(before.get(&row), after.get(&row), now)));
         assert_sound(&subject.engine).await;
+    });
+}
+
+#[test]
+fn keys_that_more_members_exchanged_than_fit_into_one_commit_stay() {
+    block_on(async {
+        let subject = with_plain(1_001).await;
+        rotate(&subject, 1_001).await;
+        let (before, revision) = (subject.all_members().await, subject.base.view().await.revision());
+        let listed = subject.revert(RevertOf::Token(TokenId(7), Timestamp::from_micros(0)), 1, 10).await;
+        assert_eq!(listed.len(), 1_001);
+        assert!(listed.values().all(|why| why.reason == Reason::KeysEntangled), "{listed:?}");
+        assert_eq!(subject.base.view().await.revision(), revision);
+        assert_eq!(subject.all_members().await, before);
+    });
+}
+
+#[test]
+fn a_revert_of_more_than_fits_into_memory_is_refused() {
+    block_on(async {
+        let mut subject = with_plain(20).await;
+        rotate(&subject, 20).await;
+        let reason = async |subject: &Subject| {
+            let (origin, sight) = (Origin::default(), Sight::default());
+            let of = RevertOf::Token(TokenId(7), Timestamp::from_micros(0));
+            let (job, asked_at) = (JobNumber(1), Timestamp::from_micros(i64::MAX));
+            let request = RevertRequest { of, revisions: None, job, asked_at, origin, sight };
+            let mut plan = subject.base.plan_revert(request).await.unwrap();
+            loop {
+                match plan.go_on().await {
+                    Ok(true) => {}
+                    Ok(false) => return None,
+                    Err(TableError::Refused(refusal)) => return Some(refusal.reason),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        assert_eq!(reason(&subject).await, None);
+        // 20 members take more than 160 bytes each.
+        let clock: Clock = Arc::new(|| Timestamp::from_micros(1_000));
+        let config = TableConfig { revert_bytes: 20 * 160, ..TableConfig::default() };
+        subject.table = Table::open(Arc::clone(&subject.engine), clock, config).await.unwrap();
+        subject.base = subject.table.base(subject.base.number()).await.unwrap();
+        assert_eq!(reason(&subject).await, Some(Reason::RevertTooLarge));
     });
 }
 
