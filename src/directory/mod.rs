@@ -53,9 +53,9 @@ use self::error::Shows;
 pub use self::error::{Error, Lacking, RateLimit, TokenFault};
 pub use self::handle::{Directory, Expected, Gate};
 pub use self::jobs::{
-    Action, ActionFault, BatchUpload, BegunList, FileFault, InputReader, JobPage, JobResultRow, JobWatch,
-    ListUpload, NewBatch, NewDelete, NewList, NewRevert, NewRevertOf, ResultReader, Reverted, RevertedAs,
-    Runner, ShownInput,
+    Action, ActionFault, BatchUpload, BegunList, FileFault, Headings, InputReader, JobPage, JobResultRow,
+    JobWatch, ListUpload, NewBatch, NewDelete, NewList, NewRevert, NewRevertOf, ResultReader, Reverted,
+    RevertedAs, Runner, ShownInput,
 };
 pub use self::list::RawPage;
 pub use self::members::{

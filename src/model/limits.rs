@@ -116,6 +116,8 @@ pub const AUDIENCE_HAND_MAX_MEMBERS: usize = 10_000;
 pub const AUDIENCE_PREVIEW_MAX_MEMBERS: u32 = 100;
 /// Most actions of a batch.
 pub const BATCH_MAX_ACTIONS: usize = 100_000;
+/// Most text of the columns of a list that are read under another name, in bytes.
+pub const RENAMED_COLUMNS_MAX_BYTES: usize = 8 * 1024;
 /// Most jobs of a page.
 pub const JOBS_PAGE_MAX: usize = 500;
 /// Longest name of a job, in characters.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use self::step::{STEP, step};
 use super::input::RowSource;
 use super::work::{Halt, Work};
-use crate::model::{Hold, Job, JobEnd, JobState, JobTask, MemberRow, Outcome, RowError};
+use crate::model::{Hold, Job, JobEnd, JobState, JobTask, ListCounts, MemberRow, Outcome, RowError};
 use crate::table::{Base, PlannedResult, RowResult, StepOps, StepOutcome, TableError};
 
 /// Applies the plan of a job from its cursor on.
@@ -68,7 +68,8 @@ pub async fn apply(work: &Work) -> Result<(), Halt> {
             // These rows were not applied, and that is what happened with them.
             job.done.rows.unchanged += plan.counts.rows.unchanged;
             job.done.rows.failed += plan.counts.rows.failed;
-            job.done.not_judged = plan.counts.not_judged;
+            let ListCounts { not_judged, out_of_scope, newer, .. } = plan.counts;
+            job.done = ListCounts { not_judged, out_of_scope, newer, ..job.done };
         }
         job.end = end;
         Vec::new()

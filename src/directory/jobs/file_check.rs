@@ -130,11 +130,12 @@ mod tests {
     use super::*;
     use crate::directory::jobs::input::reading;
     use crate::lists::Reader;
-    use crate::model::{ListFormat, ListMatch, ListOptions};
+    use crate::model::{JobInput, ListFormat, ListMatch, ListOptions};
 
     fn faults(text: &str) -> Vec<(Option<u64>, String, String)> {
         let options = ListOptions { match_by: ListMatch::WorkerIdOrEmail, ..ListOptions::default() };
-        let mut reader = Reader::new(reading(&options, Some(ListFormat::Csv), None));
+        let input = JobInput { format: Some(ListFormat::Csv), ..JobInput::default() };
+        let mut reader = Reader::new(reading(&options, &input));
         let (mut rows, mut check) = (Vec::new(), FileCheck::new(Fold::NEWEST));
         let read = reader.push(text.as_bytes(), &mut rows).and_then(|()| reader.finish(&mut rows));
         rows.iter().for_each(|row| check.row(row));

@@ -12,8 +12,8 @@ use crate::directory::Error;
 use crate::lists::columns::Wanted;
 use crate::lists::{self, Field, Format, List, Options, Reader, RowRule, Source};
 use crate::model::{
-    BaseNumber, Change, Date, Finder, Job, JobTask, ListFormat, ListMatch, ListOptions, MatchBy, MemberRow,
-    RawRow, Reason, Refusal, Row, RowError, RowKeys, RowTexts, Sealer, UnreadRow,
+    BaseNumber, Change, Date, Finder, Job, JobInput, JobTask, ListFormat, ListMatch, ListOptions, MatchBy,
+    MemberRow, RawRow, Reason, Refusal, Row, RowError, RowKeys, RowTexts, Sealer, UnreadRow,
 };
 use crate::table::{Jobs, ListRow, SentRow, Table, TableError};
 
@@ -37,8 +37,8 @@ const ONSI_COLUMNS: [Field; 13] = [
 ];
 const ONSI_REQUIRED: usize = 4;
 
-/// How a list is read.
-pub fn reading(options: &ListOptions, format: Option<ListFormat>, sheet: Option<&str>) -> Options {
+/// How a list is read. Of its input only format, sheet and columns count.
+pub fn reading(options: &ListOptions, input: &JobInput) -> Options {
     let key = |field| Wanted { required: vec![vec![field]], ..Wanted::default() };
     let columns = match options.match_by {
         ListMatch::Key(MatchBy::Ref) => key(Field::Ref),
@@ -51,13 +51,14 @@ pub fn reading(options: &ListOptions, format: Option<ListFormat>, sheet: Option<
             ..Wanted::default()
         },
     };
-    let format = format.map(|format| match format {
+    let columns = Wanted { renamed: input.columns.clone(), ..columns };
+    let format = input.format.map(|format| match format {
         ListFormat::Csv => Format::Csv,
         ListFormat::Tsv => Format::Tsv,
         ListFormat::Ndjson | ListFormat::Actions => Format::Ndjson,
         ListFormat::Xlsx | ListFormat::Xls | ListFormat::Ods => Format::Workbook,
     });
-    Options { format, columns, sheet: sheet.map(str::to_owned), ..Options::default() }
+    Options { format, columns, sheet: input.sheet.clone(), ..Options::default() }
 }
 
 /// Turns rows of a list into rows of the model.
@@ -188,7 +189,7 @@ impl Rows {
     /// The rows of a job's list, from the first one on.
     pub fn open(jobs: Arc<Jobs>, job: &Job) -> Self {
         let options = match &job.task {
-            JobTask::Sync(options) => reading(options, job.input.format, job.input.sheet.as_deref()),
+            JobTask::Sync(options) => reading(options, &job.input),
             JobTask::Batch => Options { format: Some(Format::Ndjson), ..Options::default() },
             JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => Options::default(),
         };
@@ -276,6 +277,15 @@ pub struct RawLine {
     pub text: String,
 }
 
+/// The headings of a table as they were received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headings {
+    /// A line of CSV.
+    pub line: String,
+    /// What is between its cells, and between those of the rows.
+    pub delimiter: char,
+}
+
 /// Rows as they were received, as lines of CSV or NDJSON.
 pub struct RawRows {
     rows: Rows,
@@ -293,14 +303,18 @@ impl RawRows {
         Self { rows: Rows::open(jobs, job), actions, place: 0, held: None }
     }
 
-    /// The headings, as a line of CSV; empty for NDJSON.
-    pub async fn headings(&mut self) -> Result<String, Error> {
+    /// The headings; `None` for NDJSON.
+    pub async fn headings(&mut self) -> Result<Option<Headings>, Error> {
         if self.held.is_none() {
             self.held = self.rows.next().await?;
         }
         Ok(match self.rows.list().map(|list| &**list) {
-            Some(List::Table(table)) => line(table.columns.header(), delimiter(&table.source)),
-            Some(List::Ndjson) | None => String::new(),
+            Some(List::Table(table)) => {
+                let delimiter = delimiter(&table.source);
+                let line = line(table.columns.header(), delimiter);
+                Some(Headings { line, delimiter: char::from(delimiter) })
+            }
+            Some(List::Ndjson) | None => None,
         })
     }
 

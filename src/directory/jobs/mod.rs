@@ -24,6 +24,7 @@
 //! | `batch` | a batch of actions that arrives, planned and stored piece by piece |
 //! | `cover` | faults of rows for those who may not see all values |
 //! | `examples` | examples of a plan |
+//! | `keys` | the keys by which people know members |
 //! | `reverted` | what happened to members of a revert |
 //! | `results` | what happened to rows and members |
 
@@ -36,6 +37,7 @@ mod cover;
 mod examples;
 mod file_check;
 mod input;
+mod keys;
 mod manage;
 mod plan;
 mod results;
@@ -49,6 +51,7 @@ mod work;
 pub use self::action::Action;
 pub use self::batch::{ActionFault, BatchUpload, NewBatch};
 pub use self::file_check::FileFault;
+pub use self::input::Headings;
 pub use self::manage::{JobPage, JobWatch};
 pub use self::results::{InputReader, JobResultRow, ResultReader, ShownInput};
 pub use self::revert::{NewRevert, NewRevertOf};

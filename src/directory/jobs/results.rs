@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::cover::cover;
-use super::input::RawRows;
+use super::input::{Headings, RawRows};
+use super::keys::MemberKeys;
 use super::reverted::{Reverted, RevertedReader};
 use crate::directory::{Directory, Error, Lacking, Shows};
 use crate::model::token::AccessLevel;
@@ -35,13 +36,21 @@ pub enum JobResultRow {
         input: Option<String>,
     },
     /// A member whose changes a revert takes back.
-    Reverted(Reverted),
+    Reverted {
+        /// What happened to it.
+        reverted: Reverted,
+        /// Its key, if it exists.
+        key: Option<String>,
+    },
     /// A member that the job removes.
     Member {
         /// The member.
         row: Row,
         /// What happened to it; `None` if it is only planned.
         fate: Option<RemovedResult>,
+        /// Its key: its ref, or else its e-mail address or worker id. `None` if it has none, or if the commit
+        /// that deleted it is gone.
+        key: Option<String>,
     },
 }
 
@@ -63,6 +72,7 @@ pub struct ResultReader {
     failed_only: bool,
     shows: ShownInput,
     sight: Sight,
+    keys: MemberKeys,
     input: Option<RawRows>,
     /// The next value of the plan, and the place of its first row.
     plan: (u64, u64),
@@ -98,6 +108,7 @@ impl Directory {
             self.check_input(&job)?;
         }
         let jobs = Arc::clone(self.jobs(AccessLevel::Read, job.base).await?);
+        let base = self.guarded.base(AccessLevel::Read, job.base).await?;
         // Only its lines say which actions offboard a member.
         let reads_lines = shows != ShownInput::Nothing || matches!(job.task, JobTask::Batch);
         let input = reads_lines.then(|| RawRows::open(Arc::clone(&jobs), &job, self.sealer()));
@@ -109,6 +120,7 @@ impl Directory {
             failed_only,
             shows,
             sight: self.guarded.sight(),
+            keys: MemberKeys::new(base),
             input,
             plan: (0, 0),
             steps: (0, VecDeque::new()),
@@ -145,11 +157,11 @@ impl InputReader {
 }
 
 impl ResultReader {
-    /// The headings of the list as text, if the rows are returned as they were received.
-    pub async fn headings(&mut self) -> Result<String, Error> {
+    /// The headings of a table, if the rows are returned as they were received.
+    pub async fn headings(&mut self) -> Result<Option<Headings>, Error> {
         match &mut self.input {
-            Some(input) if self.shows == ShownInput::Rows => Ok(input.headings().await?),
-            Some(_) | None => Ok(String::new()),
+            Some(input) if self.shows == ShownInput::Rows => input.headings().await,
+            Some(_) | None => Ok(None),
         }
     }
 
@@ -164,11 +176,15 @@ impl ResultReader {
         if let Some(reverted) = &mut self.reverted {
             let failed_only = self.failed_only;
             let results = reverted.next(REMOVALS).await?;
-            let is_wanted = |result: &Reverted| !failed_only || result.what.is_listed();
-            let rows = |results: Vec<Reverted>| {
-                results.into_iter().filter(is_wanted).map(JobResultRow::Reverted).collect()
+            let Some(mut results) = results else { return Ok(None) };
+            results.retain(|result| !failed_only || result.what.is_listed());
+            let rows: Vec<Row> = results.iter().filter_map(|result| result.row).collect();
+            let mut keys = self.keys.present(&rows).await?;
+            let with_key = |reverted: Reverted| {
+                let key = reverted.row.and_then(|row| keys.remove(&row));
+                JobResultRow::Reverted { reverted, key }
             };
-            return Ok(results.map(rows));
+            return Ok(Some(results.into_iter().map(with_key).collect()));
         }
         if !self.rows_done {
             let (value, first) = self.plan;
@@ -228,13 +244,18 @@ impl ResultReader {
             return Ok(None);
         }
         self.removal += u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let mut present = self.keys.present(&rows).await?;
         let mut results = Vec::with_capacity(rows.len());
         for row in rows {
             let fate = self.of_step(row, |step| &mut step.removals).await?;
             if self.failed_only && !fate.is_some_and(|fate| fate != RemovedResult::Removed) {
                 continue;
             }
-            results.push(JobResultRow::Member { row, fate });
+            let mut key = present.remove(&row);
+            if let (None, Some(_), Some(step)) = (&key, fate, self.steps.1.front()) {
+                key = self.keys.deleted(step.revision, row).await?;
+            }
+            results.push(JobResultRow::Member { row, fate, key });
         }
         Ok(Some(results))
     }

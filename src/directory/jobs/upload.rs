@@ -12,6 +12,7 @@ use super::input::reading;
 use super::start::check_name;
 use crate::directory::{Directory, Error};
 use crate::lists::{List, ListRow, Reader, Source};
+use crate::model::limits::RENAMED_COLUMNS_MAX_BYTES;
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
@@ -39,6 +40,8 @@ pub struct NewList {
     pub format: Option<ListFormat>,
     /// The sheet of a workbook; `None`: the only visible one with data.
     pub sheet: Option<String>,
+    /// Headings that are read under another name: the heading, and the name.
+    pub columns: Vec<(String, String)>,
     /// Whether rows of another shape than the header, rows without a required value and keys that an earlier
     /// row has refuse the file. Otherwise these rows fail.
     pub is_checked: bool,
@@ -81,13 +84,14 @@ impl Directory {
         }
         check_name(&new.name)?;
         check_as_of(new.options.as_of, self.now())?;
+        check_columns(&new.columns)?;
         let scope = self.member_filter(new.options.scope.clone(), base)?;
         self.may_filter(base, &scope).await?;
         let upload = jobs.begin(base)?;
         let task = JobTask::Sync(new.options.clone());
         let job = self.new_job(base, task, new.name.clone(), Call::SYNC_MEMBERS);
         let ahead = Ahead::begin(self.guarded.planning(base).await?, &job, upload.number()).await;
-        let reader = Reader::new(reading(&new.options, new.format, new.sheet.as_deref()));
+        let reader = Reader::new(reading(&new.options, &new.input()));
         Ok(BegunList::New(Box::new(ListUpload {
             directory: self.clone(),
             check: new.is_checked.then(|| FileCheck::new(self.fold())),
@@ -152,7 +156,7 @@ impl ListUpload {
             return Err(Refusal::field(Reason::ListIncomplete, "complete.sha256", text).into());
         }
         let Self { directory, new, mut upload, count, job, ahead, hidden, .. } = self;
-        let input = JobInput { format: Some(format), sheet: new.sheet, rows: count, ..JobInput::default() };
+        let input = JobInput { format: Some(format), rows: count, ..new.input() };
         let created_at = directory.now();
         let job = Job { input, is_dry_run: new.is_dry_run, asks_first: new.asks_first, ..job };
         let job = Job { created_at, changed_at: created_at, ..job };
@@ -218,6 +222,28 @@ impl ListUpload {
         self.rows.clear();
         Ok(())
     }
+}
+
+impl NewList {
+    /// What is known of the input before it arrives.
+    fn input(&self) -> JobInput {
+        let Self { format, sheet, columns, .. } = self;
+        JobInput { format: *format, sheet: sheet.clone(), columns: columns.clone(), ..JobInput::default() }
+    }
+}
+
+/// Refuses names of columns that are empty or too long.
+fn check_columns(columns: &[(String, String)]) -> Result<(), Refusal> {
+    let bytes: usize = columns.iter().map(|(heading, name)| heading.len() + name.len()).sum();
+    if columns.iter().any(|(heading, name)| heading.is_empty() || name.is_empty()) {
+        let text = "must have a heading and a name each";
+        return Err(Refusal::field(Reason::FieldInvalid, "options.columns", text));
+    }
+    if bytes > RENAMED_COLUMNS_MAX_BYTES {
+        let text = format!("must have at most {RENAMED_COLUMNS_MAX_BYTES} bytes of text");
+        return Err(Refusal::field(Reason::FieldInvalid, "options.columns", text));
+    }
+    Ok(())
 }
 
 /// Refuses a list from the future: it would make all lists up to that time seem old.

@@ -47,6 +47,10 @@ pub struct ListCounts {
     /// Members that are missing from the list, and that the job may not remove: they have no value in the
     /// field by which the list matches.
     pub not_judged: u64,
+    /// Members that are missing from the list and stay, because they do not match its scope.
+    pub out_of_scope: u64,
+    /// Members of the scope that are missing from the list and stay, because they are younger than it.
+    pub newer: u64,
     /// Members that were to be removed and stayed, because somebody changed them after the plan was made or
     /// the list was found to name them.
     pub spared: u64,

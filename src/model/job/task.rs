@@ -128,6 +128,8 @@ pub struct JobInput {
     pub format: Option<ListFormat>,
     /// The name of the sheet to read, if the caller gave one.
     pub sheet: Option<String>,
+    /// Headings that are read under another name: the heading, and the name.
+    pub columns: Vec<(String, String)>,
     /// The bytes as received.
     pub bytes: u64,
     /// The values that hold them.

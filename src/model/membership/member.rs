@@ -62,6 +62,19 @@ pub struct Profile {
     pub account_details: Option<AccountDetails>,
 }
 
+impl Profile {
+    /// The key by which people know the member: its ref, or else its e-mail address or worker id.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        let keys = [
+            self.ref_.as_ref().map(Ref::as_str),
+            self.email.as_ref().map(Email::as_str),
+            self.worker_id.as_ref().map(WorkerId::as_str),
+        ];
+        keys.into_iter().flatten().next()
+    }
+}
+
 /// The status of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Status {

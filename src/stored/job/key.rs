@@ -23,12 +23,21 @@ pub enum JobPart {
     Examples,
     /// The changes that a revert takes back.
     Reverts,
+    /// That somebody has cancelled the job while it was planned or applied: one empty value.
+    Cancelled,
 }
 
 impl JobPart {
     /// Every part, each at its number less 1.
-    pub const ALL: [Self; 6] =
-        [Self::Input, Self::Plan, Self::Results, Self::Removals, Self::Examples, Self::Reverts];
+    pub const ALL: [Self; 7] = [
+        Self::Input,
+        Self::Plan,
+        Self::Results,
+        Self::Removals,
+        Self::Examples,
+        Self::Reverts,
+        Self::Cancelled,
+    ];
 
     /// Its place in [`JobPart::ALL`].
     #[must_use]
@@ -44,6 +53,7 @@ impl JobPart {
             Self::Removals => 4,
             Self::Examples => 5,
             Self::Reverts => 6,
+            Self::Cancelled => 7,
         }
     }
 }
@@ -88,6 +98,12 @@ pub fn value(base: BaseNumber, job: JobNumber, part: JobPart, n: u64) -> Key {
     let mut key = prefix(base, job, Some(part));
     key.extend_from_slice(&n.to_be_bytes());
     key
+}
+
+/// The key that is there once somebody has cancelled a job while it was planned or applied.
+#[must_use]
+pub fn cancelled(base: BaseNumber, job: JobNumber) -> Key {
+    value(base, job, JobPart::Cancelled, 0)
 }
 
 /// All data values of a job; of one part, if it is given.

@@ -15,11 +15,11 @@ mod value;
 
 pub use self::example::{PlannedExample, decode_examples, encode_example};
 pub use self::key::{
-    JobPart, after_values, job, job_number, job_parts, jobs, jobs_of, value, values, values_of,
+    JobPart, after_values, cancelled, job, job_number, job_parts, jobs, jobs_of, value, values, values_of,
 };
 #[cfg(test)]
-pub use self::record::encode_first;
-pub use self::record::{decode, encode, is_older};
+pub use self::record::encode_as;
+pub use self::record::{decode, encode, is_older, lacks_kinds};
 pub use self::reversal::{Reversal, Undo, decode_reversals, encode_reversal};
 pub use self::rows::{
     PlannedResult, RemovedResult, StepResults, decode_planned, decode_removals, decode_step, encode_planned,

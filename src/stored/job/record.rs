@@ -1,19 +1,21 @@
 //! The stored form of a job.
 //!
 //! ```text
-//! job    = version 2, state u8, flags u8 (1 dry run, 2 asks first, 4 by an admin, 8 without pii),
+//! job    = version 3, state u8, flags u8 (1 dry run, 2 asks first, 4 by an admin, 8 without pii),
 //!          origin (as in commits), name text, task, input, planned rows varint,
 //!          cursor (row, removal and step varints), done counts, revisions option (first, last varints),
 //!          created at time, changed at time, planned at option time,
 //!          plan option plan, approved option (hash 16 bytes, origin of the decision), end option (reason and
 //!          message text)
-//! counts = created, updated, reactivated, unchanged, failed, removed, not judged, spared varints
+//! counts = created, updated, reactivated, unchanged, failed, removed, not judged, spared, out of scope,
+//!          newer varints
 //! plan   = counts, unreadable, younger than a day, younger than a week, first revision, last revision,
 //!          next row, removals, changed identities, lost data, reactivations, tiers varints, hash 16 bytes, hash of the rows 16 bytes, holds u16
 //! ```
 //!
 //! In version 1 a plan has only the number of removals. It is read with the most that the others can be: a row
-//! counts at most once for each kind.
+//! counts at most once for each kind. Up to version 2 the counts end with those that were spared, and an input
+//! has no columns.
 //!
 //! Bit `n` of the holds is set for the `n`-th of [`Hold::ALL`].
 
@@ -28,7 +30,11 @@ use crate::stored::decode::versioned;
 use crate::stored::{DecodeError, origin};
 
 const VALUE: &str = "job";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The first version with all counts, and with columns of the input.
+const WITH_STAYING: u8 = 3;
+/// The first version with numbers for every kind of change.
+const WITH_KINDS: u8 = task::WITH_KINDS;
 
 const DRY_RUN: u8 = 1;
 const ASKS_FIRST: u8 = 2;
@@ -41,19 +47,20 @@ pub fn encode(job: &Job) -> Vec<u8> {
     encode_as(VERSION, job)
 }
 
-/// The form of the first version, which had no numbers of changes other than removals.
-#[cfg(test)]
-pub fn encode_first(job: &Job) -> Vec<u8> {
-    encode_as(1, job)
-}
-
 /// Whether this is the form of an older version.
 #[must_use]
 pub fn is_older(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|version| *version < VERSION)
 }
 
-fn encode_as(version: u8, job: &Job) -> Vec<u8> {
+/// Whether this is the form of a version that had no numbers of changes other than removals.
+#[must_use]
+pub fn lacks_kinds(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|version| *version < WITH_KINDS)
+}
+
+/// The form of a version.
+pub fn encode_as(version: u8, job: &Job) -> Vec<u8> {
     let mut w = Writer(Vec::with_capacity(256));
     w.u8(version);
     w.u8(job.state.number());
@@ -65,10 +72,10 @@ fn encode_as(version: u8, job: &Job) -> Vec<u8> {
     origin::write(&mut w, job.origin);
     w.slice(job.name.as_bytes());
     task::write(&mut w, version, &job.task);
-    task::write_input(&mut w, &job.input);
+    task::write_input(&mut w, version, &job.input);
     let JobCursor { row, removal, step } = job.cursor;
     [job.planned_rows, row, removal, step].into_iter().for_each(|number| w.varint(number));
-    write_counts(&mut w, &job.done);
+    write_counts(&mut w, version, &job.done);
     w.u8(u8::from(job.revisions.is_some()));
     job.revisions.iter().flat_map(|(first, last)| [first, last]).for_each(|revision| w.varint(*revision));
     w.time(job.created_at);
@@ -99,10 +106,10 @@ pub fn decode(base: BaseNumber, number: JobNumber, bytes: &[u8]) -> Result<Job, 
     let from = origin::read(&mut r)?;
     let name = r.text()?.to_owned();
     let task = task::read(&mut r, version)?;
-    let input = task::read_input(&mut r)?;
+    let input = task::read_input(&mut r, version)?;
     let planned_rows = r.varint()?;
     let cursor = JobCursor { row: r.varint()?, removal: r.varint()?, step: r.varint()? };
-    let done = read_counts(&mut r)?;
+    let done = read_counts(&mut r, version)?;
     let revisions = if r.u8()? == 0 { None } else { Some((r.varint()?, r.varint()?)) };
     let (created_at, changed_at, planned_at) = (r.time()?, r.time()?, r.optional_time()?);
     let plan = if r.u8()? == 0 { None } else { Some(read_plan(&mut r, version)?) };
@@ -138,14 +145,15 @@ pub fn decode(base: BaseNumber, number: JobNumber, bytes: &[u8]) -> Result<Job, 
     })
 }
 
-fn write_counts(w: &mut Writer, counts: &ListCounts) {
+fn write_counts(w: &mut Writer, version: u8, counts: &ListCounts) {
     let RowTally { created, updated, reactivated, unchanged, failed } = counts.rows;
-    let ListCounts { removed, not_judged, spared, .. } = *counts;
+    let ListCounts { rows: _, removed, not_judged, out_of_scope, newer, spared } = *counts;
     let all = [created, updated, reactivated, unchanged, failed, removed, not_judged, spared];
-    all.into_iter().for_each(|count| w.varint(count));
+    let staying = [out_of_scope, newer].into_iter().filter(|_| version >= WITH_STAYING);
+    all.into_iter().chain(staying).for_each(|count| w.varint(count));
 }
 
-fn read_counts(r: &mut Reader<'_>) -> Result<ListCounts, DecodeError> {
+fn read_counts(r: &mut Reader<'_>, version: u8) -> Result<ListCounts, DecodeError> {
     let rows = RowTally {
         created: r.varint()?,
         updated: r.varint()?,
@@ -153,11 +161,13 @@ fn read_counts(r: &mut Reader<'_>) -> Result<ListCounts, DecodeError> {
         unchanged: r.varint()?,
         failed: r.varint()?,
     };
-    Ok(ListCounts { rows, removed: r.varint()?, not_judged: r.varint()?, spared: r.varint()? })
+    let (removed, not_judged, spared) = (r.varint()?, r.varint()?, r.varint()?);
+    let (out_of_scope, newer) = if version >= WITH_STAYING { (r.varint()?, r.varint()?) } else { (0, 0) };
+    Ok(ListCounts { rows, removed, not_judged, out_of_scope, newer, spared })
 }
 
 fn write_plan(w: &mut Writer, version: u8, plan: &PlanSummary) {
-    write_counts(w, &plan.counts);
+    write_counts(w, version, &plan.counts);
     let (day, week) = plan.removed_young;
     let (first, last) = plan.revisions;
     let numbers = [plan.unreadable, day, week, first, last, plan.next_row];
@@ -171,7 +181,7 @@ fn write_plan(w: &mut Writer, version: u8, plan: &PlanSummary) {
 }
 
 fn read_plan(r: &mut Reader<'_>, version: u8) -> Result<PlanSummary, DecodeError> {
-    let counts = read_counts(r)?;
+    let counts = read_counts(r, version)?;
     let unreadable = r.varint()?;
     let removed_young = (r.varint()?, r.varint()?);
     let revisions = (r.varint()?, r.varint()?);

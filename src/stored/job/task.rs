@@ -8,7 +8,8 @@
 //!            (version 1: one, removals)
 //! revert = 1 and job u64, or 2 and from varint and to varint, or 3 and token u128 and time
 //! input  = format u8 (0 none, 1 CSV, 2 TSV, 3 NDJSON, 4 .xlsx, 5 .xls, 6 .ods, 7 actions),
-//!          sheet option text, bytes varint, chunks varint, rows varint, SHA-256 in 32 bytes
+//!          sheet option text, bytes varint, chunks varint, rows varint, SHA-256 in 32 bytes,
+//!          columns (version 3): count varint, that many: heading text, name text
 //! ```
 
 use crate::model::token::TokenId;
@@ -21,7 +22,9 @@ use crate::stored::bytes::{Reader, Writer};
 use crate::stored::filters;
 
 /// The first version of a record that has numbers for every kind of change.
-const WITH_KINDS: u8 = 2;
+pub const WITH_KINDS: u8 = 2;
+/// The first version of a record whose input has columns.
+const WITH_COLUMNS: u8 = 3;
 
 const APPLY_STATUS: u8 = 1;
 const KEEPS_BANK_DETAILS: u8 = 2;
@@ -140,16 +143,23 @@ fn read_revert(r: &mut Reader<'_>) -> Result<RevertOf, DecodeError> {
     })
 }
 
-pub fn write_input(w: &mut Writer, input: &JobInput) {
+/// Writes an input into a record of this version.
+pub fn write_input(w: &mut Writer, version: u8, input: &JobInput) {
     let number = |format: ListFormat| ListFormat::ALL.iter().position(|known| *known == format);
     w.u8(input.format.and_then(number).and_then(|place| u8::try_from(place + 1).ok()).unwrap_or_default());
     w.u8(u8::from(input.sheet.is_some()));
     input.sheet.iter().for_each(|sheet| w.slice(sheet.as_bytes()));
     [input.bytes, input.chunks, input.rows].into_iter().for_each(|count| w.varint(count));
     w.0.extend_from_slice(&input.sha256);
+    if version >= WITH_COLUMNS {
+        w.varint(u64::try_from(input.columns.len()).unwrap_or(u64::MAX));
+        let texts = input.columns.iter().flat_map(|(heading, name)| [heading, name]);
+        texts.for_each(|text| w.slice(text.as_bytes()));
+    }
 }
 
-pub fn read_input(r: &mut Reader<'_>) -> Result<JobInput, DecodeError> {
+/// Reads an input from a record of this version.
+pub fn read_input(r: &mut Reader<'_>, version: u8) -> Result<JobInput, DecodeError> {
     let format = match usize::from(r.u8()?) {
         0 => None,
         number => {
@@ -160,7 +170,11 @@ pub fn read_input(r: &mut Reader<'_>) -> Result<JobInput, DecodeError> {
     let sheet = if r.u8()? == 0 { None } else { Some(r.text()?.to_owned()) };
     let (bytes, chunks, rows) = (r.varint()?, r.varint()?, r.varint()?);
     let sha256 = r.take(32)?.try_into().map_err(|_| r.damaged("its digest is not 32 bytes long"))?;
-    Ok(JobInput { format, sheet, bytes, chunks, rows, sha256 })
+    let mut columns = Vec::new();
+    for _ in 0..if version >= WITH_COLUMNS { r.varint()? } else { 0 } {
+        columns.push((r.text()?.to_owned(), r.text()?.to_owned()));
+    }
+    Ok(JobInput { format, sheet, columns, bytes, chunks, rows, sha256 })
 }
 
 /// An option of a number.

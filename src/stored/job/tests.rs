@@ -47,6 +47,8 @@ fn counts(from: u64) -> ListCounts {
         removed: from + 5,
         not_judged: from + 6,
         spared: from + 7,
+        out_of_scope: from + 8,
+        newer: from + 9,
     }
 }
 
@@ -81,6 +83,7 @@ fn full() -> Job {
         input: JobInput {
             format: Some(ListFormat::Ods),
             sheet: Some("Members".to_owned()),
+            columns: vec![("Staff No".to_owned(), "worker_id".to_owned())],
             bytes: 1000,
             chunks: 1,
             rows: 30,
@@ -153,7 +156,7 @@ fn jobs_come_back_and_every_truncation_is_refused() {
             assert!(decode(BASE, NUMBER, &bytes[..length]).is_err(), "{length} bytes");
         }
         assert!(decode(BASE, NUMBER, &[bytes.as_slice(), &[0]].concat()).is_err());
-        let newer = [&[3], &bytes[1..]].concat();
+        let newer = [&[4], &bytes[1..]].concat();
         assert!(decode(BASE, NUMBER, &newer).is_err());
     }
 }
@@ -167,10 +170,10 @@ fn a_job_has_its_golden_bytes() {
 #[test]
 fn records_of_version_1_are_read_with_the_most_that_they_may_change() {
     let job = full();
-    let stored = encode_first(&job);
+    let stored = encode_as(1, &job);
     assert_documented(&stored);
-    assert!(is_older(&stored) && !is_older(&encode(&job)));
-    let mut expected = job.clone();
+    assert!(is_older(&stored) && lacks_kinds(&stored));
+    let mut expected = without_staying(job.clone());
     // 2 rows change a member, and 3 bring one back.
     let counted = GuardCounts { removals: 15, identities: 5, clears: 5, reactivations: 3, tiers: 5 };
     expected.plan.as_mut().unwrap().counted = counted;
@@ -182,7 +185,29 @@ fn records_of_version_1_are_read_with_the_most_that_they_may_change() {
     }
     let task = JobTask::DeleteByFilter { filters: vec![filter()], expect: removals(300) };
     let delete = Job { task, ..plain() };
-    assert_eq!(decode(BASE, NUMBER, &encode_first(&delete)), Ok(delete));
+    assert_eq!(decode(BASE, NUMBER, &encode_as(1, &delete)), Ok(delete));
+}
+
+/// A job as versions before 3 stored it.
+fn without_staying(mut job: Job) -> Job {
+    let staying = |counts: ListCounts| ListCounts { out_of_scope: 0, newer: 0, ..counts };
+    job.done = staying(job.done);
+    if let Some(plan) = &mut job.plan {
+        plan.counts = staying(plan.counts);
+    }
+    job.input.columns.clear();
+    job
+}
+
+#[test]
+fn records_of_version_2_are_read_without_what_they_did_not_have() {
+    let stored = encode_as(2, &full());
+    assert_documented(&stored);
+    assert!(is_older(&stored) && !lacks_kinds(&stored) && !is_older(&encode(&full())));
+    assert_eq!(decode(BASE, NUMBER, &stored), Ok(without_staying(full())));
+    for length in 0..stored.len() {
+        assert!(decode(BASE, NUMBER, &stored[..length]).is_err(), "{length} bytes");
+    }
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl Seen {
             JobPart::Removals => self.removals += count(stored::decode_removals(&plain)?.len()),
             JobPart::Results => drop(stored::decode_step(&plain)?),
             JobPart::Reverts => self.reversals += count(stored::decode_reversals(&plain)?.len()),
-            JobPart::Examples => {}
+            JobPart::Examples | JobPart::Cancelled => {}
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::model::{BaseNumber, Fold, GuardState, MemberRow, RowError};
+use crate::model::{BaseNumber, Fold, GuardState, Member, MemberRow, Row, RowError};
 use crate::stored::job::{Reversal, Undo};
 use crate::table::checkpoint;
 use crate::table::index::replay;
@@ -301,6 +301,11 @@ impl Base {
     /// A view of the base as it is now: everything read through the view is of one revision.
     pub async fn view(&self) -> View<'_> {
         View::new(&self.open, self.open.published.read().await)
+    }
+
+    /// The members that the commit of a revision deleted, as they were. Empty if the commit log no longer has it.
+    pub async fn deleted_by(&self, revision: u64) -> Result<Vec<(Row, Member)>, TableError> {
+        deleted::deleted_by(&self.open, revision).await
     }
 
     /// The rule by which e-mail addresses are compared.

@@ -46,24 +46,36 @@ impl Jobs {
     }
 
     /// Ends a job that waits or is held. A job that is planned or applied is asked to stop; its runner ends
-    /// it. Does nothing with a job that has ended.
+    /// it, also after a restart. Does nothing with a job that has ended.
     pub async fn cancel(self: &Arc<Self>, base: BaseNumber, number: JobNumber) -> Result<(), TableError> {
+        if self.end_unless_at_work(base, number).await? {
+            // Not in the record: a step that is under way stores the record, and checks what it was before.
+            self.put_values(base, number, JobPart::Cancelled, 0, &[Vec::new()]).await?;
+            if let Some(open) = self.memory().open.get_mut(&(number, base)) {
+                open.is_cancelled = true;
+            }
+            // It may be held by now. From now on it is no longer held, but ends instead.
+            self.end_unless_at_work(base, number).await?;
+        }
+        self.wake.notify_waiters();
+        Ok(())
+    }
+
+    /// Ends a job that waits or is held. Returns whether it is planned or applied instead.
+    async fn end_unless_at_work(
+        self: &Arc<Self>,
+        base: BaseNumber,
+        number: JobNumber,
+    ) -> Result<bool, TableError> {
         let ended = self.change(base, number, |job| match job.state {
             JobState::Pending | JobState::Held => {
                 cancel(job);
                 Ok(())
             }
-            JobState::Planning | JobState::Running => {
-                if let Some(open) = self.memory().open.get_mut(&(number, base)) {
-                    open.is_cancelled = true;
-                }
-                Err(())
-            }
-            JobState::Succeeded | JobState::Failed | JobState::Rejected | JobState::Cancelled => Err(()),
+            JobState::Planning | JobState::Running => Err(true),
+            JobState::Succeeded | JobState::Failed | JobState::Rejected | JobState::Cancelled => Err(false),
         });
-        ended.await?;
-        self.wake.notify_waiters();
-        Ok(())
+        Ok(matches!(ended.await?, Some(Err(true))))
     }
 
     /// Whether the runner of a job is to stop it.

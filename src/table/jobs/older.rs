@@ -1,4 +1,4 @@
-//! Records of jobs that an older version of this program stored.
+//! Records of jobs that an older version of this program stored, which counted only removals.
 //!
 //! A record is changed only if it is still as it was read, in the newest form. So opening a store writes all
 //! records of older forms anew, before any job goes on.

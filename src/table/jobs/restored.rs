@@ -11,7 +11,7 @@ use crate::table::TableError;
 /// Jobs read and written together.
 const JOBS_TOGETHER: usize = 200;
 
-/// Holds every job that is running. Nothing else uses the store in `engine` meanwhile.
+/// Holds every job that is running, unless somebody has cancelled it. Nothing else uses the store in `engine` meanwhile.
 ///
 /// The members of the store are as the last step of the job before that moment left them. So once somebody
 /// approves the job, it goes on from its cursor, as after a crash.
@@ -26,7 +26,7 @@ pub async fn hold_running(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<()
             let Some((base, number)) = stored::job_number(&key) else { continue };
             // A damaged job is not run; `check` finds it.
             let Ok(job) = stored::decode(base, number, &value) else { continue };
-            if job.state == JobState::Running {
+            if job.state == JobState::Running && !is_cancelled(engine, &job).await? {
                 batch.put(key, stored::encode(&held(job, now)));
             }
         }
@@ -34,6 +34,11 @@ pub async fn hold_running(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<()
             engine.commit(batch).await?;
         }
     }
+}
+
+async fn is_cancelled(engine: &Arc<dyn Engine>, job: &Job) -> Result<bool, TableError> {
+    let key = stored::cancelled(job.base, job.number);
+    Ok(engine.get_many(&[key]).await?.pop().flatten().is_some())
 }
 
 fn held(mut job: Job, now: Timestamp) -> Job {

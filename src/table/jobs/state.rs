@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
-use crate::engine::{Batch, Direction, Engine};
+use crate::engine::{Batch, Direction, Engine, Key};
 use crate::model::{BaseNumber, Job, JobNumber, JobState};
 use crate::stored::job as stored;
 use crate::table::TableError;
@@ -76,7 +76,7 @@ impl Jobs {
                 // A damaged record is found by `check`; its job is not run.
                 match stored::decode(base, number, &value) {
                     Ok(job) if stored::is_older(&value) => {
-                        let job = older::raised(job);
+                        let job = if stored::lacks_kinds(&value) { older::raised(job) } else { job };
                         batch.put(key.clone(), stored::encode(&job));
                         batch.checks.push((key, Some(value)));
                         memory.load(job);
@@ -89,6 +89,7 @@ impl Jobs {
                 engine.commit(batch).await?;
             }
         }
+        memory.note_cancelled(&engine).await?;
         let (memory, changing, wake) = (Mutex::new(memory), Arc::default(), Notify::new());
         Ok(Arc::new(Self { engine, idempotency, clock, limits, memory, changing, wake }))
     }
@@ -191,6 +192,18 @@ impl Memory {
         if !job.state.is_final() {
             self.accept(job);
         }
+    }
+
+    /// Notes which jobs somebody has cancelled before the store was closed.
+    async fn note_cancelled(&mut self, engine: &Arc<dyn Engine>) -> Result<(), TableError> {
+        let mut jobs: Vec<_> = self.open.iter_mut().collect();
+        for some in jobs.chunks_mut(READ_AT_ONCE) {
+            let keys: Vec<Key> =
+                some.iter().map(|((number, base), _)| stored::cancelled(*base, *number)).collect();
+            let found = engine.get_many(&keys).await?;
+            some.iter_mut().zip(found).for_each(|((_, open), wish)| open.is_cancelled = wish.is_some());
+        }
+        Ok(())
     }
 
     /// Takes a job that has not ended into memory. Its weight is counted already.

@@ -306,8 +306,14 @@ async fn a_job_that_does_not_run_is_cancelled_at_once_and_its_runner_is_asked_ot
         }
         store.jobs().cancel(store.base, number).await.unwrap();
         assert_eq!(store.jobs().is_cancelled(store.base, number), asked, "{states:?}");
-        let state = store.restarted().await.get(number).await.unwrap().state;
+        let restarted = store.restarted().await;
+        let state = restarted.get(number).await.unwrap().state;
         assert_eq!(state == Cancelled, !asked, "{states:?}");
+        assert_eq!(
+            restarted.jobs().is_cancelled(store.base, number),
+            asked,
+            "{states:?}: a restart keeps it"
+        );
         if asked {
             // Instead of being held, it ends.
             let ended = store.lead(number, &[Held]).await;

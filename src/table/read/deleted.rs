@@ -19,7 +19,7 @@ use roaring::RoaringTreemap;
 
 use crate::engine::{Direction, Key, Value};
 use crate::model::limits::{ATOMIC_MAX_BYTES, UNDELETE_PART_MIN_BYTES};
-use crate::model::{Ref, Row, Timestamp};
+use crate::model::{Member, Ref, Row, Timestamp};
 use crate::stored::block::place;
 use crate::stored::commit::{Change, CommitPart};
 use crate::stored::{key, member};
@@ -330,6 +330,25 @@ impl Search<'_> {
 /// Whether the time in which a member that was deleted `at` can come back is over.
 pub fn is_over(at: Timestamp, micros: i64, now: Timestamp) -> bool {
     at.micros().saturating_add(micros) <= now.micros()
+}
+
+/// The members that the commit of a revision deleted, as they were.
+pub async fn deleted_by(open: &OpenBase, revision: u64) -> Result<Vec<(Row, Member)>, TableError> {
+    let mut range = key::commits_from(open.number, revision);
+    let mut members = Vec::new();
+    loop {
+        let parts = open.parts.engine.scan(range.clone(), Direction::Forward, PARTS_AT_ONCE).await?;
+        let Some((last, _)) = parts.last() else { return Ok(members) };
+        range.start = Bound::Excluded(last.clone());
+        for (key, part) in parts {
+            if key::commit_revision(&key) != Some(revision) {
+                return Ok(members);
+            }
+            for Deleted { row, record, .. } in deletions(&part)? {
+                members.push((row, member::decode(&record)?));
+            }
+        }
+    }
 }
 
 /// The deletions in a part of a commit. A row occurs at most once in a commit.

@@ -82,9 +82,18 @@ impl Examples {
         self.list.push(example);
     }
 
+    /// Adds a member that is removed, if another example of that is wanted.
+    pub fn add_removed(&mut self, row: Row, member: Member) {
+        let of = ExampleOf::Removed;
+        if self.wants(of) {
+            let before = Some(Box::new(member));
+            self.add(Example { of, line: None, row: Some(row), before, after: None, error: None });
+        }
+    }
+
     /// Adds what was just planned for a row or an action, if another example of its kind is wanted. `first_new` is
     /// the row of the first member that the plan creates.
-    pub fn add_planned(
+    pub(in crate::table) fn add_planned(
         &mut self,
         plan: &Plan<'_>,
         first_new: Row,

@@ -169,6 +169,8 @@ impl ListPlan {
                 rows: self.so_far.tally,
                 removed,
                 not_judged: missing.not_judged,
+                out_of_scope: missing.out_of_scope,
+                newer: missing.newer,
                 spared: 0,
             },
             unreadable: self.so_far.unreadable,

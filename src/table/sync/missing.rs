@@ -10,7 +10,7 @@ use crate::table::index::block::Stored;
 use crate::table::index::sets::{CHUNK_ROWS, RowSet, SetField, union};
 use crate::table::open::OpenBase;
 use crate::table::plan::READ_TOGETHER;
-use crate::table::sync::example::{Example, ExampleOf, Examples};
+use crate::table::sync::example::Examples;
 use crate::table::sync::named::Named;
 use crate::table::sync::request::Begun;
 use crate::table::sync::scope::Scope;
@@ -25,6 +25,10 @@ const MEMBER_STEPS: usize = 2;
 pub struct Missing {
     /// Those to be removed, in ascending order.
     pub rows: Vec<Row>,
+    /// Those that are not in the scope of the list.
+    pub out_of_scope: u64,
+    /// Those that are younger than the list.
+    pub newer: u64,
     /// Those that the list cannot name, because they have no value in the field by which it matches.
     pub not_judged: u64,
     /// Those to be removed that are younger than a day, and than a week.
@@ -62,7 +66,10 @@ pub async fn find(
         let rows: Vec<Row> = rows.filter(unnamed).collect();
         for together in rows.chunks(READ_TOGETHER) {
             stretch.work(together.len().saturating_mul(MEMBER_STEPS)).await;
-            let members = scope.keep(criteria.read(open, together).await?).await;
+            let members = criteria.read(open, together).await?;
+            let all = members.len();
+            let members = scope.keep(members).await;
+            missing.out_of_scope += u64::try_from(all - members.len()).unwrap_or(u64::MAX);
             for (row, member) in members {
                 missing.add(row, member, criteria, examples);
             }
@@ -72,16 +79,14 @@ pub async fn find(
 }
 
 impl Criteria<'_> {
-    /// Those of the members that were there when the plan began and are unchanged since, and that are not
-    /// younger than the list.
+    /// Those of the members that were there when the plan began and are unchanged since.
     async fn read(&self, open: &OpenBase, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
         let stored = Stored::read(&open.parts.engine, open.number, rows.iter().copied()).await?;
         let mut members = Vec::with_capacity(rows.len());
         for row in rows {
             let Some(record) = stored.record(*row)? else { continue };
             let member = crate::stored::member::decode(record)?;
-            let is_older = self.options.as_of.is_none_or(|as_of| member.created_at < as_of);
-            if member.revision <= self.begun.revision && member.status != Status::Inactive && is_older {
+            if member.revision <= self.begun.revision && member.status != Status::Inactive {
                 members.push((*row, member));
             }
         }
@@ -91,6 +96,10 @@ impl Criteria<'_> {
 
 impl Missing {
     fn add(&mut self, row: Row, member: Member, criteria: &Criteria<'_>, examples: &mut Examples) {
+        if criteria.options.as_of.is_some_and(|as_of| member.created_at >= as_of) {
+            self.newer += 1;
+            return;
+        }
         if !criteria.options.match_by.can_name(&member.profile) {
             self.not_judged += 1;
             return;
@@ -99,10 +108,6 @@ impl Missing {
         self.young.0 += u64::from(age < DAY);
         self.young.1 += u64::from(age < 7 * DAY);
         self.rows.push(row);
-        if examples.wants(ExampleOf::Removed) {
-            let (line, before) = (None, Some(Box::new(member)));
-            let of = ExampleOf::Removed;
-            examples.add(Example { of, line, row: Some(row), before, after: None, error: None });
-        }
+        examples.add_removed(row, member);
     }
 }

@@ -192,7 +192,8 @@ impl Subject {
 struct Expected {
     rows: Vec<(Outcome, Option<u64>, bool)>,
     removed: Vec<u64>,
-    not_judged: u64,
+    /// Out of scope, newer, not judged.
+    staying: [u64; 3],
 }
 
 fn keys(row: &MemberRow) -> impl Iterator<Item = (usize, String)> {
@@ -203,12 +204,6 @@ fn keys(row: &MemberRow) -> impl Iterator<Item = (usize, String)> {
         patch.worker_id.as_set().map(|value| value.as_str().to_owned()),
     ];
     keys.into_iter().enumerate().filter_map(|(kind, key)| Some((kind, key?)))
-}
-
-/// The members that have one of a row's keys.
-fn holders(reference: &Reference, row: &MemberRow, now: Timestamp) -> Vec<u64> {
-    let has = |member: &Member| KEYS.iter().any(|kind| same_key(*kind, member, row, now));
-    reference.rows.iter().filter(|(_, member)| has(member)).map(|(row, _)| *row).collect()
 }
 
 fn expected(case: &Case, before: &Reference, now: Timestamp) -> Expected {
@@ -244,7 +239,7 @@ fn expected(case: &Case, before: &Reference, now: Timestamp) -> Expected {
             }
             _ => (Outcome::Failed, None),
         };
-        named.extend(holders(before, &row, now));
+        named.extend(before.holders(&row, now));
         named.extend(small.id());
         named.extend(place);
         let is_failed = outcome == Outcome::Failed;
@@ -259,7 +254,7 @@ fn expected(case: &Case, before: &Reference, now: Timestamp) -> Expected {
         let tier = profile.tier.as_ref().map(|tier| tier.as_str().to_owned());
         let in_scope = case.scope.is_none_or(|wanted| tier == Some(format!("tier {wanted}")));
         let is_older = case.options.as_of.is_none_or(|as_of| member.created_at < as_of);
-        if member.status == Status::Inactive || named.contains(row) || !in_scope || !is_older {
+        if member.status == Status::Inactive || named.contains(row) {
             continue;
         }
         let has_field = match case.options.match_by {
@@ -269,7 +264,10 @@ fn expected(case: &Case, before: &Reference, now: Timestamp) -> Expected {
             ListMatch::Key(MatchBy::Id) => true,
             ListMatch::WorkerIdOrEmail => profile.worker_id.is_some() || profile.email.is_some(),
         };
-        if has_field { expected.removed.push(*row) } else { expected.not_judged += 1 }
+        match [!in_scope, !is_older, !has_field].into_iter().position(|stays| stays) {
+            Some(why) => expected.staying[why] += 1,
+            None => expected.removed.push(*row),
+        }
     }
     expected
 }
@@ -279,10 +277,11 @@ fn got(planned: &[PlannedRow], end: &ListEnd) -> Expected {
         let place = row.outcome.row.map(|row| row.0).filter(|_| !row.outcome.is_failed());
         (row.outcome.outcome, place, row.is_unreadable)
     };
+    let counts = &end.summary.counts;
     Expected {
         rows: planned.iter().map(row).collect(),
         removed: end.removed.iter().map(|row| row.0).collect(),
-        not_judged: end.summary.counts.not_judged,
+        staying: [counts.out_of_scope, counts.newer, counts.not_judged],
     }
 }
 

@@ -41,6 +41,12 @@ fn matched_by(options: &UpsertOptions) -> impl Iterator<Item = MatchBy> + use<> 
 pub(super) const KEYS: [MatchBy; 3] = [MatchBy::Ref, MatchBy::Email, MatchBy::WorkerId];
 
 impl Reference {
+    /// The members that have one of a row's keys.
+    pub(super) fn holders(&self, row: &MemberRow, now: Timestamp) -> Vec<u64> {
+        let has = |member: &Member| KEYS.iter().any(|kind| same_key(*kind, member, row, now));
+        self.rows.iter().filter(|(_, member)| has(member)).map(|(row, _)| *row).collect()
+    }
+
     fn upsert_row(&mut self, row: &MemberRow, options: &UpsertOptions, by_row: bool, now: Timestamp) -> Told {
         const FAILED: Told = (Outcome::Failed, None, false);
         let by_id = row.found_by_id;

@@ -97,8 +97,19 @@ fn plan(plan: &PlanSummary) -> v1::JobPlan {
 
 fn counts(counts: &ListCounts) -> v1::JobCounts {
     let RowTally { created, updated, reactivated, unchanged, failed } = counts.rows;
-    let ListCounts { removed, not_judged, spared, .. } = *counts;
-    v1::JobCounts { created, updated, reactivated, unchanged, failed, removed, not_judged, spared }
+    let ListCounts { rows: _, removed, not_judged, out_of_scope, newer, spared } = *counts;
+    v1::JobCounts {
+        created,
+        updated,
+        reactivated,
+        unchanged,
+        failed,
+        removed,
+        not_judged,
+        spared,
+        newer,
+        out_of_scope,
+    }
 }
 
 /// Bytes as hexadecimal digits.

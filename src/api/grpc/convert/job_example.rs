@@ -14,27 +14,17 @@ pub fn examples(examples: Vec<PlannedExample>, base: BaseNumber, sealer: &Sealer
 
 fn one(example: PlannedExample, base: BaseNumber, sealer: &Sealer) -> v1::JobExample {
     let PlannedExample { outcome, line, row, before, after, error } = example;
+    let key = |member: &Member| member.profile.key().map(str::to_owned);
     let holder = error.as_ref().and_then(|error| error.taken_by).map(|row| sealer.member_id(base, row));
     v1::JobExample {
         outcome: outcome.map_or(v1::Outcome::Unspecified, outcome::to_wire).into(),
         removed: outcome.is_none(),
         line: line.unwrap_or_default(),
         member_id: row.map(|row| sealer.member_id(base, row)).unwrap_or_default(),
-        key: before.as_ref().or(after.as_ref()).map(key).unwrap_or_default(),
+        key: before.as_ref().or(after.as_ref()).and_then(key).unwrap_or_default(),
         changes: if outcome.is_some() { changes(before.as_ref(), after.as_ref()) } else { Vec::new() },
         error: error.map(|error| row_error(error, holder, &mut 0)),
     }
-}
-
-/// The ref of a member, or else its e-mail address or worker id.
-fn key(member: &Member) -> String {
-    let profile = &member.profile;
-    let texts = [
-        profile.ref_.as_ref().map(|value| value.as_str()),
-        profile.email.as_ref().map(|value| value.as_str()),
-        profile.worker_id.as_ref().map(|value| value.as_str()),
-    ];
-    texts.into_iter().flatten().next().unwrap_or_default().to_owned()
 }
 
 fn changes(before: Option<&Member>, after: Option<&Member>) -> Vec<v1::JobFieldChange> {

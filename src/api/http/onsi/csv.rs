@@ -183,6 +183,7 @@ async fn receive(
         asks_first: false,
         format: Some(ListFormat::Csv),
         sheet: None,
+        columns: Vec::new(),
         is_checked: true,
     };
     let mut upload = match request.directory.begin_list(new).await? {

@@ -208,7 +208,7 @@ impl Pieces {
                     applied: is_applied,
                 }
             }
-            JobResultRow::Reverted(Reverted { row, what, is_applied }) => {
+            JobResultRow::Reverted { reverted: Reverted { row, what, is_applied }, key } => {
                 let (outcome, error) = match what {
                     RevertedAs::Done(outcome) => (word(outcome), None),
                     RevertedAs::Deleted => (Word::Deleted, None),
@@ -218,7 +218,7 @@ impl Pieces {
                 let fault = error.as_ref().and_then(|error| error.violations.first());
                 Shown {
                     row: None,
-                    key: None,
+                    key,
                     member_id: row.map(id),
                     outcome,
                     code: error.as_ref().map(|error| error.reason.as_str().to_owned()),
@@ -227,7 +227,7 @@ impl Pieces {
                     applied: is_applied,
                 }
             }
-            JobResultRow::Member { row, fate } => {
+            JobResultRow::Member { row, fate, key } => {
                 let code = match fate {
                     None | Some(RemovedResult::Removed) => None,
                     Some(RemovedResult::Changed) => Some("CHANGED"),
@@ -236,7 +236,7 @@ impl Pieces {
                 };
                 Shown {
                     row: None,
-                    key: None,
+                    key,
                     member_id: Some(id(row)),
                     outcome: if code.is_some() { Word::Kept } else { Word::Offboarded },
                     code: code.map(str::to_owned),

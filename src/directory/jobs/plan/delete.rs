@@ -6,12 +6,13 @@ use sha2::{Digest, Sha256};
 
 use super::decide::Made;
 use super::filter;
+use super::written::stored;
 use crate::directory::jobs::work::{Halt, Work};
 use crate::model::{
     Effort, GuardCounts, GuardExpectation, Hold, Job, ListCounts, MemberView, Parsed, PlanHash, PlanSummary,
     RawFilter, Row,
 };
-use crate::table::{AudienceMembers, Base};
+use crate::table::{AudienceMembers, Base, Examples, PlannedExample};
 
 /// Members read under one view.
 const READ_AT_ONCE: usize = 500;
@@ -29,7 +30,7 @@ pub async fn plan(
     filter::check(job, &named, &view)?;
     let (first, next_row, living) = (view.revision(), view.next_row(), view.sets().living());
     drop(view);
-    let mut rows = Vec::new();
+    let (mut rows, mut examples) = (Vec::new(), Examples::new(job.sight));
     let mut last = first;
     for number in living.chunks() {
         let chunk = living.chunk(number);
@@ -43,14 +44,17 @@ pub async fn plan(
             let memberships =
                 if named.audiences.is_empty() { AudienceMembers::default() } else { view.memberships() };
             for (row, member) in view.members(some).await? {
-                let (member, fold, audiences) = (&member, work.table.fold(), &memberships);
-                let view = MemberView { row, member, fold, audiences };
+                let (fold, audiences) = (work.table.fold(), &memberships);
+                let view = MemberView { row, member: &member, fold, audiences };
                 if wanted.matches(&view, &mut Effort::default()) {
                     rows.push(row);
+                    examples.add_removed(row, member);
                 }
             }
         }
     }
+    let examples: Vec<PlannedExample> = examples.finish().into_iter().map(stored).collect();
+    work.jobs().put_examples(work.base, work.number, &examples).await?;
     let removed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     let hash = digest(&rows);
     let counted = GuardCounts::of_removals(removed);

@@ -50,7 +50,7 @@ async fn jobs_of_format_3_go_on_and_plans_that_nobody_began_to_apply_are_made_ag
             other => other,
         };
         let job = Job { number, state, task, ..job };
-        batch.put(stored::job(store.base, number), stored::encode_first(&job));
+        batch.put(stored::job(store.base, number), stored::encode_as(1, &job));
         expected.push((job, after));
     };
     for (asks_first, state, plan, after) in cases {

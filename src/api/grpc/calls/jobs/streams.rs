@@ -7,7 +7,8 @@ use crate::api::grpc::convert::outcome::{self, row_error};
 use crate::api::grpc::replies::pull::Pieces;
 use crate::api::grpc::v1;
 use crate::directory::{
-    Directory, Error, InputReader, JobResultRow, JobWatch, RemovedResult, ResultReader, Reverted, RevertedAs,
+    Directory, Error, Headings, InputReader, JobResultRow, JobWatch, RemovedResult, ResultReader, Reverted,
+    RevertedAs,
 };
 use crate::model::{JobState, Outcome};
 
@@ -93,8 +94,11 @@ impl Results {
                     ..v1::JobResult::default()
                 }
             }
-            JobResultRow::Reverted(reverted) => self.reverted(reverted),
-            JobResultRow::Member { row, fate } => v1::JobResult {
+            JobResultRow::Reverted { reverted, key } => {
+                v1::JobResult { key: key.unwrap_or_default(), ..self.reverted(reverted) }
+            }
+            JobResultRow::Member { row, fate, key } => v1::JobResult {
+                key: key.unwrap_or_default(),
                 member_id: sealer.member_id(base, row),
                 removed: matches!(fate, None | Some(RemovedResult::Removed)),
                 spared: match fate {
@@ -139,7 +143,10 @@ impl Pieces for Results {
     async fn next(&mut self) -> Result<Option<v1::ListJobResultsResponse>, Error> {
         let mut message = v1::ListJobResultsResponse::default();
         if !std::mem::replace(&mut self.is_begun, true) {
-            message.headings = self.reader.headings().await?;
+            if let Some(Headings { line, delimiter }) = self.reader.headings().await? {
+                message.headings = line;
+                message.delimiter = delimiter.to_string();
+            }
         }
         loop {
             let some: Vec<JobResultRow> = self.rest.by_ref().take(RESULTS).collect();

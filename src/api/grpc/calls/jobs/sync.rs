@@ -174,6 +174,7 @@ fn announced(
         asks_first: options.ask_first,
         format,
         sheet: Some(options.sheet.clone()).filter(|sheet| !sheet.is_empty()),
+        columns: options.columns.iter().map(|column| (column.heading.clone(), column.name.clone())).collect(),
         is_checked: false,
     };
     faults.finish(options)
