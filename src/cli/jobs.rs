@@ -110,7 +110,7 @@ async fn list(client: &mut Client, base: &str) -> Result<ExitCode, Error> {
         let request = v1::ListJobsRequest { member_base_id, states: Vec::new(), pagination };
         let reply = client.jobs.list_jobs(request).await.map_err(Refusal::from)?.into_inner();
         for job in &reply.jobs {
-            output::line(job::summary(job))?;
+            output::line(job::listed(job))?;
         }
         cursor = reply.page.and_then(|page| page.cursor);
         if cursor.is_none() {
@@ -121,7 +121,7 @@ async fn list(client: &mut Client, base: &str) -> Result<ExitCode, Error> {
 
 fn show(job: Option<v1::Job>) -> Result<ExitCode, Error> {
     let job = job.ok_or_else(|| Error::Broken("the server's reply has no job".to_owned()))?;
-    output::line(job::summary(&job))?;
+    output::line(job::listed(&job))?;
     output::text(job::plan(&job))?;
     Ok(ExitCode::SUCCESS)
 }

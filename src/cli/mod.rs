@@ -12,6 +12,7 @@ mod check;
 mod client;
 mod command;
 mod error;
+mod expect;
 mod export;
 mod files;
 mod filter;

@@ -7,7 +7,8 @@ use super::failed;
 use super::reading::{ALL_FIELDS, ClearMissing, Format, Keys, MatchKey, Opened, Source, is_stdin};
 use crate::api::grpc::v1;
 use crate::cli::client::{self, Target};
-use crate::cli::list::{FileFormat, ListFormat};
+use crate::cli::expect::ExpectArgs;
+use crate::cli::list::{FileFormat, ListFormat, renamed};
 use crate::cli::{Error, output};
 use crate::lists::columns::Wanted;
 use crate::lists::text::is_delimiter;
@@ -64,22 +65,8 @@ pub struct Args {
     /// get the status of their row
     #[arg(long)]
     pub apply_status: bool,
-    /// With an admin token: the number of members that the import is meant to make inactive, if that is more than
-    /// the guard allows
-    #[arg(long, value_name = "MEMBERS")]
-    pub expect_removals: Option<u64>,
-    /// The same for members who get another e-mail address, other names, another date of birth or bank account
-    #[arg(long, value_name = "MEMBERS")]
-    pub expect_identities: Option<u64>,
-    /// The same for members who lose contact data, bank data or all attributes
-    #[arg(long, value_name = "MEMBERS")]
-    pub expect_clears: Option<u64>,
-    /// The same for inactive members who come back
-    #[arg(long, value_name = "MEMBERS")]
-    pub expect_reactivations: Option<u64>,
-    /// The same for members who leave their tier
-    #[arg(long, value_name = "MEMBERS")]
-    pub expect_tiers: Option<u64>,
+    #[command(flatten)]
+    pub expect: ExpectArgs,
     /// Rows in each chunk that is sent to the server
     #[arg(long, default_value_t = 1000, value_name = "ROWS", value_parser = client::rows_of_chunk())]
     pub chunk_rows: u16,
@@ -180,13 +167,7 @@ impl Args {
             reactivate: self.reactivate,
             import_id: id.to_string(),
             apply_status: self.apply_status,
-            expect: Some(v1::GuardExpectation {
-                removals: self.expect_removals,
-                identities: self.expect_identities,
-                clears: self.expect_clears,
-                reactivations: self.expect_reactivations,
-                tiers: self.expect_tiers,
-            }),
+            expect: Some(self.expect.to_wire()),
         }
     }
 
@@ -225,14 +206,4 @@ impl Args {
 
 fn import_id(text: &str) -> Result<ImportId, String> {
     ImportId::parse(text).map_err(|rule| rule.describe())
-}
-
-/// A heading, and the name under which its column is read.
-fn renamed(text: &str) -> Result<(String, String), String> {
-    match text.rsplit_once('=') {
-        Some((heading, name)) if !heading.is_empty() && !name.is_empty() => {
-            Ok((heading.to_owned(), name.to_owned()))
-        }
-        _ => Err("give a heading of the file and a name, such as 'Staff No=worker_id'".to_owned()),
-    }
 }

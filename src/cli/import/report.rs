@@ -6,6 +6,7 @@ use super::failed::FailedRows;
 use super::failure::OVERTAKEN;
 use super::sending::Session;
 use crate::api::grpc::v1;
+use crate::cli::list::where_failed;
 use crate::cli::{Error, output};
 use crate::model::words;
 
@@ -38,9 +39,7 @@ pub fn counts(session: &Session, quiet: bool) -> Result<(), Error> {
         output::note(format_args!("warning: {repeats}"));
     }
     if let Some(path) = session.failed.path() {
-        let what = words::some(failed, ["row failed; it is", "rows failed; they are"]);
-        let why = if failed == 1 { "its reason" } else { "the reason of each" };
-        output::note(format_args!("{what} in {} with {why}", path.display()));
+        output::note(where_failed(failed, path));
     }
     output::line(format_args!(
         "created {created}\nupdated {updated}\nunchanged {unchanged}\nreactivated {reactivated}\n\

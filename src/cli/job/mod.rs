@@ -13,4 +13,4 @@ pub use self::end::exit_code;
 pub use self::failed::write_failed;
 pub use self::follow::follow;
 pub use self::review::{Review, review, show_end};
-pub use self::show::{plan, summary};
+pub use self::show::{listed, plan, summary};

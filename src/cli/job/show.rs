@@ -23,9 +23,30 @@ pub fn state_word(state: v1::JobState) -> &'static str {
     }
 }
 
+/// What a job does, in a word.
+fn kind_word(kind: v1::JobKind) -> &'static str {
+    match kind {
+        v1::JobKind::Unspecified => "unknown",
+        v1::JobKind::Sync => "sync",
+        v1::JobKind::Batch => "batch",
+        v1::JobKind::DeleteByFilter => "delete",
+        v1::JobKind::Revert => "revert",
+    }
+}
+
 /// One line: the id, the state, and what was done or would be.
 pub fn summary(job: &v1::Job) -> String {
-    let mut text = format!("{} {}", job.id, state_word(job.state()));
+    format!("{} {}", job.id, progress(job))
+}
+
+/// The same, after the id also the time when the job was created (UTC), and its kind.
+pub fn listed(job: &v1::Job) -> String {
+    let created = job.created_at.map(|time| prost_types::Timestamp { nanos: 0, ..time }).unwrap_or_default();
+    format!("{} {created} {} {}", job.id, kind_word(job.kind()), progress(job))
+}
+
+fn progress(job: &v1::Job) -> String {
+    let mut text = state_word(job.state()).to_owned();
     if !job.name.is_empty() {
         let _ = write!(text, " {:?}", job.name);
     }
@@ -108,6 +129,8 @@ fn parts(counts: &v1::JobCounts) -> impl Iterator<Item = (u64, &'static str)> {
         (counts.unchanged, "unchanged"),
         (counts.failed, "failed"),
         (counts.removed, "removed"),
+        (counts.newer, "newer than the list"),
+        (counts.out_of_scope, "out of scope"),
         (counts.not_judged, "not judged"),
         (counts.spared, "spared"),
     ];
@@ -212,5 +235,10 @@ mod tests {
         let expected = "job_1 held \"nightly\"; planned: 1 updated, 30 unchanged, 2 removed; \
                         REMOVAL_GUARD: too many";
         assert_eq!(summary(&job()), expected);
+        let created_at = Some(prost_types::Timestamp { seconds: 1_796_000_000, nanos: 7 });
+        let job = v1::Job { kind: v1::JobKind::Sync.into(), created_at, ..job() };
+        let listed = listed(&job);
+        let rest = listed.strip_prefix("job_1 2026-11-30T00:53:20Z sync held \"nightly\"; planned: ");
+        assert!(rest.is_some(), "{listed}");
     }
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::cli::client::Target;
+use crate::cli::expect::ExpectArgs;
 use crate::cli::job::{self, Share};
+use crate::cli::list::renamed;
 
 /// The fields that can find the member of a row, with the names that `import` has for them.
 fn keys() -> PossibleValuesParser {
@@ -45,16 +47,17 @@ pub struct Args {
     /// Only members that match may be removed, such as tier=Gold; may be repeated, see `memberbase export`
     #[arg(long, value_name = "CONDITION")]
     pub scope: Vec<String>,
-    /// How many members the list is meant to remove; with an admin token the limit then lets exactly this
-    /// number pass
-    #[arg(long, value_name = "COUNT")]
-    pub expect_removals: Option<u64>,
+    #[command(flatten)]
+    pub expect: ExpectArgs,
     /// Change the status of members to that of their rows
     #[arg(long)]
     pub apply_status: bool,
     /// The sheet of a workbook; by default the only visible one with data
     #[arg(long)]
     pub sheet: Option<String>,
+    /// Read a column under another name, such as 'Staff No=worker_id'; may be given several times
+    #[arg(long = "column", value_name = "HEADING=NAME", value_parser = renamed)]
+    pub columns: Vec<(String, String)>,
     /// The format of the file; needed if neither its name nor its content shows it
     #[arg(long, value_parser = ["csv", "tsv", "ndjson", "xlsx", "xls", "ods"])]
     pub format: Option<String>,

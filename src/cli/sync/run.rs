@@ -48,14 +48,20 @@ fn options(args: &Args, member_base_id: String) -> Result<v1::SyncOptions, Error
         as_of: args.as_of.or_else(|| written_at(args)),
         scope,
         name: args.name.clone(),
-        expect_removals: args.expect_removals,
+        expect_removals: None,
         apply_status: args.apply_status,
         dry_run: args.dry_run,
         format: args.format.clone().or_else(|| by_name.filter(known)).unwrap_or_default(),
         sheet: args.sheet.clone().unwrap_or_default(),
         request_id: String::new(),
         ask_first: !args.dry_run && !args.yes,
-        expect: None,
+        expect: Some(args.expect.to_wire()),
+        columns: args
+            .columns
+            .iter()
+            .cloned()
+            .map(|(heading, name)| v1::ListColumn { heading, name })
+            .collect(),
     })
 }
 

@@ -45,14 +45,20 @@ async fn a_sync_shows_its_plan_and_applies_it_only_if_it_may() {
     };
     let listed = jobs(&["list", "--base", "people"]).await.expect(0).stdout;
     let id = listed.split(' ').next().unwrap().to_owned();
-    assert!(listed.starts_with(&format!("{id} held")), "{listed}");
+    let mut words = listed.split(' ').skip(1);
+    let created = memberbase::model::Timestamp::parse(words.next().unwrap()).unwrap();
+    assert!(created.micros() > 0, "{listed}");
+    assert_eq!((words.next(), words.next()), (Some("sync"), Some("held")), "{listed}");
     let shown = jobs(&["show", &id]).await.expect(0).stdout;
+    assert!(shown.starts_with(listed.lines().next().unwrap()), "{shown}");
     let hash = shown.lines().last().unwrap().strip_prefix("Plan ").unwrap().to_owned();
     jobs(&["approve", &id, "--plan", &"0".repeat(32)]).await.expect(69);
     jobs(&["approve", &id, "--plan", &hash]).await.expect(0);
     assert_eq!(world.get("people", "m20").await["status"], "inactive");
     let results = jobs(&["results", &id]).await.expect(0).stdout;
-    assert_eq!(results.lines().filter(|line| line.contains("\"removed\"")).count(), 34, "{results}");
+    let removed: Vec<_> = results.lines().filter(|line| line.contains("\"removed\"")).collect();
+    assert_eq!(removed.len(), 34, "{results}");
+    assert!(removed.iter().any(|line| line.contains("\"key\":\"m20\"")), "{results}");
     jobs(&["reject", &id]).await.expect(69);
     jobs(&["cancel", &id]).await.expect(69);
 }
@@ -68,16 +74,25 @@ async fn failed_rows_are_in_a_file_that_can_be_imported_once_it_is_corrected() {
         .await
         .expect(1);
     assert!(ended.stderr.contains("line 2: phone"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 row failed; it is in"), "{}", ended.stderr);
     let failed = world.path("people.failed.csv").to_str().unwrap().to_owned();
-    assert_eq!(world.read("people.failed.csv"), "ref;phone;first_name\nm0;x;\"a;b\"\n");
-    std::fs::write(&failed, "ref;phone;first_name\nm0;+447700900101;\"a;b\"\n").unwrap();
+    let text = world.read("people.failed.csv");
+    let (headings, row) = text.trim_end().split_once('\n').unwrap();
+    assert_eq!(headings, "ref;phone;first_name;line;reason;field;message");
+    assert!(
+        row.starts_with("m0;x;\"a;b\";2;") && row.contains(";phone;") && row.contains("phone: "),
+        "{row}"
+    );
+    // As it is, it fails again; once it is corrected, it is applied.
+    world.import(&failed, "people", &["--delimiter", ";"]).await.expect(1);
+    std::fs::write(&failed, text.replace(";x;", ";+447700900101;")).unwrap();
     world.import(&failed, "people", &["--delimiter", ";"]).await.expect(0);
     assert_eq!(world.get("people", "m0").await["first_name"], "a;b");
     // What somebody has corrected is not overwritten by the next run.
     let again = ["sync", name, "--base", "people", "--server", &world.url, "--quiet", "--yes"];
     let ended = memberbase(&again).await.expect(1);
     assert!(ended.stderr.contains("people.failed.1.csv"), "{}", ended.stderr);
-    assert_eq!(world.read("people.failed.csv"), "ref;phone;first_name\nm0;x;\"a;b\"\n");
+    assert_eq!(world.read("people.failed.csv"), text);
     assert!(world.read("people.failed.1.csv").contains("+447700900101"));
     // The same rows fail again: one file is enough.
     let ended = memberbase(&again).await.expect(1);
@@ -85,6 +100,57 @@ async fn failed_rows_are_in_a_file_that_can_be_imported_once_it_is_corrected() {
     assert!(!world.path("people.failed.2.csv").exists());
     // The list itself is never the file of failed rows.
     memberbase(&[&again[..], &["--failed", name]].concat()).await.expect(64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_rows_of_ndjson_have_their_reason_too() {
+    let world = World::new().await;
+    let file = world.file("people.ndjson", "{\"ref\":\"m0\",\"phone\":\"x\"}\n{\"ref\":\"m1\"}\n");
+    let empty = world.file("empty.csv", "ref\nm1\n");
+    world.import(&empty, "people", &["--create-base"]).await.expect(0);
+    let known = ["sync", &file, "--base", "people", "--server", &world.url, "--quiet", "--yes"];
+    memberbase(&known).await.expect(1);
+    let failed: serde_json::Value = serde_json::from_str(&world.read("people.failed.ndjson")).unwrap();
+    assert_eq!((&failed["ref"], &failed["phone"]), (&"m0".into(), &"x".into()));
+    assert_eq!((&failed["failed"]["line"], &failed["failed"]["field"]), (&1.into(), &"phone".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_has_the_name_that_the_caller_gives_it_and_expected_changes_pass() {
+    let world = World::new().await;
+    let rows: Vec<String> = (0..30).map(|n| format!("m{n},gold\n")).collect();
+    let full = world.file("full.csv", format!("ref,tier\n{}", rows.concat()));
+    world.import(&full, "people", &["--create-base"]).await.expect(0);
+    let moved =
+        world.file("moved.csv", format!("Staff No,tier\n{}", rows.concat().replace("gold", "silver")));
+    let sync = async |more: &[&str]| {
+        let known = ["sync", &moved, "--base", "people", "--server", &world.url, "--quiet", "--yes"];
+        memberbase(&[&known[..], more].concat()).await
+    };
+    let ended = sync(&[]).await.expect(65);
+    assert!(ended.stderr.contains("Staff No"), "{}", ended.stderr);
+    let ended = sync(&["--column", "Staff No=ref"]).await.expect(2);
+    assert!(ended.stdout.contains("change the tier of 30 members"), "{}", ended.stdout);
+    sync(&["--column", "Staff No=ref", "--expect-tiers", "29"]).await.expect(2);
+    sync(&["--column", "staff no=ref", "--expect-tiers", "30"]).await.expect(0);
+    assert_eq!(world.get("people", "m29").await["tier"], "silver");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_counts_the_members_that_stay() {
+    let world = World::new().await;
+    let full = world.file("full.csv", "ref,tier\nm0,gold\nm1,gold\nm2,silver\nm3,silver\nm4,silver\n");
+    world.import(&full, "people", &["--create-base"]).await.expect(0);
+    let few = world.file("few.csv", "ref,tier\nm0,gold\n");
+    let sync = async |more: &[&str]| {
+        let known = ["sync", &few, "--base", "people", "--server", &world.url, "--quiet", "--dry-run"];
+        memberbase(&[&known[..], more].concat()).await.expect(0).stdout
+    };
+    let shown = sync(&["--scope", "tier=gold"]).await;
+    assert!(shown.contains("1  removed") && shown.contains("3  out of scope"), "{shown}");
+    let shown = sync(&["--scope", "tier=gold", "--as-of", "2020-01-01T00:00:00Z"]).await;
+    assert!(shown.contains("1  newer than the list") && shown.contains("3  out of scope"), "{shown}");
+    assert!(!shown.contains("removed"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

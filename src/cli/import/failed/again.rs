@@ -8,10 +8,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::file::{FailedRows, Out, annotated};
+use super::file::{FailedRows, Out};
 use crate::cli::files::begin_unfinished;
-use crate::cli::import::failure::{OVERTAKEN, RowFailure, overtaken};
+use crate::cli::import::failure::{OVERTAKEN, overtaken};
 use crate::cli::import::reading::{Row, Table};
+use crate::cli::list::{RowFailure, annotated};
 use crate::cli::output::csv_error;
 use crate::lists::{FAILED, fields};
 

@@ -5,17 +5,14 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::json;
-
 use crate::cli::Error;
 use crate::cli::files::{remove_if_same, take_place};
 use crate::cli::output::csv_error;
 
-use crate::cli::import::failure::RowFailure;
 use crate::cli::import::reading::{Format, Row, Table};
+use crate::cli::list::{RowFailure, annotated};
 use crate::lists::columns::FAILURE_COLUMNS;
 use crate::lists::text::BOM;
-use crate::lists::{FAILED, fields};
 
 /// The file, created when the first row fails.
 pub struct FailedRows {
@@ -108,8 +105,7 @@ impl Out {
         match self {
             Self::Csv(out) => {
                 let line = row.number().to_string();
-                let why = [line.as_str(), &failure.reason, &failure.field, &failure.message];
-                out.write_record(row.own_cells().into_iter().chain(why)).map_err(csv_error)
+                out.write_record(row.own_cells().into_iter().chain(failure.cells(&line))).map_err(csv_error)
             }
             Self::Ndjson(out) => {
                 let text = row.cells().next().unwrap_or_default();
@@ -133,28 +129,11 @@ impl Out {
     }
 }
 
-/// The row with one more field or, if it is not an object, with its text. The failure of an earlier import is
-/// removed.
-pub fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
-    let why =
-        json!({ "line": line, "reason": failure.reason, "field": failure.field, "message": failure.message });
-    let Some((fields, rest)) = fields(text).zip(text.strip_prefix('{')) else {
-        return json!({ "failed": why, "text": text }).to_string();
-    };
-    if fields.iter().all(|(name, _)| name != FAILED) {
-        return format!("{{\"{FAILED}\":{why}{}{rest}", if fields.is_empty() { "" } else { "," });
-    }
-    let own = fields.iter().filter(|(name, _)| name != FAILED);
-    let own = own.map(|(name, value)| format!(",{}:{value}", json!(name)));
-    format!("{{\"{FAILED}\":{why}{}}}", own.collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::annotated;
     use crate::api::grpc::v1;
-    use crate::cli::import::failure::RowFailure;
     use crate::cli::import::reading::Format;
+    use crate::cli::list::{RowFailure, annotated};
     use crate::lists::ListRow;
 
     fn annotate(text: &str) -> String {

@@ -16,8 +16,8 @@ use super::again::Changes;
 use super::file::{FailedRows, Written};
 use crate::cli::Error;
 use crate::cli::files::{stands_at, unfinished};
-use crate::cli::import::failure::RowFailure;
 use crate::cli::import::reading::Row;
+use crate::cli::list::RowFailure;
 
 /// Waiting rows in the file.
 #[must_use = "they stay in the file until they are settled"]

@@ -1,7 +1,7 @@
 //! The marks of failed rows that are older than their members: reasons under which a row fails again until
 //! the user decides.
 
-use super::row::RowFailure;
+use crate::cli::list::RowFailure;
 use crate::lists::columns::Earlier;
 
 /// The reason of a failed row that a later row has overtaken.

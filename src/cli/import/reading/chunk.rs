@@ -3,7 +3,7 @@
 use crate::api::grpc::v1;
 
 use super::format::{Format, Row};
-use crate::cli::import::failure::RowFailure;
+use crate::cli::list::RowFailure;
 use crate::lists::ListRow;
 
 /// Rows of the file, from reading until the server has replied.

@@ -1,14 +1,13 @@
 //! How the rows of a list become members, and how errors of the server become failures with the names of the
 //! file.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::api::grpc::v1;
 
 use super::member;
 use super::missing::Keys;
-use crate::cli::import::failure::RowFailure;
+use crate::cli::list::RowFailure;
 use crate::lists::columns::Columns;
 use crate::lists::{List, ListRow, Source};
 
@@ -72,21 +71,7 @@ impl Format {
 
     /// The error that the server reports for a row, with the names of the file.
     pub fn failure(&self, error: v1::RowError) -> RowFailure {
-        let v1::RowError { reason, message, violations, member_id, .. } = error;
-        let name = |fault: v1::FieldViolation| self.list.fault(&fault.field, fault.description);
-        let faults: Vec<_> = violations.into_iter().map(name).collect();
-        let field = faults.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>().join(", ");
-        // The message consists of the first faults, so it adds nothing to them.
-        let mut texts: Vec<_> = faults.iter().map(|(field, rule)| format!("{field}: {rule}")).collect();
-        if texts.is_empty() {
-            texts.push(message);
-        }
-        // The member that has the value already. If several values are taken, the server reports the member
-        // for the first.
-        if let Some(first) = texts.first_mut().filter(|_| !member_id.is_empty()) {
-            *first = format!("{first} ({member_id})");
-        }
-        RowFailure { reason: Cow::Owned(reason), field, message: texts.join("; ") }
+        RowFailure::of(error, |field, rule| self.list.fault(&field, rule))
     }
 }
 

@@ -6,8 +6,9 @@ use prost_types::Struct;
 
 use super::missing::Keys;
 use crate::api::grpc::v1;
-use crate::cli::import::failure::{self, RowFailure};
+use crate::cli::import::failure;
 use crate::cli::json;
+use crate::cli::list::RowFailure;
 use crate::lists::{ListRow, RowAttributes, RowFault};
 use crate::model::{Change, RawAccount, RawEuAccount, RawRow, RawUkAccount};
 

@@ -7,7 +7,7 @@
 //! is present but empty, or null, is cleared. `--clear-missing` lists fields to clear although they are
 //! missing.
 
-use crate::cli::import::failure::RowFailure;
+use crate::cli::list::RowFailure;
 use crate::lists::columns::Columns;
 use crate::lists::{Field, RowAttributes};
 use crate::model::{ProfileField, RawRow};

@@ -11,8 +11,9 @@ use crate::model::limits::ATOMIC_MAX_ROWS;
 use crate::model::{Fold, Reason};
 
 use super::overtaken::{Overtaken, Standing};
-use crate::cli::import::failure::{RowFailure, may_be_overtaken};
+use crate::cli::import::failure::may_be_overtaken;
 use crate::cli::import::reading::{Format, Key, Row};
+use crate::cli::list::RowFailure;
 use crate::lists::ListRow;
 
 /// The maximum size of all waiting rows, in bytes. On the wire they grow up to 5.5 times, and must fit into

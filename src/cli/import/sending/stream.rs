@@ -13,8 +13,8 @@ use crate::model::Reason;
 use super::ask;
 use super::late::Failed;
 use super::state::{Input, Session};
-use crate::cli::import::failure::RowFailure;
 use crate::cli::import::reading::{Chunk, Format, Key, Row};
+use crate::cli::list::RowFailure;
 
 type Replies = Streaming<v1::ImportMembersResponse>;
 
