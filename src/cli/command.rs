@@ -7,8 +7,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use super::{
-    Error, audiences, backup, bench, check, export, get, import, jobs, output, refold, restore, serve, sync,
-    token, undelete, verify,
+    Error, audiences, backup, bench, check, count, export, get, import, jobs, output, refold, restore, serve,
+    sync, token, undelete, verify,
 };
 
 /// The arguments of the program.
@@ -81,6 +81,8 @@ enum Command {
     Audiences(audiences::Args),
     /// Writes all members of a memberbase, or those that match, as CSV or NDJSON
     Export(export::Args),
+    /// Counts the members of a memberbase, or those that match
+    Count(count::Args),
     /// Prints one member as JSON
     Get(get::Args),
     /// Brings deleted members back
@@ -111,6 +113,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Jobs(args) => jobs::run(args).await,
         Command::Audiences(args) => audiences::run(args).await,
         Command::Export(args) => export::run(args).await,
+        Command::Count(args) => count::run(args).await,
         Command::Get(args) => get::run(args).await,
         Command::Undelete(args) => undelete::run(args).await,
         Command::Token(args) => token::run(args).await,

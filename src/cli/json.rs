@@ -26,6 +26,7 @@ pub fn object_to_wire(fields: Map<String, Value>) -> prost_types::Struct {
     prost_types::Struct { fields: fields.into_iter().map(|(key, value)| (key, to_wire(value))).collect() }
 }
 
+/// `google.protobuf.Value` as JSON.
 pub fn from_wire(value: prost_types::Value) -> Value {
     match value.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,

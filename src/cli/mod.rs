@@ -11,6 +11,7 @@ mod bench;
 mod check;
 mod client;
 mod command;
+mod count;
 mod error;
 mod expect;
 mod export;

@@ -59,8 +59,8 @@ pub use self::jobs::{
 };
 pub use self::list::RawPage;
 pub use self::members::{
-    Batch, EditedMember, Export, Found, KeyResult, MemberList, MemberPage, PendingUpsert, Search, Undelete,
-    Upsert,
+    Batch, Counted, EditedMember, Export, Found, KeyResult, MemberCount, MemberGroup, MemberList, MemberPage,
+    PendingUpsert, Search, Undelete, Upsert,
 };
 pub use self::records::{
     ClipInput, ExportedRecord, Ingested, RecordExport, RecordList, RecordPage, RecordSelector, Saved,

@@ -17,6 +17,8 @@ use crate::model::{Effort, Filter, RawFilter, Stop};
 
 /// Most steps that checking the items of one page may take. A step is about a nanosecond.
 const PAGE_STEPS: u64 = 100_000_000;
+/// Most steps that checking the members of one count may take: those of ten pages.
+const COUNT_STEPS: u64 = 10 * PAGE_STEPS;
 /// Steps of one piece. Others get their turn between pieces.
 const PIECE_STEPS: u64 = 4_000_000;
 /// Steps that reading an item counts as.
@@ -50,6 +52,11 @@ impl<'a> Check<'a> {
     /// The check of one page, with nothing checked yet.
     pub fn new(filter: &'a Filter) -> Self {
         Self::within(PAGE_STEPS, filter)
+    }
+
+    /// The check of one count, with nothing checked yet.
+    pub fn of_count(filter: &'a Filter) -> Self {
+        Self::within(COUNT_STEPS, filter)
     }
 
     fn within(limit: u64, filter: &'a Filter) -> Self {

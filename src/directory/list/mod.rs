@@ -5,6 +5,7 @@
 //! Nothing here knows an operation.
 
 pub mod check;
+mod matching;
 mod narrow;
 mod page;
 mod part;
@@ -12,6 +13,7 @@ mod read;
 mod walk;
 mod weight;
 
+pub use self::matching::matching;
 pub use self::narrow::{FIND_TOGETHER, Narrowed, join, narrow};
 pub use self::page::{Page, RawPage, both};
 pub use self::part::{Part, Read};

@@ -1,6 +1,7 @@
-//! The operations on members: get and batch get, list, search, export, create, update, delete and bulk calls.
+//! The operations on members: get and batch get, list, search, export, create, update, delete and bulk calls, counts.
 
 mod bulk;
+mod count;
 mod edit;
 mod export;
 mod find;
@@ -9,6 +10,7 @@ mod search;
 mod undelete;
 
 pub use self::bulk::{PendingUpsert, Upsert};
+pub use self::count::{Counted, MemberCount, MemberGroup};
 pub use self::edit::EditedMember;
 pub use self::export::Export;
 pub use self::find::{Batch, KeyResult};

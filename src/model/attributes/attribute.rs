@@ -15,7 +15,7 @@ use crate::model::refusal::violation::{Fault, Rule};
 use crate::model::value::time::Timestamp;
 
 /// Texts up to this length, in bytes, serve as the names of their sets.
-const SET_NAME_MAX_BYTES: usize = 128;
+pub(super) const SET_NAME_MAX_BYTES: usize = 128;
 
 /// The value of an attribute. For values from input use the constructors with the same names in lower case.
 #[derive(Clone, PartialEq)]

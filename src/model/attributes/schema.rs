@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::attributes::attribute::{AttributeValue, Attributes, check_key};
+use crate::model::attributes::attribute::{AttributeValue, Attributes, SET_NAME_MAX_BYTES, check_key};
 use crate::model::limits::ATTRIBUTES_MAX_KEYS;
 use crate::model::refusal::error::{Reason, Refusal, RowError, Violations};
 use crate::model::refusal::violation::Rule;
@@ -44,6 +44,22 @@ impl AttributeType {
             .into_iter()
             .find(|kind| kind.as_str() == text)
             .ok_or(Rule::must_be(Reason::FieldInvalid, "one of string, number, boolean, date, array"))
+    }
+
+    /// The value of this type whose set has this name ([`AttributeValue::set_name`]), and whether that is only
+    /// the beginning of a longer text.
+    pub fn value_of_set(self, name: &str) -> Option<(AttributeValue, bool)> {
+        let value = match self {
+            Self::String if name.len() > SET_NAME_MAX_BYTES => {
+                return Some((AttributeValue::Text(name.rsplit_once(' ')?.0.to_owned()), true));
+            }
+            Self::String => AttributeValue::Text(name.to_owned()),
+            Self::Number => AttributeValue::Number(name.parse().ok()?),
+            Self::Boolean => AttributeValue::Bool(name.parse().ok()?),
+            Self::Date => AttributeValue::Date(Timestamp::from_micros(name.parse().ok()?)),
+            Self::Array => return None,
+        };
+        Some((value, false))
     }
 
     /// Its index in [`AttributeType::ALL`]. It is stored, so it never changes.

@@ -196,6 +196,11 @@ reasons! {
     /// Too many members exchange their keys with each other, so that they do not fit into one commit.
     KeysEntangled = "KEYS_ENTANGLED", FailedPrecondition,
         "too many members exchange their keys with each other";
+    /// More members would have to be checked one by one than one call checks.
+    TooManyToCheck = "TOO_MANY_TO_CHECK", FailedPrecondition,
+        "more members would have to be checked one by one than one call checks";
+    /// Members have too many different values in a field.
+    TooManyValues = "TOO_MANY_VALUES", FailedPrecondition, "members have too many different values in a field";
     /// The memberbase has not reached the requested revision.
     RevisionAhead = "REVISION_AHEAD", FailedPrecondition, "the memberbase has not reached this revision";
     /// There is no such member in this memberbase.

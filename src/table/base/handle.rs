@@ -1,5 +1,6 @@
 //! The handle of one open base, and the tasks that it starts.
 
+use std::collections::BTreeSet;
 use std::mem::take;
 use std::sync::Arc;
 
@@ -13,10 +14,10 @@ use crate::table::index::replay;
 use crate::table::open::{OpenBase, Parts};
 use crate::table::plan::step_request::StepOps;
 use crate::table::plan::{Prepared, changed_since, prepare_all};
-use crate::table::read::deleted;
 use crate::table::read::returned::Returned;
 use crate::table::read::summary::BaseSummary;
 use crate::table::read::view::View;
+use crate::table::read::{before, deleted};
 use crate::table::shared::budget::{Party, Permit};
 use crate::table::write::job::{
     AttributesJob, DeleteJob, Held, Job, Series, StepJob, UndeleteJob, UpsertJob,
@@ -306,6 +307,16 @@ impl Base {
     /// The members that the commit of a revision deleted, as they were. Empty if the commit log no longer has it.
     pub async fn deleted_by(&self, revision: u64) -> Result<Vec<(Row, Member)>, TableError> {
         deleted::deleted_by(&self.open, revision).await
+    }
+
+    /// The members of an earlier revision at rows whose members were changed since. Rows are left out if the
+    /// commit log no longer has what was changed.
+    pub async fn members_at(
+        &self,
+        revision: u64,
+        rows: BTreeSet<Row>,
+    ) -> Result<Vec<(Row, Member)>, TableError> {
+        before::members(&self.open, revision, rows).await
     }
 
     /// The rule by which e-mail addresses are compared.

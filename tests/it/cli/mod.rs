@@ -4,6 +4,7 @@ mod audiences;
 mod backup;
 mod bench;
 mod check;
+mod count;
 mod create_base;
 mod export;
 mod failed;

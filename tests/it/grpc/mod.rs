@@ -10,6 +10,7 @@ mod bulk_upsert;
 pub mod bytes;
 mod caller;
 mod concurrency;
+mod count;
 mod cursor;
 mod errors;
 mod every_call;

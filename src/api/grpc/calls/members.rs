@@ -14,7 +14,7 @@ use crate::api::grpc::replies::{pull, reply};
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::member_service_server::MemberService;
 use crate::api::{error, untaken};
-use crate::directory::{Expected, Gate, Key, KeyResult, MemberList, Selector};
+use crate::directory::{Expected, Gate, Key, KeyResult, MemberCount, MemberList, Selector};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::{Refusal, Violations};
 
@@ -131,6 +131,28 @@ impl MemberService for Members {
             page: Some(info),
             total: page.total,
             revision: page.revision,
+        }))
+    }
+
+    async fn count_members(
+        &self,
+        request: Request<v1::CountMembersRequest>,
+    ) -> Result<Response<v1::CountMembersResponse>, Status> {
+        let directory = enter(&self.gate, &request).await?;
+        let request = request.into_inner();
+        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
+        let counted = directory
+            .count_members(MemberCount {
+                base,
+                filters: value::filters(request.filters),
+                group_by: Some(request.group_by).filter(|key| !key.is_empty()),
+                min_revision: request.min_revision,
+            })
+            .await?;
+        Ok(reply(v1::CountMembersResponse {
+            total: counted.total,
+            groups: counted.groups.into_iter().map(list::group).collect(),
+            revision: counted.revision,
         }))
     }
 

@@ -1,7 +1,8 @@
-//! Pages on the wire.
+//! Pages and counts on the wire.
 
+use super::member::attribute;
 use crate::api::grpc::v1;
-use crate::directory::RawPage;
+use crate::directory::{MemberGroup, RawPage};
 use crate::model::RawSort;
 
 /// `pagination` and `sorts`, as sent.
@@ -21,4 +22,10 @@ pub fn page(pagination: Option<v1::Pagination>, sorts: Vec<v1::Sort>) -> RawPage
 /// The description of a page of a list.
 pub fn page_info(entries: usize, cursor: Option<String>) -> v1::Page {
     v1::Page { page_size: i32::try_from(entries).unwrap_or(i32::MAX), more: cursor.is_some(), cursor }
+}
+
+/// The members that have the same value in a field.
+pub fn group(group: MemberGroup) -> v1::MemberGroup {
+    let MemberGroup { value, is_shortened, members } = group;
+    v1::MemberGroup { value: value.map(attribute), is_shortened, members }
 }

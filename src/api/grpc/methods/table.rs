@@ -53,6 +53,7 @@ const LEVELS: &[(&str, &[(&str, AccessLevel)])] = {
                 ("GetMember", Read),
                 ("BatchGetMembers", Read),
                 ("ListMembers", Read),
+                ("CountMembers", Read),
                 ("BulkDeleteMembers", Write),
                 ("UndeleteMembers", Write),
                 ("CreateMember", Write),

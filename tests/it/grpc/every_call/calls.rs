@@ -112,6 +112,7 @@ impl Place {
         call!("MemberService/GetMember", "read", Member, GetMemberRequest { id: Some(member_id.clone()) });
         call!("MemberService/BatchGetMembers", "read", Base, BatchGetMembersRequest { member_base_id });
         call!("MemberService/ListMembers", "read", Base, ListMembersRequest { member_base_id });
+        call!("MemberService/CountMembers", "read", Base, CountMembersRequest { member_base_id });
         call!("MemberService/CreateMember", "write", Base, CreateMemberRequest { member_base_id, member });
         call!(
             "MemberService/UpdateMember",

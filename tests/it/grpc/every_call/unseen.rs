@@ -212,7 +212,13 @@ async fn try_all(server: &Server, secret: &str, place: &Place) -> Vec<String> {
             filters: list.filters.clone(),
             ..Default::default()
         };
+        let count = v1::CountMembersRequest {
+            member_base_id: list.member_base_id.clone(),
+            filters: list.filters.clone(),
+            ..Default::default()
+        };
         for (path, request) in [
+            ("MemberService/CountMembers", count.encode_to_vec()),
             ("MemberService/ListMembers", list.encode_to_vec()),
             ("MemberService/ExportMembers", export.encode_to_vec()),
         ] {

@@ -1,0 +1,118 @@
+//! All rows that match a filter, at one revision.
+//!
+//! Where sets and lookups know the rows, no member is read. Otherwise members are read in pieces and checked,
+//! with no more effort than a count may take. No view is held meanwhile: **a member that was changed since
+//! the narrowing is checked as it was then**, as the commit log has it. So the result is of one revision
+//! however much is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::check::{Check, Checked};
+use super::narrow::{Narrowed, split};
+use super::part::Part;
+use super::walk::Walk;
+use crate::compute::Stretch;
+use crate::directory::Error;
+use crate::directory::access::view;
+use crate::model::{Direction, Effort, Filter, Member, MemberView, Reason, Refusal, Row};
+use crate::table::{AudienceMembers, Base, Chunk};
+
+/// Members that are read together.
+const READ_TOGETHER: usize = 512;
+
+/// The rows that match.
+pub enum Matching<'a> {
+    /// All of the narrowed rows.
+    All(&'a Narrowed),
+    /// Those that were checked and match, by chunk.
+    Checked(BTreeMap<u64, Chunk>),
+}
+
+impl Matching<'_> {
+    /// The numbers of the chunks that may have rows, in order.
+    pub fn chunks(&self) -> Vec<u64> {
+        match self {
+            Self::All(narrowed) => narrowed.chunks(),
+            Self::Checked(chunks) => chunks.keys().copied().collect(),
+        }
+    }
+
+    /// The rows of one chunk, by their places in it.
+    pub async fn chunk(&self, number: u64, stretch: &mut Stretch) -> Chunk {
+        match self {
+            Self::All(narrowed) => narrowed.chunk(number, stretch).await,
+            Self::Checked(chunks) => chunks.get(&number).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// How many rows there are.
+    pub async fn count(&self) -> u64 {
+        match self {
+            Self::All(narrowed) => narrowed.count().await,
+            Self::Checked(chunks) => chunks.values().map(Chunk::len).sum(),
+        }
+    }
+}
+
+/// The rows among `narrowed` that match `filter` at the revision of the narrowing. An error if checking them
+/// takes too much effort.
+pub async fn matching<'a>(
+    base: &Base,
+    filter: &Filter,
+    narrowed: &'a Narrowed,
+) -> Result<Matching<'a>, Error> {
+    if narrowed.exact {
+        return Ok(Matching::All(narrowed));
+    }
+    let all = Part { direction: Direction::Ascending, after: None, skip: 0, limit: 0, bytes: 0 };
+    let mut walk = Walk::new(narrowed, &all).await;
+    let mut check = Check::of_count(filter);
+    let memberships = Arc::new(narrowed.memberships.clone());
+    let mut chunks = BTreeMap::new();
+    let mut changed = BTreeSet::new();
+    loop {
+        let rows = walk.take(READ_TOGETHER).await;
+        if rows.is_empty() {
+            break;
+        }
+        let mut members = view(base, None).await?.members(&rows).await?;
+        let is_same = |(_, member): &(Row, Member)| member.revision <= narrowed.revision;
+        members.retain(is_same);
+        let same: BTreeSet<Row> = members.iter().map(|(row, _)| *row).collect();
+        changed.extend(rows.iter().filter(|row| !same.contains(row)));
+        add_matching(&mut check, base, &memberships, members, &mut chunks).await?;
+    }
+    let expected = changed.len();
+    let members = base.members_at(narrowed.revision, changed).await?;
+    if members.len() < expected {
+        // The log was cut off meanwhile.
+        return Err(Error::Overloaded);
+    }
+    add_matching(&mut check, base, &memberships, members, &mut chunks).await?;
+    Ok(Matching::Checked(chunks))
+}
+
+/// Checks members, and adds the rows of those that match.
+async fn add_matching(
+    check: &mut Check<'_>,
+    base: &Base,
+    memberships: &Arc<AudienceMembers>,
+    members: Vec<(Row, Member)>,
+    chunks: &mut BTreeMap<u64, Chunk>,
+) -> Result<(), Error> {
+    let (fold, count) = (base.fold(), members.len());
+    let memberships = Arc::clone(memberships);
+    let matches = move |filter: &Filter, (row, member): &(Row, Member), effort: &mut Effort| {
+        filter.matches(&MemberView { row: *row, member, fold, audiences: &*memberships }, effort)
+    };
+    let Checked { items, .. } = check.check(members, matches).await;
+    if items.len() < count {
+        return Err(Refusal::new(Reason::TooManyToCheck).into());
+    }
+    for ((Row(row), _), _) in items.into_iter().filter(|(_, is_match)| *is_match) {
+        let (chunk, place) = split(row);
+        chunks.entry(chunk).or_insert_with(Chunk::new).insert(place);
+    }
+    Ok(())
+}
