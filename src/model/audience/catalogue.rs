@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn while_it_is_built_both_filters_count() {
-        let serving = uses(&[8]);
+        let serving = Box::new(uses(&[8]));
         let mut built = audience(1, "A", uses(&[9]));
         built.state = AudienceState::Building { row: 0, serving };
         let all: Audiences = [built].into_iter().collect();

@@ -37,7 +37,7 @@ pub enum AudienceState {
         /// It was evaluated for the rows below this one.
         row: u64,
         /// The filter that decides who is in the audience until then. Empty for a new audience.
-        serving: AudienceFilter,
+        serving: Box<AudienceFilter>,
     },
 }
 

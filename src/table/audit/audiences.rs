@@ -126,7 +126,7 @@ impl Census {
 fn is_renewed(definitions: &Definitions, number: AudienceNumber) -> bool {
     let is_same = |audience: &Audience| match &audience.state {
         AudienceState::Ready => false,
-        AudienceState::Building { serving, .. } => *serving == audience.filter,
+        AudienceState::Building { serving, .. } => **serving == audience.filter,
     };
     let is_built = definitions.next().is_some_and(|next| next.has(number));
     is_built && definitions.audiences().in_use().any(|audience| is_same(audience))

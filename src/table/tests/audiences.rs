@@ -65,6 +65,13 @@ impl Subject {
         cut
     }
 
+    /// Lets the process die. Nothing of it is left that could write beside the next one.
+    async fn die(&self, cut: &Faulty) {
+        cut.fail_next(Fault::CrashBefore);
+        // It cannot write its last checkpoint.
+        drop(self.base.close().await);
+    }
+
     async fn restart_on(
         &mut self,
         engine: Arc<dyn Engine>,
@@ -161,7 +168,7 @@ impl Subject {
                 for change in audience_changes(change.row, &change.audiences, change.rows) {
                     let mut now = RowSet::default();
                     let here = rows.entry(change.audience()).or_default();
-                    here.iter().for_each(|row| drop(now.shift(Row(*row), true)));
+                    here.iter().for_each(|row| assert!(now.shift(Row(*row), true)));
                     let before = now.len();
                     change.apply(&mut now);
                     let moved = match &change {

@@ -28,7 +28,7 @@ mod whole;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
@@ -52,6 +52,9 @@ use crate::table::{TableError, WriteMode};
 /// starts.
 const OVERLAY_PRESSURE: usize = 3;
 
+/// How long the lane waits, without requests, until it builds again after something failed.
+const BUILD_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// The lane of one base.
 pub struct Lane {
     open: Arc<OpenBase>,
@@ -67,7 +70,7 @@ pub struct Lane {
     definitions: Arc<Definitions>,
     /// What is built of new filters of audiences.
     build: Option<Build>,
-    /// Whether building failed. It goes on when the next request comes.
+    /// Whether something failed. Building goes on with the next request, or after [`BUILD_AGAIN_AFTER`].
     is_stuck: bool,
     /// What the guard has allowed requests in the queue, and is not planned yet.
     reserved: GuardCounts,
@@ -122,7 +125,7 @@ impl Lane {
         }
     }
 
-    /// Waits for a request; false if none can come any more.
+    /// Waits for a request, or until there is something to build; false if no request can come any more.
     async fn wait_for_jobs(&mut self) -> bool {
         if self.queue.is_empty() && self.has_to_build() {
             match self.jobs.try_recv() {
@@ -131,11 +134,17 @@ impl Lane {
                 Err(TryRecvError::Disconnected) => return false,
             }
         } else if self.queue.is_empty() {
-            match self.jobs.recv().await {
-                Some(job) => self.queue.push_back(job),
-                None => return false,
-            }
+            let next = if self.is_stuck {
+                tokio::time::timeout(BUILD_AGAIN_AFTER, self.jobs.recv()).await
+            } else {
+                Ok(self.jobs.recv().await)
+            };
             self.is_stuck = false;
+            match next {
+                Ok(Some(job)) => self.queue.push_back(job),
+                Ok(None) => return false,
+                Err(_) => return true,
+            }
             // Let callers that are about to queue a request do so: requests planned together need only one
             // sync.
             tokio::task::yield_now().await;
@@ -177,8 +186,10 @@ impl Lane {
         self.publisher.send(ToPublish::Restart(done)).await.map_err(|_| Stopped)?;
         drained.await.map_err(|_| Stopped)?;
         self.in_flight.clear();
-        // What was built may have included what failed.
+        // What was built may have included what failed. If nothing can be written now, building again at once
+        // would be in vain.
         self.build = None;
+        self.is_stuck = true;
         let published = self.open.published.read().await;
         self.head = published.header.clone();
         self.definitions = Arc::clone(&published.definitions);

@@ -51,7 +51,7 @@ pub async fn load(
 pub fn renew(audience: &mut Audience) {
     let asks_addresses = audience.filter.fields().contains(&Field::Email);
     if asks_addresses && !audience.is_archived() && audience.state == AudienceState::Ready {
-        audience.state = AudienceState::Building { row: 0, serving: audience.filter.clone() };
+        audience.state = AudienceState::Building { row: 0, serving: Box::new(audience.filter.clone()) };
     }
 }
 
@@ -68,7 +68,10 @@ pub fn read(
         AudienceFilter::from_stored(raw, sealer, base, fold).map_err(damaged)
     };
     let (filter, serving) = (parse(filter)?, serving.map(parse).transpose()?);
-    let state = serving.map_or(AudienceState::Ready, |serving| AudienceState::Building { row: 0, serving });
+    let state = serving.map_or(AudienceState::Ready, |serving| AudienceState::Building {
+        row: 0,
+        serving: Box::new(serving),
+    });
     let name = AudienceName::from_stored(name);
     Ok(Audience { number, name, filter, created_at, updated_at, archived_at, revision, state })
 }

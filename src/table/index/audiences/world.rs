@@ -249,10 +249,12 @@ fn texts_of(op: &Operator) -> Option<Vec<&str>> {
         Operator::In(operands) => operands,
         _ => return None,
     };
-    let text = |operand| match operand {
-        &Operand::Text(ref text) => Some(text.as_str()),
-        _ => None,
-    };
+    fn text(operand: &Operand) -> Option<&str> {
+        match operand {
+            Operand::Text(text) => Some(text),
+            _ => None,
+        }
+    }
     operands.iter().map(text).collect()
 }
 

@@ -85,7 +85,7 @@ impl Plan<'_> {
         let number = number.ok_or_else(|| Refusal::new(Reason::TooManyAudiences))?;
         let state = match filter.filter() {
             None => AudienceState::Ready,
-            Some(_) => AudienceState::Building { row: 0, serving: AudienceFilter::default() },
+            Some(_) => AudienceState::Building { row: 0, serving: Box::default() },
         };
         self.save([Audience {
             number,
@@ -117,7 +117,7 @@ impl Plan<'_> {
             after.state = if serving == *filter {
                 AudienceState::Ready
             } else {
-                AudienceState::Building { row: 0, serving }
+                AudienceState::Building { row: 0, serving: Box::new(serving) }
             };
         }
         if after != *before {
@@ -153,7 +153,7 @@ impl Plan<'_> {
         self.change_rows(number, &picked).await;
         let state = match before.filter.filter() {
             None => AudienceState::Ready,
-            Some(_) => AudienceState::Building { row: 0, serving: AudienceFilter::default() },
+            Some(_) => AudienceState::Building { row: 0, serving: Box::default() },
         };
         self.save([Audience {
             archived_at: None,

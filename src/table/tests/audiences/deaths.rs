@@ -52,8 +52,7 @@ async fn survives(n: u64, fault: Fault, build: AudienceBuild) -> bool {
         }
     }
     let happened = faulty.has_failed();
-    // What is left of the old process must not write beside the new one.
-    faulty.fail_next(Fault::CrashBefore);
+    subject.die(&faulty).await;
     subject.restart(build).await;
     subject.check_audiences().await;
     subject.check_log().await;

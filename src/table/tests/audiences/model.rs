@@ -227,7 +227,7 @@ async fn run(moves: Vec<Move>, build: AudienceBuild) {
         subject.clock.fetch_add(1, Ordering::Relaxed);
         match one {
             Move::Write(Step::Crash) => {
-                cut.fail_next(Fault::CrashBefore);
+                subject.die(&cut).await;
                 cut = subject.restart(build).await;
             }
             Move::Write(Step::Reopen) => {
@@ -242,7 +242,7 @@ async fn run(moves: Vec<Move>, build: AudienceBuild) {
     subject.check_log().await;
     subject.all_built().await;
     subject.check_all().await;
-    cut.fail_next(Fault::CrashBefore);
+    subject.die(&cut).await;
     subject.restart(build).await;
     subject.check_all().await;
     subject.base.close().await.unwrap();
