@@ -60,7 +60,7 @@ pub use self::jobs::{
 pub use self::list::RawPage;
 pub use self::members::{
     Batch, Counted, EditedMember, Export, Found, KeyResult, MemberCount, MemberGroup, MemberList, MemberPage,
-    PendingUpsert, Search, Undelete, Upsert,
+    PageEnds, PendingUpsert, Search, Undelete, Upsert,
 };
 pub use self::records::{
     ClipInput, ExportedRecord, Ingested, RecordExport, RecordList, RecordPage, RecordSelector, Saved,

@@ -176,6 +176,7 @@ async fn lists_show_what_a_naive_reading_shows() {
                 filters: filters.clone(),
                 page: page.clone(),
                 total: true,
+                ends: false,
                 min_revision: None,
             };
             let part = directory.list_members(list).await.unwrap();

@@ -28,20 +28,18 @@ pub async fn with_request_id(
     id: RequestId,
     (method, uri): (&Method, &Uri),
     base: Option<BaseNumber>,
-    body: Option<&mut Received>,
+    body: &mut Received,
 ) -> Result<Directory, Error> {
     let base = base.map_or(0, |number| number.0);
     let call = format!("{method} {} {base}", uri.path_and_query().map_or("", |path| path.as_str()));
-    let identity = match body {
-        None => RequestIdentity::new(id, &call, &[]),
-        Some(body) if body.bytes.len() <= HASH_APART_BYTES => RequestIdentity::new(id, &call, &body.bytes),
-        Some(body) => {
-            let bytes = std::mem::take(&mut body.bytes);
-            let hash = move || (RequestIdentity::new(id, &call, &bytes), bytes);
-            let (identity, bytes) = compute::run(hash).await;
-            body.bytes = bytes;
-            identity
-        }
+    let identity = if body.bytes.len() <= HASH_APART_BYTES {
+        RequestIdentity::new(id, &call, &body.bytes)
+    } else {
+        let bytes = std::mem::take(&mut body.bytes);
+        let hash = move || (RequestIdentity::new(id, &call, &bytes), bytes);
+        let (identity, bytes) = compute::run(hash).await;
+        body.bytes = bytes;
+        identity
     };
     directory.with_request_id(&identity, IfRunning::Refuse).await.map_err(at_header)
 }

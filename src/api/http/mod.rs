@@ -8,9 +8,13 @@
 //! Every call is a type with its path, the access that it needs, its request and its reply. Routes and
 //! document of a door are built from the same list of calls.
 
+mod about;
+mod attributes;
+mod camel;
 mod content_digest;
 mod door;
 mod elements;
+mod entry;
 mod expected;
 mod header;
 mod idempotency;
@@ -20,10 +24,12 @@ pub mod onsi;
 mod openapi;
 mod pieces;
 pub mod publisher;
+mod query;
 mod receive;
 mod rejection;
 mod reply;
 mod routes;
+mod rows;
 mod structure;
 mod tree;
 

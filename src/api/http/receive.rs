@@ -122,6 +122,19 @@ impl Bodies {
 }
 
 impl Received {
+    /// The body of a call that reads none.
+    pub(super) fn empty() -> Self {
+        Self { bytes: Vec::new(), size: Size::Small, arrival: None, _taken: Vec::new() }
+    }
+
+    /// Reads the bytes with `read`, where the size of the body allows it. Their memory is given back afterwards.
+    pub(super) async fn read<T: Send + 'static>(self, read: impl FnOnce(&[u8]) -> T + Send + 'static) -> T {
+        match self.size {
+            Size::Large => compute::run(move || read(&self.bytes)).await,
+            size => compute::here(size, || read(&self.bytes)).await,
+        }
+    }
+
     /// Hands over the room for its parsed form, which outlives the body.
     pub(super) fn take_arrival(&mut self) -> Option<Arrival> {
         self.arrival.take()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -83,6 +83,14 @@ pub async fn counted(
         Some(taken) => response.map(|body| Body::new(Counted::new(body, taken))),
         None => response,
     })
+}
+
+/// The header with the trace id of a refusal, which is also in the log.
+pub const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
+
+/// Adds its trace id to a refusal.
+pub fn trace(response: &mut Response, trace_id: &str) {
+    response.headers_mut().extend(HeaderValue::from_str(trace_id).map(|value| (TRACE_ID, value)));
 }
 
 /// Adds to a refusal the headers that say how to authenticate, and when to retry.

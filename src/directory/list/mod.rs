@@ -18,4 +18,5 @@ pub use self::narrow::{FIND_TOGETHER, Narrowed, join, narrow};
 pub use self::page::{Page, RawPage, both};
 pub use self::part::{Part, Read};
 pub use self::read::{ROUNDS, Shown, show};
+pub use self::walk::Walk;
 pub use self::weight::weight;

@@ -26,6 +26,15 @@ impl Part {
         let Page { direction, limit, after, skip, .. } = page;
         Self { direction: *direction, after: *after, skip: *skip, limit: *limit, bytes: REPLY_BYTES }
     }
+
+    /// The part of the same list before a page, backwards, with the row `after` which the page continues.
+    pub fn before(page: &Page, after: u64) -> Self {
+        let (direction, after) = match page.direction {
+            Direction::Ascending => (Direction::Descending, after.checked_add(1)),
+            Direction::Descending => (Direction::Ascending, after.checked_sub(1)),
+        };
+        Self { direction, after, skip: 0, ..Self::of(page) }
+    }
 }
 
 /// What was read of a list.

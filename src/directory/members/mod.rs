@@ -14,6 +14,6 @@ pub use self::count::{Counted, MemberCount, MemberGroup};
 pub use self::edit::EditedMember;
 pub use self::export::Export;
 pub use self::find::{Batch, KeyResult};
-pub use self::list::{MemberList, MemberPage};
+pub use self::list::{MemberList, MemberPage, PageEnds};
 pub use self::search::{Found, Search};
 pub use self::undelete::Undelete;

@@ -37,7 +37,14 @@ async fn a_list_with_a_costly_filter_comes_in_short_pages_while_others_are_serve
         let mut pages = Vec::new();
         let mut page = RawPage::default();
         loop {
-            let list = MemberList { base, filters: vec![costly()], page, total: false, min_revision: None };
+            let list = MemberList {
+                base,
+                filters: vec![costly()],
+                page,
+                total: false,
+                ends: false,
+                min_revision: None,
+            };
             let read = lists.list_members(list).await.unwrap();
             pages.push(read.members);
             page = RawPage { cursor: read.cursor, ..RawPage::default() };

@@ -20,7 +20,8 @@ async fn answered(
     let (mut found, mut total) = (Vec::new(), None);
     loop {
         let filters = filters.to_vec();
-        let list = MemberList { base, filters, page: page.clone(), total: true, min_revision: None };
+        let list =
+            MemberList { base, filters, page: page.clone(), total: true, ends: false, min_revision: None };
         let part = directory.list_members(list).await.unwrap();
         found.extend(part.members.into_iter().map(|(row, _)| row));
         total = part.total.or(total);
@@ -210,7 +211,14 @@ fn is_void(least: &str, raw: &RawFilter) -> bool {
 async fn refused(directory: &Directory, base: BaseNumber, conditions: Vec<RawFilter>) {
     for condition in conditions {
         let filters = vec![condition.clone()];
-        let list = MemberList { base, filters, page: RawPage::default(), total: false, min_revision: None };
+        let list = MemberList {
+            base,
+            filters,
+            page: RawPage::default(),
+            total: false,
+            ends: false,
+            min_revision: None,
+        };
         let error = directory.list_members(list).await.unwrap_err();
         let Error::Refused(refusal) = error else { panic!("{condition:?}: {error:?}") };
         assert_eq!(refusal.reason, Reason::FilterInvalid, "{condition:?}");

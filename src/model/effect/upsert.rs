@@ -8,6 +8,7 @@ use crate::model::membership::lifecycle::{Action, transition};
 use crate::model::membership::member::{Member, Profile, Status};
 use crate::model::refusal::error::{Reason, Refusal, RowError};
 use crate::model::row::change::Change;
+use crate::model::row::field::ProfileField;
 use crate::model::row::input::{MemberRow, UpsertOptions};
 use crate::model::row::match_by::Semantics;
 use crate::model::row::patch::MemberPatch;
@@ -41,7 +42,16 @@ pub enum Update {
 
 /// The member that `row` creates, at revision 0 until the commit sets one. If the row names no status, the
 /// member starts with the status of its account elsewhere or with `new_members`.
-pub fn create(row: &MemberRow, new_members: Status, now: Timestamp) -> Result<Member, RowError> {
+pub fn create(
+    row: &MemberRow,
+    options: &UpsertOptions,
+    new_members: Status,
+    now: Timestamp,
+) -> Result<Member, RowError> {
+    if options.needs_name && row.patch.first_name.as_set().is_none() {
+        let (reason, field) = (Reason::FieldRequired, ProfileField::FirstName.as_str());
+        return Err(Refusal::field(reason, field, "is required for a new member"));
+    }
     if let Some(wanted) = row.if_revision.filter(|revision| *revision != 0) {
         return Err(mismatch(format!("is {wanted}, but the member does not exist")));
     }

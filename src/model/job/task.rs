@@ -63,6 +63,7 @@ impl ListOptions {
             semantics,
             reactivate: true,
             apply_status,
+            needs_name: false,
             expected: GuardExpectation::default(),
             sight,
         }

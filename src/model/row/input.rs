@@ -47,6 +47,8 @@ pub struct UpsertOptions {
     pub reactivate: bool,
     /// Whether the member gets the status of its row.
     pub apply_status: bool,
+    /// Whether a row that creates a member must have a first name.
+    pub needs_name: bool,
     /// How many changes an admin expects; the guard lets exactly so many pass.
     pub expected: GuardExpectation,
     /// Which fields of members the sender may see. The sender does not send this.

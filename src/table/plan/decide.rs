@@ -86,7 +86,7 @@ impl Plan<'_> {
             Current::Gone => return Decided::Done(RowOutcome::failed(None, gone())),
             Current::Absent => {
                 let row = prepared.row.without_doubts();
-                let created = row.and_then(|row| upsert::create(row, new_members, self.now));
+                let created = row.and_then(|row| upsert::create(row, options, new_members, self.now));
                 return match created {
                     Ok(member) => Decided::Create(member),
                     Err(refusal) => Decided::Done(RowOutcome::failed(None, refusal)),

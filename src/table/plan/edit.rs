@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::model::counted::{Unseen, Written};
 use crate::model::{
-    Edit, MatchKey, Member, MemberPatch, MemberRow, Outcome, Refusal, Row, Semantics, Status, Update, edit,
-    upsert,
+    Edit, MatchKey, Member, MemberPatch, MemberRow, Outcome, Refusal, Row, Semantics, Status, Update,
+    UpsertOptions, edit, upsert,
 };
 use crate::stored::block::place;
 use crate::stored::commit::Change;
@@ -83,7 +83,7 @@ impl Plan<'_> {
                 return self.write(at, &member, (&row.patch, Semantics::Replace), revived);
             }
         }
-        let member = match upsert::create(row, new_members, self.now) {
+        let member = match upsert::create(row, &UpsertOptions::default(), new_members, self.now) {
             Ok(member) => member,
             Err(refusal) => return Ok(Edited::Refused(refusal)),
         };

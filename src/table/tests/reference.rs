@@ -64,7 +64,7 @@ impl Reference {
         }
         let row = &row;
         let (outcome, number, mut member) = match &found {
-            None => match upsert::create(row, Status::Active, now) {
+            None => match upsert::create(row, options, Status::Active, now) {
                 Ok(member) => (Outcome::Created, self.next_row, member),
                 Err(_) => return FAILED,
             },

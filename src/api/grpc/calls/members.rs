@@ -121,6 +121,7 @@ impl MemberService for Members {
                 filters: value::filters(request.filters),
                 page: list::page(request.pagination, request.sorts),
                 total: request.include_total,
+                ends: false,
                 min_revision: request.min_revision,
             })
             .await?;

@@ -10,13 +10,14 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::action::{Action, Reading};
-use super::call::{About, Call, CallRequest, Input};
+use super::call::{Call, CallRequest, Input};
 use super::csv::{Accepted, DRY_RUN, dry_run};
 use super::failure::Failure;
 use super::fields::{Fields, Presence};
 use super::issue::{Code, Issue};
 use super::issues::Issues;
 use super::query::flags;
+use crate::api::http::about::About;
 use crate::api::http::elements::{Elements, TooLong};
 use crate::api::http::json::parse_with;
 use crate::api::http::openapi::{Document, content};

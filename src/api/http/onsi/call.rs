@@ -4,19 +4,17 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::request::Parts;
-use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::answer::Answer;
 use super::failure::Failure;
 use super::issues::Issues;
-use crate::api::http::expected::Expects;
+use crate::api::http::about::About;
 use crate::api::http::openapi::Document;
 use crate::api::http::pieces::Pieces;
 use crate::api::http::receive::Received;
 use crate::directory::{Directory, Key, Selector};
 use crate::model::BaseNumber;
-use crate::model::token::AccessLevel;
 
 /// A call of this door.
 pub trait Call: 'static {
@@ -32,74 +30,6 @@ pub trait Call: 'static {
         request: CallRequest,
         input: Self::Input,
     ) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
-}
-
-/// The description of a call.
-pub struct About {
-    /// Its method.
-    pub method: Method,
-    /// Its path.
-    pub path: &'static str,
-    /// Its name in the log and in the document: what it is about, and what it does.
-    pub name: &'static str,
-    /// What it does, in a sentence for readers of the document.
-    pub summary: &'static str,
-    /// The access that it needs.
-    pub needs: AccessLevel,
-    /// The status of a success.
-    pub success: StatusCode,
-    /// What headers may tell it to expect.
-    pub expects: &'static [Expects],
-    /// The statuses of its errors, besides those of every call.
-    pub refusals: &'static [StatusCode],
-}
-
-impl About {
-    /// A call that changes nothing.
-    pub const fn read(path: &'static str, name: &'static str, summary: &'static str) -> Self {
-        let (needs, success) = (AccessLevel::Read, StatusCode::OK);
-        Self { method: Method::GET, path, name, summary, needs, success, expects: &[], refusals: &[] }
-    }
-
-    /// A call that changes something.
-    pub const fn write(
-        method: Method,
-        path: &'static str,
-        name: &'static str,
-        summary: &'static str,
-    ) -> Self {
-        let (needs, success) = (AccessLevel::Write, StatusCode::OK);
-        Self { method, path, name, summary, needs, success, expects: &[], refusals: &[] }
-    }
-
-    /// The same for a call that needs the access level `admin`.
-    pub const fn administering(mut self) -> Self {
-        self.needs = AccessLevel::Admin;
-        self
-    }
-
-    /// The same with another status of a success.
-    pub const fn succeeding(mut self, success: StatusCode) -> Self {
-        self.success = success;
-        self
-    }
-
-    /// The same for a call that can be told to expect something.
-    pub const fn expecting(mut self, expects: &'static [Expects]) -> Self {
-        self.expects = expects;
-        self
-    }
-
-    /// The same with errors of these statuses, besides those of every call.
-    pub const fn refusing(mut self, refusals: &'static [StatusCode]) -> Self {
-        self.refusals = refusals;
-        self
-    }
-
-    /// Whether its requests may have a request id.
-    pub fn takes_request_id(&self) -> bool {
-        self.needs > AccessLevel::Read
-    }
 }
 
 /// What a call reads of a request besides the id in the path.
@@ -130,8 +60,8 @@ pub struct CallRequest {
     pub query: String,
     /// The head of the request.
     pub head: Arc<Parts>,
-    /// The body, if the call has one.
-    pub body: Option<Received>,
+    /// The body; empty if the call has none, or one that is a file.
+    pub body: Received,
     /// The body, if it is a file; set once everything else was read. The lock is never waited for: it only
     /// lets tasks share the request.
     pub pieces: Mutex<Option<Pieces>>,

@@ -8,13 +8,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::call::{About, Call, CallRequest, Input};
+use super::call::{Call, CallRequest, Input};
 use super::failure::Failure;
 use super::file::{File, PART, SentAs};
 use super::issue::{Code, Issue};
 use super::issues::Issues;
 use super::job::JobId;
 use super::query::{flag, flags};
+use crate::api::http::about::About;
 use crate::api::http::content_digest::{self, CONTENT_DIGEST};
 use crate::api::http::expected::{self, LISTS, number};
 use crate::api::http::header::{HeaderFault, single};

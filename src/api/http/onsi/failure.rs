@@ -3,22 +3,21 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use http::header::HeaderName;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::issue::{Code, Issue, camel};
+use super::issue::{Code, Issue};
 use crate::api::bearer::API_KEY;
 use crate::api::error;
+use crate::api::http::camel::camel;
+use crate::api::http::entry::Refuses;
+use crate::api::http::header::HeaderFault;
 use crate::api::http::rejection::Rejection;
-use crate::api::http::reply::{advise, short_json};
+use crate::api::http::reply::{advise, short_json, trace};
 use crate::api::refused::Refused;
 use crate::directory::{Error, TokenFault};
 use crate::model::{Reason, Refusal, Violation};
-
-/// The header with the trace id of a failure, which is also in the log.
-pub const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// Why a call failed.
 #[derive(Debug)]
@@ -72,7 +71,7 @@ impl Failure {
         }
         let mut response = short_json(self.status, &Envelope { issues: self.issues })
             .unwrap_or_else(|error| Self::from(error).into_response_for(name));
-        response.headers_mut().extend(HeaderValue::from_str(&trace_id).map(|value| (TRACE_ID, value)));
+        trace(&mut response, &trace_id);
         advise(&mut response, self.retry_after);
         response.extensions_mut().insert(Refused { reason: code, trace_id });
         response
@@ -86,6 +85,12 @@ pub struct Envelope {
     /// All faults that were found.
     #[schemars(length(min = 1))]
     issues: Vec<Issue>,
+}
+
+impl Refuses for Failure {
+    fn wrong_header(name: &str, fault: &HeaderFault) -> Self {
+        Self::header(name, &fault.to_string())
+    }
 }
 
 impl From<Error> for Failure {

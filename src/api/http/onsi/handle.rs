@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::response::Response;
+use http::HeaderMap;
 use http::request::Parts;
 
 use super::answer::Answer;
@@ -17,15 +18,14 @@ use super::issue::Code;
 use super::issues::Issues;
 use crate::api::bearer::api_key;
 use crate::api::http::Door;
-use crate::api::http::expected;
+use crate::api::http::about::About;
+use crate::api::http::entry::{Entered, Needs, enter};
 use crate::api::http::header::single;
-use crate::api::http::idempotency::{IDEMPOTENCY_KEY, mark_repeat, request_id, with_request_id};
+use crate::api::http::idempotency::mark_repeat;
 use crate::api::http::pieces::drain;
 use crate::api::http::reply::counted;
-use crate::api::peer::peer_of;
-use crate::compute::{self, Size};
+use crate::compute;
 use crate::directory::{Directory, Error};
-use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, IdError, Sealer};
 
 /// The header with the id of the memberbase, for tokens that are not bound to one.
@@ -67,20 +67,10 @@ async fn serve<C: Call>(
     head: &Arc<Parts>,
     body: &mut Body,
 ) -> Result<Response, Failure> {
-    let (mut directory, base) = enter(door, head, C::ABOUT.needs).await?;
-    let request_id = if C::ABOUT.takes_request_id() { request_id(&head.headers) } else { Ok(None) };
-    let request_id = request_id.map_err(|fault| Failure::header(IDEMPOTENCY_KEY, &fault.to_string()))?;
-    let expected = expected::read(C::ABOUT.expects, &head.headers);
-    let expected = expected.map_err(|(name, fault)| Failure::header(name, &fault.to_string()))?;
-    directory = directory.expecting(expected);
-    let mut received = match C::Input::BODY {
-        Some(_) => Some(door.bodies.read(directory.whose(), &head.headers, body).await?),
-        None => None,
-    };
-    if let Some(id) = request_id {
-        let target = (&head.method, &head.uri);
-        directory = with_request_id(directory, id, target, Some(base), received.as_mut()).await?;
-    }
+    let About { needs: access, expects, .. } = C::ABOUT;
+    let needs = Needs { secret: api_key, access, expects, reads_body: C::Input::BODY.is_some() };
+    let named = |directory: &Directory| base_of(directory, &head.headers);
+    let Entered { directory, base, body: received } = enter(door, (head, body), needs, named).await?;
     let is_repeat = directory.is_repeat();
     let mut issues = Issues::default();
     if let Some(id) = &id {
@@ -96,7 +86,7 @@ async fn serve<C: Call>(
         body: received,
         pieces: Mutex::new(None),
     };
-    let size = request.body.as_ref().map_or(Size::Small, |body| body.size);
+    let size = request.body.size;
     let input = compute::here(size, || C::Input::read(&request, &mut issues)).await;
     let input = issues.finish(input)?;
     if C::Input::FILE.is_some() {
@@ -132,14 +122,11 @@ fn check_id(path: &str, sealer: &Sealer, id: &str, issues: &mut Issues) {
     }
 }
 
-/// The service for the caller, and the memberbase that the call is about. Permission is checked first.
-async fn enter(door: &Door, head: &Parts, needs: AccessLevel) -> Result<(Directory, BaseNumber), Failure> {
-    let caller = door.gate.identify(api_key(&head.headers)?).await?.at(peer_of(&head.extensions));
-    let directory = door.gate.enter(caller, needs).await?;
-    let named = single(&head.headers, BASE).map_err(|fault| Failure::header(BASE, &fault.to_string()))?;
-    let base = directory.base_or_bound(named, BASE).map_err(|error| match error {
+/// The memberbase that the call is about.
+fn base_of(directory: &Directory, headers: &HeaderMap) -> Result<BaseNumber, Failure> {
+    let named = single(headers, BASE).map_err(|fault| Failure::header(BASE, &fault.to_string()))?;
+    directory.base_or_bound(named, BASE).map_err(|error| match error {
         Error::Refused(refusal) => Failure::of_header(&refusal),
         error => error.into(),
-    })?;
-    Ok((directory, base))
+    })
 }

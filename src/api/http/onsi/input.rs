@@ -61,8 +61,7 @@ impl Input for Changed {
 
 fn read(request: &CallRequest, shape: Shape, issues: &mut Issues) -> Option<Box<MemberRow>> {
     no_parameters(&request.query, issues);
-    let bytes = request.body.as_ref().map(|body| body.bytes.as_slice()).unwrap_or_default();
-    row(bytes, shape, request.directory.now().date(), issues).map(Box::new)
+    row(&request.body.bytes, shape, request.directory.now().date(), issues).map(Box::new)
 }
 
 /// The fields of the object in the body; none if the body is not an object.

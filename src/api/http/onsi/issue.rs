@@ -108,26 +108,6 @@ impl Issue {
     }
 }
 
-/// A path as this door writes it: `account_details.sort_code` becomes `accountDetails.sortCode`. Keys of
-/// attributes stay as callers write them.
-pub fn camel(path: &str) -> String {
-    if path.starts_with("attributes.") {
-        return path.to_owned();
-    }
-    let mut out = String::with_capacity(path.len());
-    let mut starts_word = false;
-    for character in path.chars() {
-        if character == '_' {
-            starts_word = true;
-        } else if std::mem::take(&mut starts_word) {
-            out.extend(character.to_uppercase());
-        } else {
-            out.push(character);
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,19 +124,5 @@ mod tests {
         assert_eq!(under(at("")), is("actions[3]", "actions[3] is required"));
         let bare = Issue::new(Code::MemberNotFound, "the member does not exist".to_owned());
         assert_eq!(under(bare), is("actions[3]", "the member does not exist"));
-    }
-
-    #[test]
-    fn paths_are_in_camel_case() {
-        for (path, expected) in [
-            ("", ""),
-            ("email", "email"),
-            ("worker_id", "workerId"),
-            ("account_details.sort_code", "accountDetails.sortCode"),
-            ("x-member-base-id", "x-member-base-id"),
-            ("attributes.shoe_size", "attributes.shoe_size"),
-        ] {
-            assert_eq!(camel(path), expected);
-        }
     }
 }

@@ -3,7 +3,8 @@
 use http::StatusCode;
 
 use super::failure::Failure;
-use super::issue::{Code, Issue, camel};
+use super::issue::{Code, Issue};
+use crate::api::http::camel::camel;
 use crate::model::Refusal;
 use crate::model::limits::VIOLATIONS_MAX;
 

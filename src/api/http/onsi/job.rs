@@ -5,12 +5,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::call::{About, Call, CallRequest, Input};
+use super::call::{Call, CallRequest, Input};
 use super::failure::Failure;
 use super::fields::{Fields, Presence};
 use super::input::entries;
 use super::issues::Issues;
 use super::query::no_parameters;
+use crate::api::http::about::About;
 use crate::api::http::openapi::Document;
 use crate::api::http::openapi::values::{id, values};
 use crate::directory::Error;
@@ -185,7 +186,7 @@ impl Input for Approved {
 
     fn read(request: &CallRequest, issues: &mut Issues) -> Option<Self> {
         no_parameters(&request.query, issues);
-        let bytes = request.body.as_ref().map(|body| body.bytes.as_slice()).unwrap_or_default();
+        let bytes = request.body.bytes.as_slice();
         let mut body = Fields::new("", entries(bytes, issues)?, issues);
         let hash = body.text("planHash", Presence::Required);
         if let Change::Set(text) = &hash

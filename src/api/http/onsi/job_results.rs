@@ -13,13 +13,14 @@ use serde_json::{Value, json};
 
 use super::accept::prefers;
 use super::answer::Answer;
-use super::call::{About, Call, CallRequest, Input};
+use super::call::{Call, CallRequest, Input};
 use super::failure::Failure;
-use super::issue::camel;
 use super::issues::Issues;
 use super::job::find;
 use super::member::MemberId;
 use super::query::{flag, flags};
+use crate::api::http::about::About;
+use crate::api::http::camel::camel;
 use crate::api::http::openapi::Document;
 use crate::directory::{Error, JobResultRow, RemovedResult, ResultReader, Reverted, RevertedAs, ShownInput};
 use crate::lists::guarded;

@@ -3,12 +3,13 @@
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::call::{About, Call, CallRequest, Input};
+use super::call::{Call, CallRequest, Input};
 use super::csv::{Accepted, DRY_RUN};
 use super::failure::Failure;
 use super::issues::Issues;
 use super::job::find;
 use super::query::{flag, flags};
+use crate::api::http::about::About;
 use crate::api::http::openapi::Document;
 use crate::directory::{NewRevert, NewRevertOf};
 

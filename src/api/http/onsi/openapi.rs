@@ -1,18 +1,20 @@
 //! `openapi.json`: this door's document.
 
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::{Call, Input};
 use super::calls::{Visitor, every_call};
-use super::failure::{Envelope, TRACE_ID};
+use super::failure::Envelope;
 use super::handle::{BASE, JOB_ID};
 use super::job::JobId;
 use super::member::MemberId;
 use crate::api::bearer::API_KEY;
 use crate::api::http::openapi::values::MemberBaseId;
-use crate::api::http::openapi::{Document, Responses, content, expected, idempotency_key};
+use crate::api::http::openapi::{
+    Document, Responses, content, expected, idempotency_key, operation, trace_id,
+};
 
 /// The statuses of errors that every call may return.
 const OF_EVERY_CALL: [StatusCode; 7] = [
@@ -45,15 +47,11 @@ pub fn document() -> Value {
 impl Visitor for Document {
     fn visit<C: Call>(&mut self) {
         let about = C::ABOUT;
-        let trace_id = json!({
-            "schema": { "type": "string", "pattern": "^[0-9a-f]{16}$" }, "required": true,
-            "description": "The same id is in the log line of the server about this error.",
-        });
         let responses = Responses {
             success: about.success,
             reply: C::Reply::content(self),
             envelope: self.reply::<Envelope>(),
-            headers: Map::from_iter([(TRACE_ID.to_string(), trace_id)]),
+            headers: trace_id(),
             takes_request_id: about.takes_request_id(),
         };
         let of_bodies = OF_BODIES.iter().filter(|_| C::Input::BODY.is_some() || C::Input::FILE.is_some());
@@ -75,22 +73,12 @@ impl Visitor for Document {
             parameters.push(idempotency_key());
         }
         parameters.extend(about.expects.iter().copied().map(expected));
-        let mut operation = json!({
-            "operationId": about.name.replace(' ', "_"),
-            "tags": [about.name.split(' ').next().unwrap_or_default()],
-            "summary": about.summary,
-            "description": format!("Needs a token with the access level `{}`.", about.needs.as_str()),
-            "parameters": parameters,
-            "responses": responses.with(refusals),
-        });
         let body = match (C::Input::BODY, C::Input::FILE) {
             (Some(schema), _) => Some(content(&schema(self))),
             (None, Some(content)) => Some(content(self)),
             (None, None) => None,
         };
-        if let Some((content, operation)) = body.zip(operation.as_object_mut()) {
-            operation.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
-        }
+        let operation = operation(&about, parameters, responses.with(refusals), body);
         self.add(about.path, about.method.as_str(), operation);
     }
 }
@@ -100,7 +88,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::api::http::onsi::call::About;
+    use crate::api::http::about::About;
 
     #[test]
     fn the_document_has_every_call() {

@@ -1,7 +1,6 @@
 //! The parameters of a search. A list is its name once for each value, with or without a trailing `[]`.
 
 use http::StatusCode;
-use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::call::{CallRequest, Input};
@@ -10,6 +9,7 @@ use super::issue::{Code, Issue};
 use super::issues::Issues;
 use super::member::MemberId;
 use crate::api::http::openapi::Document;
+use crate::api::http::query::{self, NOT_UTF8, TWICE, UNKNOWN};
 use crate::model::filter::USE_EXISTS;
 use crate::model::{Email, RawFilter, RawValue, Refusal, Status, Tier, WorkerId};
 
@@ -17,8 +17,6 @@ use crate::model::{Email, RawFilter, RawValue, Refusal, Status, Tier, WorkerId};
 const TAKE_DEFAULT: usize = 50;
 /// Most members of a page.
 const TAKE_MAX: usize = 500;
-/// The fault of an unknown parameter.
-const UNKNOWN: &str = "is not a parameter of this call";
 /// The lists: their names, and the keys of members that they match.
 const LISTS: [(&str, &str); 5] = [
     ("memberIds", "id"),
@@ -64,7 +62,7 @@ pub fn flags<const N: usize>(names: [&str; N], text: &str, issues: &mut Issues) 
             }
         };
         if slot.replace(value).is_some() {
-            issues.add(Code::QueryValidation, name, "is given twice");
+            issues.add(Code::QueryValidation, name, TWICE);
         }
     }
     Some(values.map(Option::unwrap_or_default))
@@ -79,12 +77,10 @@ pub fn flag(name: &str, description: &str) -> Value {
 /// The parameters in the order of the text. A parameter that is not valid UTF-8 is noted, and left out.
 fn pairs(text: &str, issues: &mut Issues) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
-    for pair in text.split('&') {
-        // The parser would replace invalid UTF-8 with U+FFFD without reporting it.
-        if percent_decode_str(pair).decode_utf8().is_err() {
-            issues.add(Code::QueryValidation, "query".to_owned(), "must be percent-encoded UTF-8");
-        } else {
-            pairs.extend(form_urlencoded::parse(pair.as_bytes()).into_owned());
+    for pair in query::pairs(text) {
+        match pair {
+            Some(pair) => pairs.push(pair),
+            None => issues.add(Code::QueryValidation, "query".to_owned(), NOT_UTF8),
         }
     }
     pairs
@@ -144,7 +140,7 @@ impl Query {
                 }
             };
             if slot.replace(value).is_some() {
-                issues.add(Code::QueryValidation, name, "is given twice");
+                issues.add(Code::QueryValidation, name, TWICE);
             }
         }
         let skip = skip.map_or(Some(0), |text| text.parse().ok());
@@ -211,10 +207,7 @@ mod tests {
     #[test]
     fn a_parameter_that_is_not_utf8_is_refused_and_the_others_are_read() {
         let mut issues = Issues::default();
-        let parsed = pairs("a=%C3&b=%C3%A9&c%C3=%A9&&d&=e&f=1=2&g=%zz%EF%BF%BD", &mut issues);
-        let expected = [("b", "é"), ("d", ""), ("", "e"), ("f", "1=2"), ("g", "%zz\u{fffd}")];
-        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(parsed, expected);
+        assert_eq!(pairs("a=%C3&b=1&c=%A9", &mut issues), [("b".to_owned(), "1".to_owned())]);
         let text = format!("{:?}", issues.finish(Some(())).unwrap_err());
         assert_eq!(text.matches("query must be percent-encoded UTF-8").count(), 2, "{text}");
     }

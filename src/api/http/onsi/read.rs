@@ -4,11 +4,12 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::call::{About, Call, CallRequest};
+use super::call::{Call, CallRequest};
 use super::failure::Failure;
 use super::issue::{Code, Issue};
 use super::member::{Member, render};
 use super::query::Query;
+use crate::api::http::about::About;
 use crate::directory::{self, Error};
 use crate::model;
 

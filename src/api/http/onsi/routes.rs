@@ -1,7 +1,6 @@
 //! The router of this door, its paths and its limit of bodies.
 
 use axum::Router;
-use axum::routing::{MethodFilter, on};
 
 use super::call::Call;
 use super::calls::{Visitor, every_call};
@@ -30,8 +29,6 @@ pub fn routes(door: Door) -> Router {
 
 impl Visitor for Routes {
     fn visit<C: Call>(&mut self) {
-        // axum knows the method of every call.
-        let methods = MethodFilter::try_from(C::ABOUT.method).map(|method| on(method, handle::<C>));
-        self.add(C::ABOUT.path, methods.unwrap_or_default());
+        self.add(C::ABOUT.path, C::ABOUT.route(handle::<C>));
     }
 }

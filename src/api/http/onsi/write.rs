@@ -4,12 +4,13 @@ use http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::call::{About, Call, CallRequest};
+use super::call::{Call, CallRequest};
 use super::failure::Failure;
 use super::input::{Added, Changed, Replaced};
 use super::issue::{Code, Issue};
 use super::member::{Member, render};
 use super::read::{not_found, shown_id};
+use crate::api::http::about::About;
 use crate::api::http::expected::{FIELDS, REMOVALS};
 use crate::directory::{EditedMember, Error, Key, Selector};
 use crate::model::{Edit, Email, Reason, Refusal, Status};

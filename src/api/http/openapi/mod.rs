@@ -4,6 +4,7 @@
 //! Nothing here knows a call. Each door builds its routes and its document from the same list of calls.
 
 mod document;
+mod operation;
 mod parameters;
 mod responses;
 mod rules;
@@ -11,7 +12,8 @@ mod serve;
 pub mod values;
 
 pub use self::document::{Document, content};
-pub use self::parameters::{expected, idempotency_key};
+pub use self::operation::operation;
+pub use self::parameters::{expected, idempotency_key, trace_id};
 pub use self::responses::Responses;
 pub use self::rules::{any_of, given, one_of};
 pub use self::serve::{NAME, serve};

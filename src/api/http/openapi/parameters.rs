@@ -1,9 +1,10 @@
-//! The header of request ids, as a parameter and as a response header.
+//! Headers of requests and of replies that several doors have.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::api::http::expected::Expects;
 use crate::api::http::idempotency::{IDEMPOTENCY_KEY, REPLAYED};
+use crate::api::http::reply::TRACE_ID;
 use crate::model::limits::{REQUEST_ID_MAX_CHARS, SAFE_INTEGER_MAX};
 
 /// The header with the request id.
@@ -28,4 +29,13 @@ pub fn expected(expects: Expects) -> Value {
 pub fn replayed() -> Value {
     let schema = json!({ "type": "string", "enum": ["true"] });
     json!({ REPLAYED: { "schema": schema, "description": "The request was applied before.", "required": false } })
+}
+
+/// The headers of every refusal at doors that send trace ids in a header.
+pub fn trace_id() -> Map<String, Value> {
+    let header = json!({
+        "schema": { "type": "string", "pattern": "^[0-9a-f]{16}$" }, "required": true,
+        "description": "The same id is in the log line of the server about this error.",
+    });
+    Map::from_iter([(TRACE_ID.to_string(), header)])
 }

@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
 use super::list::{Listed, Pagination, page};
-use super::member::Attribute;
-use super::row::attribute;
+use crate::api::http::attributes::{Shown, attribute};
 use crate::api::http::expected::{CLEARS, Expects};
 use crate::api::http::json::{Given, Name, Object};
 use crate::api::http::openapi::{given, values};
@@ -295,7 +294,7 @@ pub struct MemberAttribute {
 }
 
 fn value<S: Serializer>(value: &AttributeValue, serializer: S) -> Result<S::Ok, S::Error> {
-    Attribute(value).serialize(serializer)
+    Shown(value).serialize(serializer)
 }
 
 impl Call for List {

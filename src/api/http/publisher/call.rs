@@ -13,13 +13,13 @@ use serde::de::DeserializeOwned;
 
 use super::failure::{Failure, reply_with};
 use crate::api::bearer::bearer;
-use crate::api::http::expected::{self, Expects};
-use crate::api::http::idempotency::{mark_repeat, request_id, with_request_id};
+use crate::api::http::entry::{Entered, Needs, enter};
+use crate::api::http::expected::Expects;
+use crate::api::http::idempotency::mark_repeat;
 use crate::api::http::pieces::drain;
 use crate::api::http::receive::Received;
 use crate::api::http::reply::counted;
 use crate::api::http::{Door, json, structure};
-use crate::api::peer::peer_of;
 use crate::compute;
 use crate::directory::Directory;
 use crate::model::token::AccessLevel;
@@ -63,16 +63,10 @@ impl Received {
 pub async fn handle<C: Call>(State(door): State<Door>, request: Request) -> Response {
     let (head, mut body) = request.into_parts();
     let outcome = async {
-        let caller = door.gate.identify(bearer(&head.headers)?).await?.at(peer_of(&head.extensions));
-        let mut directory = door.gate.enter(caller, C::NEEDS).await?;
-        let id = if C::NEEDS > AccessLevel::Read { request_id(&head.headers)? } else { None };
-        let expected = expected::read(C::EXPECTS, &head.headers);
-        directory = directory.expecting(expected.map_err(|(name, fault)| Failure::header(name, &fault))?);
-        let mut received = door.bodies.read(directory.whose(), &head.headers, &mut body).await?;
-        if let Some(id) = id {
-            let target = (&head.method, &head.uri);
-            directory = with_request_id(directory, id, target, None, Some(&mut received)).await?;
-        }
+        let needs = Needs { secret: bearer, access: C::NEEDS, expects: C::EXPECTS, reads_body: true };
+        // The memberbase is in the body.
+        let entered = enter(&door, (&head, &mut body), needs, |_| Ok::<_, Failure>(None)).await?;
+        let Entered { directory, body: mut received, .. } = entered;
         let is_repeat = directory.is_repeat();
         received.admit(&directory.room(), C::OBJECT_BYTES).await?;
         let run = async |directory| match C::run(directory, received).await {

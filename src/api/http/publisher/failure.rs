@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::words::{word, words};
 use crate::api::error;
+use crate::api::http::entry::Refuses;
 use crate::api::http::header::HeaderFault;
-use crate::api::http::idempotency::IDEMPOTENCY_KEY;
 use crate::api::http::rejection::Rejection;
 use crate::api::http::reply::{advise, json, short_json};
 use crate::api::refused::Refused;
@@ -118,11 +118,6 @@ impl Failure {
     /// An error without a reason.
     pub fn plain(status: StatusCode, message: String) -> Self {
         Self { status, reason: None, message, data: Box::default(), retry_after: None, private: None }
-    }
-
-    /// A header that is wrong.
-    pub fn header(name: &str, fault: &HeaderFault) -> Self {
-        Refusal::field(Reason::FieldInvalid, name, fault.to_string()).into()
     }
 
     /// Some rows of a call cannot be applied: the first of them, and how many there are.
@@ -235,9 +230,9 @@ impl From<Rejection> for Failure {
     }
 }
 
-impl From<HeaderFault> for Failure {
-    fn from(fault: HeaderFault) -> Self {
-        Self::header(IDEMPOTENCY_KEY, &fault)
+impl Refuses for Failure {
+    fn wrong_header(name: &str, fault: &HeaderFault) -> Self {
+        Refusal::field(Reason::FieldInvalid, name, fault.to_string()).into()
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use schemars::{JsonSchema, Schema};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::account;
 use super::filter::{Filter, raw};
 use super::list::{Listed, Pagination, Sort, page};
+use crate::api::http::attributes::attributes;
 use crate::api::http::expected::{Expects, REMOVALS};
 use crate::api::http::json::Object;
 use crate::api::http::openapi::{self, values};
@@ -106,33 +107,6 @@ pub fn render(directory: &Directory, base: BaseNumber, row: Row, member: model::
     }
 }
 
-fn attributes<S: Serializer>(attributes: &Attributes, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(attributes.iter().map(|(key, value)| (key, Attribute(value))))
-}
-
-/// The value of an attribute; whole numbers are written without a fraction.
-pub struct Attribute<'a>(pub &'a AttributeValue);
-
-impl Serialize for Attribute<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            AttributeValue::Text(text) => serializer.serialize_str(text),
-            AttributeValue::Bool(value) => serializer.serialize_bool(*value),
-            AttributeValue::List(items) => serializer.collect_seq(items),
-            AttributeValue::Date(at) => serializer.collect_str(at),
-            AttributeValue::Number(number) => match whole(*number) {
-                Some(whole) => serializer.serialize_i64(whole),
-                None => serializer.serialize_f64(*number),
-            },
-        }
-    }
-}
-
-/// A stored number as an integer, if it is whole. All stored numbers are under 2^53.
-fn whole(number: f64) -> Option<i64> {
-    if number.fract() == 0.0 { format!("{number:.0}").parse().ok() } else { None }
-}
-
 /// `member/get`
 pub struct Get;
 
@@ -212,6 +186,7 @@ impl Call for List {
             filters: raw(request.filters),
             page: page(request.pagination, request.sorts),
             total: request.include_total.unwrap_or(false),
+            ends: false,
             min_revision: None,
         };
         let found = directory.list_members(list).await?;
@@ -254,20 +229,5 @@ impl Call for BulkDelete {
         let (ids, refs) = (request.member_ids.unwrap_or_default(), request.refs.unwrap_or_default());
         let deleted = directory.bulk_delete(base, &ids, refs, None).await?;
         Ok(Deleted { deleted: deleted.deleted })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whole_numbers_have_no_fraction() {
-        let json =
-            |number| serde_json::to_string(&Attribute(&AttributeValue::number(number).unwrap())).unwrap();
-        assert_eq!(json(5.0), "5");
-        assert_eq!(json(-9_007_199_254_740_991.0), "-9007199254740991");
-        assert_eq!(json(0.1), "0.1");
-        assert_eq!(json(-0.0), "0");
     }
 }

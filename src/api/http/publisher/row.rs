@@ -3,18 +3,17 @@
 //! Absent fields keep their values; `null` clears a field.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::account;
-use crate::api::http::json::{Given, Name, Object};
+use crate::api::http::attributes::Sent;
+use crate::api::http::json::{Given, Object};
 use crate::api::http::openapi::values;
-use crate::api::http::tree::{Tree, double};
-use crate::model::faulty_json::twice;
-use crate::model::{self, AttributeValue, Date, Finder, MatchBy, MemberRow, RawRow, Reason, RowError, Rule};
+use crate::api::http::rows::SentRow;
+use crate::model::limits::REF_MAX_BYTES;
+use crate::model::{self, AttributeValue, Date, Finder, MatchBy, MemberRow, RawRow, RowError};
 
 /// A member as callers send it. Absent fields keep their values; `null` clears a field.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -51,46 +50,19 @@ pub struct Row {
     #[schemars(with = "Option<account::Sent>")]
     account_details: Given<Object<account::Sent>>,
     #[schemars(with = "Option<BTreeMap<values::AttributeKey, Option<AttributeValue>>>")]
-    attributes: Option<Changes>,
+    attributes: Option<Sent>,
 }
 
 /// Rows find their members by the `ref` alone.
 const FINDER: Finder<'static> = Finder { match_by: MatchBy::Ref, ids: None, missing: "is required" };
 
-/// `attributes`: every key once.
-#[derive(Debug)]
-struct Changes(Vec<(String, Tree)>);
-
-impl<'de> Deserialize<'de> for Changes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Changes;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Changes, A::Error> {
-                let mut seen = std::collections::BTreeSet::new();
-                let mut entries = Vec::new();
-                while let Some((key, value)) = map.next_entry::<Name<'de>, Tree>()? {
-                    if !seen.insert(key.clone()) {
-                        return Err(twice(&key));
-                    }
-                    entries.push((key.into_owned(), value));
-                }
-                Ok(Changes(entries))
-            }
-        }
-        deserializer.deserialize_map(Entries)
+impl SentRow for Row {
+    fn name(&self) -> Option<String> {
+        self.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES)
     }
-}
 
-impl Row {
-    /// The row of the model, or all its faults.
-    pub fn parse(self, today: Date) -> Result<MemberRow, RowError> {
-        let attributes = self.attributes.map(|changes| changes.0).unwrap_or_default();
+    fn parse(self, today: Date) -> Result<MemberRow, RowError> {
+        let attributes = self.attributes.unwrap_or_default().raw();
         let raw = RawRow {
             id: None,
             ref_: self.r#ref.into(),
@@ -106,10 +78,7 @@ impl Row {
             company: self.company.into(),
             enable_payroll: self.enable_payroll.into(),
             account_details: self.account_details.map(|Object(sent)| sent.raw()).into(),
-            attributes: attributes.into_iter().map(|(key, value)| match value {
-                Tree::Null => (key, None),
-                value => (key, Some(attribute(value))),
-            }),
+            attributes,
             status: self.status,
             clear_fields: Vec::new(),
             if_revision: None,
@@ -118,28 +87,10 @@ impl Row {
     }
 }
 
-/// The value of an attribute.
-pub fn attribute(value: Tree) -> Result<AttributeValue, Rule> {
-    let refused =
-        || Rule::must_be(Reason::AttributeInvalid, "a string, a number, a boolean or an array of strings");
-    match value {
-        Tree::Text(text) => AttributeValue::text(text),
-        Tree::Number(number) => AttributeValue::number(double(&number)),
-        Tree::Bool(value) => Ok(AttributeValue::bool(value)),
-        Tree::List(items) => {
-            let items = items.into_iter().map(|item| match item {
-                Tree::Text(text) => Ok(text),
-                _ => Err(refused()),
-            });
-            AttributeValue::list(items.collect::<Result<_, _>>()?)
-        }
-        Tree::Null | Tree::Object(_) => Err(refused()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Reason;
 
     fn parsed(json: &str) -> Result<MemberRow, RowError> {
         serde_json::from_str::<Row>(json).unwrap().parse(Date::new(2026, 1, 1).unwrap())

@@ -6,26 +6,23 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::row::Row;
 use crate::api::http::expected::{self, Expects};
-use crate::api::http::json::{Name, Object, parse_with};
+use crate::api::http::json::{Name, parse_with};
 use crate::api::http::openapi::values;
 use crate::api::http::publisher::call::Call;
-use crate::api::http::publisher::failure::{BadRow, Failure};
+use crate::api::http::publisher::failure::{self, Failure};
 use crate::api::http::receive::Received;
+use crate::api::http::rows::{BadRow, NoneApplied, ROW_BYTES, Reader, Rows, none_applied};
 use crate::api::http::structure;
 use crate::api::untaken;
 use crate::compute::{self, Size};
 use crate::directory::{Directory, RowOutcome};
-use crate::model::limits::{FAILURE_DETAILS_MAX_ROWS, REF_MAX_BYTES};
+use crate::model::Date;
 use crate::model::token::AccessLevel;
-use crate::model::{Date, MemberRow, Reason, Row as Place, RowError, RowErrors, words};
 
-/// The memory of a row, in bytes, whether it can be applied or not: itself, its ref for the report, and its
-/// faults.
-const ROW_BYTES: usize = size_of::<Result<MemberRow, RowError>>() + size_of::<Option<String>>() + 256;
 /// The memory of an id in the reply, in bytes: as a text, and as it is sent.
 const ID_BYTES: usize = size_of::<String>() + 80;
 /// The fields of the request.
@@ -58,18 +55,19 @@ impl Call for BulkUpsert {
     async fn run(directory: Directory, mut body: Received) -> Result<Vec<String>, Failure> {
         let today = directory.now().date();
         let arrival = body.take_arrival();
-        let Request { member_base_id, rows, refs } = match body.size {
-            Size::Large => compute::run(move || read(body, today)).await?,
-            size => compute::here(size, || read(body, today)).await?,
-        };
+        let read = body.read(move |bytes| {
+            let explain = |refusal| structure::explain::<BulkUpsertRequest>(bytes, refusal);
+            parse_with(bytes, Seed { today }).map_err(explain)
+        });
+        let Request { member_base_id, rows: Rows { rows, names: refs } } = read.await?;
         let base = directory.base_number(&member_base_id, "member_base_id")?;
         untaken::reserve(rows.len().saturating_mul(ID_BYTES), arrival.is_some()).await?;
         // The table counts the rows from here on.
         drop(arrival);
         let reply = directory.upsert_all(base, rows).await?;
-        if reply.outcomes.iter().any(RowOutcome::is_failed) {
-            let name = |row| directory.sealer().member_id(base, row);
-            return Err(refuse(&reply.outcomes, &refs, name));
+        let name = |row| directory.sealer().member_id(base, row);
+        if let Some(refused) = none_applied(&reply.outcomes, name) {
+            return Err(refuse(refused, &refs));
         }
         let id = |outcome: &RowOutcome| outcome.row.map(|row| directory.sealer().member_id(base, row));
         let size = Size::of_items(reply.outcomes.len());
@@ -77,58 +75,27 @@ impl Call for BulkUpsert {
     }
 }
 
-/// The failure that lists the first rows that cannot be applied, with their faults. A caller that may write
-/// may also read, so the message may name the member that already has a value.
-fn refuse(outcomes: &[RowOutcome], refs: &[Option<String>], name: impl Fn(Place) -> String) -> Failure {
-    let bad = outcomes.iter().zip(refs).enumerate().filter_map(|(index, (outcome, text))| {
-        let error = outcome.error.as_deref().filter(|error| error.reason != Reason::AtomicAborted)?;
-        Some((index, text, error))
-    });
-    let rows: Vec<BadRow> = bad
-        .clone()
-        .take(FAILURE_DETAILS_MAX_ROWS)
-        .map(|(index, text, error)| row(index, text, error, error.taken_by.map(&name)))
-        .collect();
-    let number = bad.count();
-    let written = outcomes.iter().filter(|outcome| !outcome.is_failed()).count();
-    let what = match written {
-        0 => "nothing was written".to_owned(),
-        _ => {
-            let written = words::count(written, "row");
-            format!("only {written} were written before the service was interrupted")
+/// The failure that lists the first rows that cannot be applied, with their faults.
+fn refuse(refused: NoneApplied<'_>, refs: &[Option<String>]) -> Failure {
+    let row = |bad: BadRow<'_>| {
+        let field = bad.error.violations.first().map(|fault| fault.field.as_str()).unwrap_or_default();
+        let separator = if field.is_empty() { "" } else { "." };
+        failure::BadRow {
+            index: bad.index,
+            r#ref: refs.get(bad.index).cloned().flatten(),
+            code: bad.error.reason.as_str(),
+            path: format!("members[{}]{separator}{field}", bad.index),
+            message: bad.message,
         }
     };
-    let text = format!("{number} of {} cannot be applied, so {what}", words::count(outcomes.len(), "row"));
-    Failure::rows(text, rows, number)
-}
-
-fn row(index: usize, text: &Option<String>, error: &RowError, holder: Option<String>) -> BadRow {
-    let field = error.violations.first().map(|fault| fault.field.as_str()).unwrap_or_default();
-    let separator = if field.is_empty() { "" } else { "." };
-    BadRow {
-        index,
-        r#ref: text.clone(),
-        code: error.reason.as_str(),
-        path: format!("members[{index}]{separator}{field}"),
-        message: match holder {
-            Some(holder) => format!("{} ({holder})", error.message()),
-            None => error.message(),
-        },
-    }
+    Failure::rows(refused.message, refused.rows.into_iter().map(row).collect(), refused.failed)
 }
 
 /// The request, its rows parsed.
 struct Request {
     member_base_id: String,
-    rows: Vec<Result<MemberRow, RowError>>,
-    /// The refs, for the report on bad rows.
-    refs: Vec<Option<String>>,
-}
-
-/// Reads the request. The memory of the body is given back at the end.
-fn read(body: Received, today: Date) -> Result<Request, Failure> {
-    let explain = |refusal| structure::explain::<BulkUpsertRequest>(&body.bytes, refusal);
-    Ok(parse_with(&body.bytes, Seed { today }).map_err(explain)?)
+    /// The rows, with their refs for the report on bad rows.
+    rows: Rows,
 }
 
 #[derive(Clone, Copy)]
@@ -157,7 +124,7 @@ impl<'de> Visitor<'de> for Seed {
             match key.as_ref() {
                 "member_base_id" if member_base_id.is_none() => member_base_id = Some(map.next_value()?),
                 "members" if rows.is_none() => {
-                    rows = Some(map.next_value_seed(Members { today: self.today })?);
+                    rows = Some(map.next_value_seed(Reader::<Row>::new(self.today))?);
                 }
                 "member_base_id" => return Err(A::Error::duplicate_field("member_base_id")),
                 "members" => return Err(A::Error::duplicate_field("members")),
@@ -165,40 +132,8 @@ impl<'de> Visitor<'de> for Seed {
             }
         }
         let member_base_id = member_base_id.ok_or_else(|| A::Error::missing_field("member_base_id"))?;
-        let (rows, refs) = rows.ok_or_else(|| A::Error::missing_field("members"))?;
-        Ok(Request { member_base_id, rows, refs })
-    }
-}
-
-struct Members {
-    today: Date,
-}
-
-type Rows = (Vec<Result<MemberRow, RowError>>, Vec<Option<String>>);
-
-impl<'de> DeserializeSeed<'de> for Members {
-    type Value = Rows;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rows, D::Error> {
-        // Of any kind, so that its own words say what it wants.
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Rows;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of objects")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows, A::Error> {
-        let (mut rows, mut refs, mut errors) = (Vec::new(), Vec::new(), RowErrors::default());
-        while let Some(Object(row)) = list.next_element::<Object<Row>>()? {
-            refs.push(row.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
-            rows.push(row.parse(self.today).map_err(|error| errors.keep(error)));
-        }
-        Ok((rows, refs))
+        let rows = rows.ok_or_else(|| A::Error::missing_field("members"))?;
+        Ok(Request { member_base_id, rows })
     }
 }
 

@@ -2,7 +2,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::attributes::attribute::AttributeValue;
-use crate::model::row::field::ProfileField;
 use crate::model::samples;
 use crate::model::value::text::{Ref, Tier};
 use crate::model::value::time::Date;
@@ -23,20 +22,43 @@ fn options(semantics: Semantics, reactivate: bool) -> UpsertOptions {
 
 fn gold() -> Member {
     let row = row(&[(ProfileField::Ref, "a"), (ProfileField::Tier, "Gold"), (ProfileField::Role, "QA")]);
-    let mut member = create(&row, Status::Active, THEN).unwrap();
+    let mut member = create(&row, &UpsertOptions::default(), Status::Active, THEN).unwrap();
     member.revision = 5;
     member
 }
 
 #[test]
+fn a_new_member_needs_a_first_name_only_where_the_options_say_so() {
+    let named = UpsertOptions { needs_name: true, ..UpsertOptions::default() };
+    let (without, with) = (row(&[(ProfileField::Ref, "a")]), row(&[(ProfileField::FirstName, "Ana")]));
+    let cleared = MemberRow {
+        patch: MemberPatch { first_name: Change::Clear, ..MemberPatch::default() },
+        ..MemberRow::default()
+    };
+    for (row, options, is_refused) in [
+        (&without, &named, true),
+        (&cleared, &named, true),
+        (&with, &named, false),
+        (&without, &UpsertOptions::default(), false),
+    ] {
+        let created = create(row, options, Status::Active, now());
+        let refused = created.err().map(|refusal| (refusal.reason, refusal.violations[0].field.clone()));
+        assert_eq!(refused, is_refused.then(|| (Reason::FieldRequired, "first_name".to_owned())));
+    }
+    let updated = update(&gold(), &without, &named, Status::Active, now()).unwrap();
+    assert_eq!(updated, Update::Unchanged);
+}
+
+#[test]
 fn a_new_member_starts_as_the_row_or_the_base_says() {
-    let plain = create(&row(&[(ProfileField::Ref, "a")]), Status::Invited, now()).unwrap();
+    let plain =
+        create(&row(&[(ProfileField::Ref, "a")]), &UpsertOptions::default(), Status::Invited, now()).unwrap();
     assert_eq!(plain.status, Status::Invited);
     assert_eq!((plain.created_at, plain.updated_at, plain.revision), (now(), now(), 0));
     assert_eq!(plain.profile.ref_, Some(Ref::from_stored("a".to_owned())));
     for status in Status::ALL {
         let row = MemberRow { status: Some(status), ..MemberRow::default() };
-        assert_eq!(create(&row, Status::Invited, now()).unwrap().status, status);
+        assert_eq!(create(&row, &UpsertOptions::default(), Status::Invited, now()).unwrap().status, status);
     }
 }
 
@@ -109,8 +131,8 @@ fn another_revision_is_refused_and_named() {
         let expected = format!("if_revision: is {wanted}, but the member is at revision 5");
         assert_eq!(refusal.message(), expected);
     }
-    assert!(create(&row(0), Status::Active, now()).is_ok());
-    let refusal = create(&row(1), Status::Active, now()).unwrap_err();
+    assert!(create(&row(0), &UpsertOptions::default(), Status::Active, now()).is_ok());
+    let refusal = create(&row(1), &UpsertOptions::default(), Status::Active, now()).unwrap_err();
     assert_eq!(refusal.message(), "if_revision: is 1, but the member does not exist");
 }
 
@@ -120,7 +142,7 @@ fn attributes_that_a_row_leaves_out_go_when_it_replaces() {
     first.patch.attributes.set("kept", AttributeValue::bool(true)).unwrap();
     let mut both = first.clone();
     both.patch.attributes.set("left_out", AttributeValue::bool(true)).unwrap();
-    let member = create(&both, Status::Active, THEN).unwrap();
+    let member = create(&both, &UpsertOptions::default(), Status::Active, THEN).unwrap();
     let mut replaces_all = first.clone();
     replaces_all.patch.attributes.replace_all = true;
     for (row, semantics, keys) in
@@ -141,8 +163,8 @@ fn a_member_has_at_most_100_attributes() {
         }
         row
     };
-    let full = create(&named(0..100), Status::Active, now()).unwrap();
-    let refusal = create(&named(0..101), Status::Active, now()).unwrap_err();
+    let full = create(&named(0..100), &UpsertOptions::default(), Status::Active, now()).unwrap();
+    let refusal = create(&named(0..101), &UpsertOptions::default(), Status::Active, now()).unwrap_err();
     assert_eq!(refusal.message(), "attributes: must have at most 100 keys, not 101");
     let one_more = named(100..101);
     let refused = update(&full, &one_more, &options(Semantics::Merge, false), Status::Active, now());
@@ -228,7 +250,7 @@ proptest! {
 
     #[test]
     fn creating_is_updating_nothing(row in samples::row()) {
-        let created = create(&row, Status::Active, now()).unwrap();
+        let created = create(&row, &UpsertOptions::default(), Status::Active, now()).unwrap();
         let nothing = Member { created_at: now(), updated_at: now(), ..Member::default() };
         let updated = update(&nothing, &row, &UpsertOptions::default(), Status::Active, now()).unwrap();
         let updated = after(&nothing, &updated);
