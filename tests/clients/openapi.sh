@@ -43,4 +43,7 @@ new_base
 # At the Onsi door a token of one memberbase needs no header that selects it.
 bound=$(call api-token/create '{"access": "write", "member_base_id": "'"$MEMBERBASE_BASE"'"}' token)
 check /v1/openapi.json "x-api-key: $bound"
+new_base
+bound=$(call api-token/create '{"access": "write", "member_base_id": "'"$MEMBERBASE_BASE"'"}' token)
+check /v0/openapi.json "Authorization: Bearer $bound"
 echo "openapi: ok"

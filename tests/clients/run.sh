@@ -23,6 +23,7 @@ bash "$here/bodies.sh" grpcurl "$server_address"
 bash "$here/bodies.sh" buf "$server_address"
 bash "$here/publisher.sh" "$server_address"
 bash "$here/onsi.sh" "$server_address"
+bash "$here/orbiit.sh" "$server_address"
 
 mkdir "$work/python"
 python3 -m grpc_tools.protoc -I "$protos" --python_out="$work/python" --grpc_python_out="$work/python" "$protos"/publisher/v1/*.proto

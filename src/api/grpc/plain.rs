@@ -37,7 +37,8 @@ memberbase: a member directory that other services keep in sync
 
 gRPC    package publisher.v1, with reflection and health checks
 JSON    POST /publisher.v1/member/get and further calls, described by GET /publisher.v1/openapi.json
-JSON    GET /v1/members and further calls (Onsi), described by GET /v1/openapi.json";
+JSON    GET /v1/members and further calls (Onsi), described by GET /v1/openapi.json
+JSON    members of a workspace (Orbiit), described by GET /v0/openapi.json";
 
 /// Refuses a request at no door, in words for people.
 #[must_use]

@@ -22,6 +22,7 @@ mod integer;
 mod json;
 pub mod onsi;
 mod openapi;
+pub mod orbiit;
 mod pieces;
 pub mod publisher;
 mod query;

@@ -18,7 +18,7 @@ use crate::model::{Date, MemberRow, Reason, Row, RowError, RowErrors, words};
 pub const ROW_BYTES: usize = size_of::<Result<MemberRow, RowError>>() + size_of::<Option<String>>() + 256;
 
 /// A member as a caller of a door sends it.
-pub trait SentRow: DeserializeOwned {
+pub trait JsonRow: DeserializeOwned {
     /// What names the row in replies, if it has that.
     fn name(&self) -> Option<String>;
 
@@ -48,7 +48,7 @@ impl<R> Reader<R> {
     }
 }
 
-impl<'de, R: SentRow> DeserializeSeed<'de> for Reader<R> {
+impl<'de, R: JsonRow> DeserializeSeed<'de> for Reader<R> {
     type Value = Rows;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rows, D::Error> {
@@ -57,7 +57,7 @@ impl<'de, R: SentRow> DeserializeSeed<'de> for Reader<R> {
     }
 }
 
-impl<'de, R: SentRow> Visitor<'de> for Reader<R> {
+impl<'de, R: JsonRow> Visitor<'de> for Reader<R> {
     type Value = Rows;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

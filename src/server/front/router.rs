@@ -20,7 +20,7 @@ use crate::api::error;
 use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::receiving::{Messages, Terms};
 use crate::api::grpc::{plain, v1};
-use crate::api::http::{Bodies, Door, onsi, publisher};
+use crate::api::http::{Bodies, Door, onsi, orbiit, publisher};
 use crate::directory::{Error, Gate, Incoming};
 use crate::model::{Reason, origin};
 use crate::server::ServeError;
@@ -49,6 +49,7 @@ struct Services {
     grpc: Authenticated,
     publisher: axum::Router,
     onsi: axum::Router,
+    orbiit: axum::Router,
 }
 
 impl Front {
@@ -71,6 +72,7 @@ impl Front {
             grpc: Authenticated::new(&gate.at(origin::Door::Grpc), &self.incoming, stopping),
             publisher: publisher::routes(door(origin::Door::Publisher, body_limit)),
             onsi: onsi::routes(door(origin::Door::Onsi, body_limit.min(onsi::BODY_BYTES))),
+            orbiit: orbiit::routes(door(origin::Door::Orbiit, body_limit)),
         });
         self.health.change(|state| state.serves = true).await;
     }
@@ -90,6 +92,7 @@ impl Front {
 enum DoorOf {
     Publisher,
     Onsi,
+    Orbiit,
     Grpc,
     /// The request is neither gRPC nor at a JSON door.
     None,
@@ -102,6 +105,8 @@ impl DoorOf {
             Self::Publisher
         } else if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
             Self::Onsi
+        } else if path.starts_with(orbiit::PREFIX) {
+            Self::Orbiit
         } else if plain::is_grpc(request.headers()) {
             Self::Grpc
         } else {
@@ -116,6 +121,7 @@ fn refuse<B>(request: &Request<B>, foreign: Foreign) -> Response<Body> {
     match DoorOf::request(request) {
         DoorOf::Publisher => publisher::forbidden(reason, text).map(Body::new),
         DoorOf::Onsi => onsi::forbidden(text).map(Body::new),
+        DoorOf::Orbiit => orbiit::forbidden(text).map(Body::new),
         DoorOf::Grpc => error::foreign(Code::PermissionDenied, reason, &text).into_http(),
         DoorOf::None => plain::forbidden(&text),
     }
@@ -126,6 +132,7 @@ fn refuse_crowded<B>(request: &Request<B>) -> Response<Body> {
     match DoorOf::request(request) {
         DoorOf::Publisher => publisher::overloaded().map(Body::new),
         DoorOf::Onsi => onsi::overloaded().map(Body::new),
+        DoorOf::Orbiit => orbiit::overloaded().map(Body::new),
         DoorOf::Grpc => Status::from(Error::Overloaded).into_http(),
         DoorOf::None => plain::not_grpc(request.method(), request.uri().path()),
     }
@@ -204,6 +211,7 @@ where
                 return self.json(request, |services| &services.publisher, publisher::starting);
             }
             DoorOf::Onsi => return self.json(request, |services| &services.onsi, onsi::starting),
+            DoorOf::Orbiit => return self.json(request, |services| &services.orbiit, orbiit::starting),
             DoorOf::None => {
                 let reply = plain::not_grpc(request.method(), request.uri().path());
                 return Box::pin(std::future::ready(Ok(reply)));
@@ -257,6 +265,7 @@ mod tests {
             ("/grpc.health.v1.Health/Check", "application/grpc", 200),
             ("/publisher.v1/member/get", "application/json", 503),
             ("/v1/members", "application/json", 429),
+            ("/v0/workspaces/mb_1/members", "application/json", 503),
             ("/", "text/plain", 404),
         ] {
             let mut request = Request::post(path).header("content-type", kind).body(Body::empty()).unwrap();

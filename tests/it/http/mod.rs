@@ -3,6 +3,7 @@
 mod front_page;
 mod guard;
 pub mod onsi;
+mod orbiit;
 mod publisher;
 mod revoked;
 mod stalled;

@@ -11,7 +11,7 @@ use super::account;
 use crate::api::http::attributes::Sent;
 use crate::api::http::json::{Given, Object};
 use crate::api::http::openapi::values;
-use crate::api::http::rows::SentRow;
+use crate::api::http::rows::JsonRow;
 use crate::model::limits::REF_MAX_BYTES;
 use crate::model::{self, AttributeValue, Date, Finder, MatchBy, MemberRow, RawRow, RowError};
 
@@ -56,7 +56,7 @@ pub struct Row {
 /// Rows find their members by the `ref` alone.
 const FINDER: Finder<'static> = Finder { match_by: MatchBy::Ref, ids: None, missing: "is required" };
 
-impl SentRow for Row {
+impl JsonRow for Row {
     fn name(&self) -> Option<String> {
         self.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES)
     }

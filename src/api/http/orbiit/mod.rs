@@ -1,0 +1,20 @@
+//! The Orbiit door: `/v0/workspaces/{workspaceId}/…` with JSON bodies, as in the published documentation of the
+//! Orbiit interface for members and audiences. A workspace is a memberbase.
+//!
+//! A translation and no more: the directory decides what the calls mean. Requests are strict: unknown fields
+//! and parameters, fields given twice and values of a wrong type are rejected. Every error is `{"error": "…",
+//! "code": "…"}` and lists the faults that were found.
+
+mod call;
+mod calls;
+mod failure;
+mod member;
+mod members;
+mod openapi;
+mod query;
+mod routes;
+mod row;
+mod upsert;
+
+pub use self::failure::{forbidden, overloaded, starting};
+pub use self::routes::{PREFIX, routes};
