@@ -1,5 +1,8 @@
 //! Starting a revert.
 
+#[cfg(test)]
+mod tests;
+
 use super::manage::{not_found, wrong_state};
 use super::start::check_name;
 use crate::directory::{Directory, Error};
@@ -44,14 +47,19 @@ impl Directory {
             return Ok(job);
         }
         check_name(&new.name)?;
-        let (of, revisions) = self.what_to_revert(base, &new.of, open.view().await.revision()).await?;
+        let view = open.view().await;
+        let (newest, asked_at) = (view.revision(), view.now());
+        drop(view);
+        let (of, revisions) = self.what_to_revert(base, &new.of, newest).await?;
         let upload = self.jobs(AccessLevel::Admin, base).await?.begin(base)?;
         let job = self.new_job(base, JobTask::Revert(of), new.name, Call::REVERT);
-        let (origin, sight, asked_at) = (job.origin, job.sight, job.created_at);
+        let (origin, sight) = (job.origin, job.sight);
         let request = RevertRequest { of, revisions, job: upload.number(), asked_at, origin, sight };
         // Refuses the call if the commit log no longer has all of it.
         drop(open.plan_revert(request).await?);
-        let job = Job { is_dry_run: new.is_dry_run, asks_first: new.asks_first, ..job };
+        let (is_dry_run, asks_first) = (new.is_dry_run, new.asks_first);
+        // The request comes after all commits that there are, also if the clock went back since.
+        let job = Job { is_dry_run, asks_first, created_at: asked_at, ..job };
         Ok(upload.accept(job, self.claim()).await?)
     }
 

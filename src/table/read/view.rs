@@ -155,8 +155,7 @@ impl<'a> View<'a> {
             })
             .collect();
         let records = self.records(rows.iter().flatten().copied()).await?;
-        // Time never goes back, as for writes.
-        let now = (self.open.parts.clock)().max(self.published.header.committed_at);
+        let now = self.now();
         let mut found = Vec::with_capacity(keys.len());
         for (key, rows) in keys.iter().zip(rows) {
             let mut member = None;
@@ -261,6 +260,12 @@ impl<'a> View<'a> {
         }
         records.retain(|(place, _)| living.contains(&place.row));
         Ok((records, next))
+    }
+
+    /// The time, which is never before the last write, even if the clock went back.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.open.parts.clock)().max(self.published.header.committed_at)
     }
 
     /// The members at `rows`, in the same order. Rows without a member are omitted.

@@ -19,6 +19,7 @@
 //! or the deadline has passed; nothing of the request is written yet.
 
 mod audiences;
+mod build;
 mod once;
 mod step;
 mod sums;

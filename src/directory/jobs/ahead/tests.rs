@@ -41,6 +41,7 @@ impl Store {
             asks_first: false,
             format: None,
             sheet: None,
+            columns: Vec::new(),
             is_checked: false,
         };
         match self.directory.begin_list(new).await.unwrap() {
