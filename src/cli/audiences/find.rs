@@ -1,13 +1,26 @@
 //! Finds an audience by its id, or by its name in a memberbase.
 
 use crate::api::grpc::v1;
-use crate::cli::client::{Client, Refusal};
+use crate::cli::client::{Client, Refusal, Target};
 use crate::cli::{Error, base};
 
 const ID_PREFIX: &str = "aud_";
 
-/// The id of an audience. A name is looked up among the audiences that are not archived; with `archived`, among
-/// those that are: the youngest of that name.
+/// An audience.
+#[derive(Debug, clap::Args)]
+pub struct Which {
+    /// The audience, by id, or with --base by name
+    #[arg(value_name = "NAME-OR-ID")]
+    pub audience: String,
+    /// The memberbase, by name or id; needed if the audience is given by its name
+    #[arg(long, value_name = "NAME-OR-ID")]
+    pub base: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// The id of an audience. A name is looked up among the audiences that are not archived; with `archived`,
+/// among those that are: the youngest of that name.
 pub async fn id(
     client: &mut Client,
     audience: &str,
@@ -49,4 +62,9 @@ pub async fn all(
         }
         request.pagination = Some(v1::Pagination { cursor, ..v1::Pagination::default() });
     }
+}
+
+/// The audience of a reply, which every reply has.
+pub fn known(audience: Option<v1::Audience>) -> Result<v1::Audience, Error> {
+    audience.ok_or_else(|| Error::Broken("the server's reply has no audience".to_owned()))
 }

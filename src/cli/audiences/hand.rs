@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{Which, find};
+use super::find::{self, Which};
 use crate::api::grpc::v1;
 use crate::cli::client::{Client, Refusal};
 use crate::cli::{Error, base, output};

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{Which, find, show};
+use super::find::{self, Which};
+use super::show;
 use crate::api::grpc::v1;
 use crate::cli::client::{Refusal, Target};
 use crate::cli::{Error, base, filter, output};
@@ -71,7 +72,7 @@ pub async fn create(args: CreateArgs) -> Result<ExitCode, Error> {
     let name = args.name;
     let request = v1::CreateAudienceRequest { member_base_id, name, filters, request_id: String::new() };
     let reply = client.audiences.create_audience(request).await.map_err(Refusal::from)?.into_inner();
-    let audience = known(reply.audience)?;
+    let audience = find::known(reply.audience)?;
     output::note(show::summary(&audience));
     output::line(audience.id)?;
     Ok(ExitCode::SUCCESS)
@@ -113,11 +114,6 @@ pub async fn unarchive(which: Which) -> Result<ExitCode, Error> {
 }
 
 fn print(audience: Option<v1::Audience>) -> Result<ExitCode, Error> {
-    output::line(show::summary(&known(audience)?))?;
+    output::line(show::summary(&find::known(audience)?))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The audience of a reply, which every reply has.
-pub fn known(audience: Option<v1::Audience>) -> Result<v1::Audience, Error> {
-    audience.ok_or_else(|| Error::Broken("the server's reply has no audience".to_owned()))
 }

@@ -7,8 +7,8 @@ mod show;
 
 use std::process::ExitCode;
 
+use self::find::Which;
 use super::Error;
-use super::client::Target;
 
 /// The arguments of `audiences`.
 #[derive(Debug, clap::Args)]
@@ -41,19 +41,6 @@ enum Action {
     Preview(show::PreviewArgs),
     /// Prints why a member is in an audience, or not
     Explain(show::ExplainArgs),
-}
-
-/// An audience.
-#[derive(Debug, clap::Args)]
-struct Which {
-    /// The audience, by id, or with --base by name
-    #[arg(value_name = "NAME-OR-ID")]
-    audience: String,
-    /// The memberbase, by name or id; needed if the audience is given by its name
-    #[arg(long, value_name = "NAME-OR-ID")]
-    base: Option<String>,
-    #[command(flatten)]
-    target: Target,
 }
 
 /// Runs one of the commands about audiences.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Which, find, manage};
+use super::find::{self, Which};
 use crate::api::grpc::v1;
 use crate::cli::client::{self, Refusal, Target};
 use crate::cli::{Error, base, filter, json, output};
@@ -52,7 +52,7 @@ pub async fn get(which: Which) -> Result<ExitCode, Error> {
     let audience_id = find::id(&mut client, &which.audience, which.base.as_deref(), false).await?;
     let request = v1::GetAudienceRequest { audience_id };
     let reply = client.audiences.get_audience(request).await.map_err(Refusal::from)?.into_inner();
-    output::line(format_args!("{:#}", to_json(manage::known(reply.audience)?)))?;
+    output::line(format_args!("{:#}", to_json(find::known(reply.audience)?)))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -62,7 +62,7 @@ pub async fn members(which: Which) -> Result<ExitCode, Error> {
     let audience_id = find::id(&mut client, &which.audience, which.base.as_deref(), false).await?;
     let request = v1::GetAudienceRequest { audience_id: audience_id.clone() };
     let reply = client.audiences.get_audience(request).await.map_err(Refusal::from)?.into_inner();
-    let member_base_id = manage::known(reply.audience)?.member_base_id;
+    let member_base_id = find::known(reply.audience)?.member_base_id;
     let eq = Some(json::to_wire(Value::from(audience_id)));
     let filters = vec![v1::Filter { key: "audience".to_owned(), eq, ..v1::Filter::default() }];
     let request = v1::ExportMembersRequest { member_base_id, filters, min_revision: None };

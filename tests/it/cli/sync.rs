@@ -48,7 +48,7 @@ async fn a_sync_shows_its_plan_and_applies_it_only_if_it_may() {
     let mut words = listed.split(' ').skip(1);
     let created = memberbase::model::Timestamp::parse(words.next().unwrap()).unwrap();
     assert!(created.micros() > 0, "{listed}");
-    assert_eq!((words.next(), words.next()), (Some("sync"), Some("held")), "{listed}");
+    assert_eq!((words.next(), words.next()), (Some("sync"), Some("held;")), "{listed}");
     let shown = jobs(&["show", &id]).await.expect(0).stdout;
     assert!(shown.starts_with(listed.lines().next().unwrap()), "{shown}");
     let hash = shown.lines().last().unwrap().strip_prefix("Plan ").unwrap().to_owned();
