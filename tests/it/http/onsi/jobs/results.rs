@@ -33,7 +33,7 @@ async fn every_row_and_every_offboarded_member_has_a_result() {
             (Some(2), Some("new@x.com"), "Added"),
             (Some(4), Some("=same@x.com"), "Unchanged"),
             (Some(5), Some("nobody"), "Failed"),
-            (None, None, "Offboarded"),
+            (None, Some("left@x.com"), "Offboarded"),
         ];
         assert_eq!(shown, expected, "{results:?}");
         assert_eq!((&results[1]["memberId"], &results[3]["memberId"]), (&json!(same), &json!(left)));
@@ -58,7 +58,7 @@ async fn every_row_and_every_offboarded_member_has_a_result() {
         assert!(csv[1].starts_with("2,new@x.com,"), "{csv:?}");
         // A spreadsheet must not run this as a formula.
         assert!(csv[2].starts_with(&format!("4,'=same@x.com,{same},Unchanged,,,,")), "{csv:?}");
-        assert!(csv[4].starts_with(&format!(",,{left},Offboarded,,,,")), "{csv:?}");
+        assert!(csv[4].starts_with(&format!(",left@x.com,{left},Offboarded,,,,")), "{csv:?}");
     }
 }
 
