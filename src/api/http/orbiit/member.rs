@@ -37,16 +37,12 @@ pub struct Member {
 // Only for the document: fields and attributes are written from the member as it is.
 /// The fields of a member, and its attributes that have other names than these.
 #[derive(JsonSchema)]
-#[schemars(rename = "MemberFields")]
+#[schemars(rename = "MemberFields", extend("required" = NAMED.map(|(name, _)| name)))]
 #[expect(dead_code, reason = "only its schema is made")]
 struct DocumentedFields {
-    #[schemars(required)]
     first_name: Option<model::Name>,
-    #[schemars(required)]
     last_name: Option<model::Name>,
-    #[schemars(required)]
     role: Option<model::Name>,
-    #[schemars(required)]
     company: Option<model::Name>,
     #[schemars(flatten)]
     attributes: BTreeMap<String, AttributeValue>,

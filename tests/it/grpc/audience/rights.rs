@@ -48,8 +48,9 @@ async fn telling(caller: &mut Caller, base: &str, id: &str, member: &str) -> Vec
     };
     let preview = v1::PreviewAudienceRequest { member_base_id: base.to_owned(), filters, limit: None };
     vec![
-        caller.audiences.add_audience_members(add).await.err(),
+        // A member that was removed and added again is in the audience as before.
         caller.audiences.remove_audience_members(remove).await.err(),
+        caller.audiences.add_audience_members(add).await.err(),
         caller.audiences.explain_membership(explain).await.err(),
         caller.audiences.preview_audience(preview).await.err(),
         caller.members.list_members(list).await.err(),
