@@ -112,7 +112,7 @@ async fn add_matching(
     }
     for ((Row(row), _), _) in items.into_iter().filter(|(_, is_match)| *is_match) {
         let (chunk, place) = split(row);
-        chunks.entry(chunk).or_insert_with(Chunk::new).insert(place);
+        chunks.entry(chunk).or_default().insert(place);
     }
     Ok(())
 }

@@ -142,11 +142,11 @@ impl Pieces for Results {
 
     async fn next(&mut self) -> Result<Option<v1::ListJobResultsResponse>, Error> {
         let mut message = v1::ListJobResultsResponse::default();
-        if !std::mem::replace(&mut self.is_begun, true) {
-            if let Some(Headings { line, delimiter }) = self.reader.headings().await? {
-                message.headings = line;
-                message.delimiter = delimiter.to_string();
-            }
+        if !std::mem::replace(&mut self.is_begun, true)
+            && let Some(Headings { line, delimiter }) = self.reader.headings().await?
+        {
+            message.headings = line;
+            message.delimiter = delimiter.to_string();
         }
         loop {
             let some: Vec<JobResultRow> = self.rest.by_ref().take(RESULTS).collect();
