@@ -12,11 +12,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use memberbase::engine::Engine;
 use memberbase::engine::sled::{SledConfig, SledEngine};
 use memberbase::model::filter::{RawFilter, RawRegex, RawValue};
+use memberbase::model::origin::Call;
 use memberbase::model::schema::{AttributeType, WantedSchema};
 use memberbase::model::{
     AttributeValue, AudienceFilter, AudienceName, AudienceState, BaseName, BaseSettings, Change, Email,
@@ -37,13 +38,19 @@ fn main() {
     runtime.block_on(run(members, audiences.unwrap_or(100)));
 }
 
+/// The present time.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap())
+}
+
 async fn run(members: u64, audiences: u64) {
     let folder = std::env::var("BENCH_DIR").unwrap_or_else(|_| "/tmp".to_owned());
     let folder = tempfile::tempdir_in(folder).unwrap();
     let config = SledConfig::new(folder.path().join("data"));
     let opened = tokio::task::spawn_blocking(|| SledEngine::open(config, |_| ()));
     let engine: Arc<dyn Engine> = Arc::new(opened.await.unwrap().unwrap());
-    let table = Table::open(engine, Arc::new(Timestamp::now), TableConfig::default()).await.unwrap();
+    let table = Table::open(engine, Arc::new(now), TableConfig::default()).await.unwrap();
     let without = base(&table, 0).await;
     let with = base(&table, audiences).await;
     println!(
@@ -88,7 +95,7 @@ async fn base(table: &Arc<Table>, audiences: u64) -> Arc<Base> {
     ];
     let types = types.into_iter().map(|(key, kind)| (key.to_owned(), kind)).collect();
     let schema = Some(WantedSchema { types, indexed: ["city".to_owned()].into() });
-    let request = SettingsRequest { schema, ..SettingsRequest::new(Origin::default()) };
+    let request = SettingsRequest { schema, ..SettingsRequest::new(Origin::system(Call::NONE)) };
     base.change_settings(request).await.unwrap();
     for n in 0..audiences {
         let filter = filter(table, &base, n);
@@ -98,10 +105,10 @@ async fn base(table: &Arc<Table>, audiences: u64) -> Arc<Base> {
 }
 
 async fn create(table: &Arc<Table>, base: &Arc<Base>, name: String, raw: Vec<RawFilter>) {
-    let today = Timestamp::now().date();
+    let today = now().date();
     let filter = AudienceFilter::parse(raw, table.sealer(), base.number(), table.fold(), today).unwrap();
     let what = AudienceWhat::Create { name: AudienceName::parse(&name).unwrap(), filter };
-    let request = AudienceRequest { what, claim: None, deadline: None, origin: Origin::default() };
+    let request = AudienceRequest { what, claim: None, deadline: None, origin: Origin::system(Call::NONE) };
     base.change_audience(request).await.unwrap();
 }
 
@@ -190,7 +197,7 @@ async fn load(base: &Arc<Base>, numbers: std::ops::Range<u64>, changed: Option<u
             mode: WriteMode::Partial,
             claim: None,
             deadline: None,
-            origin: Origin::default(),
+            origin: Origin::system(Call::NONE),
         };
         waiting.push_back(base.begin_upsert(request, &series).await.unwrap());
         if waiting.len() >= WAITING {

@@ -50,13 +50,13 @@ async fn people(server: &Server) -> Base {
     AttributeServiceClient::new(server.channel()).set_attribute_schema(request).await.unwrap();
     let member = |i: usize| {
         let team = if i < 2 { format!("{}{i}", "x".repeat(140)) } else { format!("team {}", i % 2) };
-        let mut fields = vec![("size", number((i % 4) as f64 - 1.5)), ("team", text(&team))];
+        let mut fields = vec![("size", number([-1.5, -0.5, 0.5, 1.5][i % 4])), ("team", text(&team))];
         fields.extend((i >= 30).then(|| ("since", text("2026-01-02T03:04:05Z"))));
         let fields = fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         v1::MemberInput {
             tier: ["gold", "silver"].get(i % 3).map(|tier| (*tier).to_owned()),
             role: Some(["driver", "cook"][i % 2].to_owned()),
-            status: (i % 10 == 0).then(|| "inactive".to_owned()),
+            status: i.is_multiple_of(10).then(|| "inactive".to_owned()),
             attributes: Some(Struct { fields }),
             ..row(&format!("r{i}"))
         }

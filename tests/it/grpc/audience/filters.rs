@@ -162,7 +162,9 @@ async fn an_attribute_that_audiences_use_stays_in_the_schema() {
 async fn a_preview_counts_exactly_shows_the_first_and_saves_nothing() {
     let server = Server::start().await;
     let mut world = World::new(&server).await;
-    let of = |number: usize| tiered(&format!("m{number:02}"), if number % 2 == 0 { "gold" } else { "iron" });
+    let of = |number: usize| {
+        tiered(&format!("m{number:02}"), if number.is_multiple_of(2) { "gold" } else { "iron" })
+    };
     world.base.fill((0..30).map(of).collect()).await;
     let member_base_id = world.base.id.clone();
     let prefix = condition("ref", |filter| filter.prefix = Some("m2".to_owned()));
