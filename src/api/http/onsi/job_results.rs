@@ -50,7 +50,8 @@ struct Shown {
     /// The line of the file, or the number of the action, from 1; `null` for a member that the file does not
     /// name.
     row: Option<u64>,
-    /// The e-mail address of the row, or else its worker id.
+    /// The e-mail address of the row, or else its worker id. Of a member that the file does not name: its ref,
+    /// or else these.
     key: Option<String>,
     #[schemars(with = "Option<MemberId>")]
     member_id: Option<String>,
