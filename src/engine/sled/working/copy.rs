@@ -7,14 +7,20 @@
 //!
 //! One thread writes, and every write is a plain insert or removal. Replay completes a group that a crash cut
 //! in half.
+//!
+//! **A key is absent only if that is certain.** Readers were seen to miss something that the store had, for a
+//! moment, just after it was written. A wrong answer of this kind can lose data: a write that does not find a
+//! block begins a new one in its place. So the answer that a key is absent is believed only if sled gives it
+//! while nothing is written: [`Sled::get`] looks again under a lock that every single write takes. A key that
+//! is found at once needs no lock.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,6 +51,9 @@ pub(crate) struct Sled {
     file: File,
     /// The blob files synced so far. Each is written once, so one sync is enough.
     synced_blobs: Mutex<HashSet<OsString>>,
+    /// Held exclusively while one key is written, and shared while a key that was not found is looked up
+    /// again. It is the innermost lock.
+    writing: RwLock<()>,
     damaged: AtomicBool,
 }
 
@@ -71,6 +80,7 @@ impl Sled {
             dir: dir.to_owned(),
             file,
             synced_blobs: Mutex::default(),
+            writing: RwLock::default(),
             damaged: AtomicBool::new(false),
         })
     }
@@ -85,11 +95,14 @@ impl Sled {
 
     pub(crate) fn set_position(&self, timeline: Timeline, number: u64) -> Result<(), Trouble> {
         let value = [timeline.as_slice(), &number.to_le_bytes()].concat();
-        self.guarded(|| self.db.insert(POSITION_KEY, value)).map(drop)
+        self.write_one(|| self.db.insert(POSITION_KEY, value))
     }
 
+    /// The value of a key; `None` only if it is certain that the key is absent. To be certain it may wait while
+    /// keys are written, usually for one of them.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
-        Ok(self.guarded(|| self.db.get(key))?.map(into_value))
+        let found = certain(&self.writing, || self.guarded(|| self.db.get(key)))?;
+        Ok(found.map(into_value))
     }
 
     /// The pairs of a range in scan order.
@@ -122,12 +135,17 @@ impl Sled {
         let writes: BTreeMap<&[u8], &Option<Value>> =
             group.iter().flat_map(|ops| ops.iter()).map(|op| (op.key.as_ref(), &op.value)).collect();
         for (key, value) in writes {
-            self.guarded(|| match value {
+            self.write_one(|| match value {
                 Some(value) => self.db.insert(key, value.as_ref()),
                 None => self.db.remove(key),
             })?;
         }
         Ok(())
+    }
+
+    fn write_one<T>(&self, write: impl FnOnce() -> ::sled::Result<T>) -> Result<(), Trouble> {
+        let _writing = self.writing.write().unwrap_or_else(PoisonError::into_inner);
+        self.guarded(write).map(drop)
     }
 
     /// Brings everything applied so far to stable storage. Another thread may apply batches meanwhile.
@@ -178,6 +196,20 @@ impl Sled {
     }
 }
 
+/// Looks up a key, and once more while nothing is written if it was not found.
+fn certain<T, E>(writing: &RwLock<()>, look: impl Fn() -> Result<Option<T>, E>) -> Result<Option<T>, E> {
+    if let Some(found) = look()? {
+        return Ok(Some(found));
+    }
+    let still = writing.read().unwrap_or_else(PoisonError::into_inner);
+    let found = look()?;
+    drop(still);
+    if found.is_some() {
+        tracing::warn!("the working copy did not find a key at first; it was found on the second look");
+    }
+    Ok(found)
+}
+
 /// Syncs a file that sled may remove at any moment.
 fn sync_file(path: &Path) -> Result<(), EngineError> {
     match File::open(path).and_then(|f| f.sync_data()) {
@@ -219,4 +251,41 @@ pub(crate) fn move_aside(dir: &Path) -> Result<PathBuf, EngineError> {
 
 fn into_value(value: ::sled::IVec) -> Value {
     if value.len() >= SHARE_FROM_BYTES { Bytes::from_owner(value) } else { Bytes::copy_from_slice(&value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_missed_once_is_found_while_nothing_is_written() {
+        let writing = RwLock::new(());
+        let looks = Cell::new(0);
+        // The second look comes while no write can begin.
+        let look = || {
+            looks.set(looks.get() + 1);
+            assert_eq!(writing.try_write().is_err(), looks.get() == 2);
+            Ok::<_, Trouble>((looks.get() == 2).then_some("value"))
+        };
+        assert_eq!(certain(&writing, look).unwrap(), Some("value"));
+        assert_eq!(looks.get(), 2);
+    }
+
+    #[test]
+    fn a_key_that_is_found_at_once_waits_for_no_write() {
+        let writing = RwLock::new(());
+        let _write = writing.write().unwrap();
+        assert_eq!(certain(&writing, || Ok::<_, Trouble>(Some(1))).unwrap(), Some(1));
+    }
+
+    #[test]
+    fn an_absent_key_stays_absent_and_failures_are_passed_on() {
+        let writing = RwLock::new(());
+        assert_eq!(certain(&writing, || Ok::<_, Trouble>(None::<u8>)).unwrap(), None);
+        let fails = || Err::<Option<u8>, _>(Trouble::Content("why".to_owned()));
+        assert!(matches!(certain(&writing, fails), Err(Trouble::Content(_))));
+        assert!(writing.try_write().is_ok(), "the lock is free again");
+    }
 }
