@@ -43,6 +43,8 @@ pub(crate) struct Faulty {
     crashed: AtomicBool,
     pace: Arc<Pace>,
     status: Mutex<Option<EngineStatus>>,
+    /// How often reads still miss a key that is there.
+    missed: Mutex<Option<(Key, u32)>>,
 }
 
 /// The speed of operations.
@@ -92,7 +94,18 @@ impl Faulty {
             crashed: AtomicBool::new(false),
             pace: Arc::new(Pace::new()),
             status: Mutex::default(),
+            missed: Mutex::default(),
         }
+    }
+
+    /// Makes the next `times` reads of `key` miss it.
+    pub(crate) fn miss(&self, key: Key, times: u32) {
+        *self.missed.lock().unwrap() = Some((key, times));
+    }
+
+    /// How often reads are still to miss a key.
+    pub(crate) fn still_missed(&self) -> u32 {
+        self.missed.lock().unwrap().as_ref().map_or(0, |(_, times)| *times)
     }
 
     /// Makes operation `n` fail; 1 is the first since the wrapper was created.
@@ -190,7 +203,15 @@ impl Engine for Faulty {
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError> {
         self.pace.keep().await;
         self.before_read()?;
-        self.inner.get_many(keys).await
+        let mut found = self.inner.get_many(keys).await?;
+        if let Some((missed, times)) = &mut *self.missed.lock().unwrap() {
+            for (key, value) in keys.iter().zip(&mut found) {
+                if key == missed && *times > 0 && value.take().is_some() {
+                    *times -= 1;
+                }
+            }
+        }
+        Ok(found)
     }
 
     async fn scan(

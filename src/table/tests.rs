@@ -12,6 +12,7 @@ mod indexes;
 mod large;
 mod lists;
 mod lives;
+mod missed;
 mod naming;
 mod older;
 mod panics;

@@ -18,6 +18,7 @@ pub mod damage;
 pub mod entries;
 pub mod hash;
 pub mod layer;
+pub mod look_again;
 pub mod lookup;
 pub mod overlay;
 pub mod published;

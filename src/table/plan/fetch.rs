@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use crate::model::Row;
-use crate::stored::block::{Block, place};
+use crate::stored::block::{Block, ROWS_PER_BLOCK, place};
 use crate::table::TableError;
 use crate::table::index::block;
+use crate::table::index::layer::Blocks;
+use crate::table::index::look_again::LookAgain;
 use crate::table::index::lookup::Candidates;
 use crate::table::index::resolve::{Wanted, resolve};
 use crate::table::plan::batch::{Need, Plan};
@@ -50,11 +52,33 @@ impl Plan<'_> {
         if missing.is_empty() {
             return Ok(());
         }
-        let mut read = block::read(&self.open.parts.engine, self.open.number, &missing).await?;
+        let mut read = self.read_blocks(&missing).await?;
         for number in missing {
             self.remember(number, read.remove(&number).unwrap_or_default());
         }
         Ok(())
+    }
+
+    /// Reads published blocks. A block without members is absent from the result.
+    async fn read_blocks(&self, numbers: &[u64]) -> Result<Blocks, TableError> {
+        let open = self.open;
+        let mut again = LookAgain::default();
+        loop {
+            let read = block::read(&open.parts.engine, open.number, numbers).await?;
+            let absent = numbers.iter().filter(|number| !read.contains_key(number));
+            let rows: Vec<Row> = absent.map(|number| Row(number.saturating_mul(ROWS_PER_BLOCK))).collect();
+            if rows.is_empty() {
+                return Ok(read);
+            }
+            let missed = {
+                let published = open.published.read().await;
+                rows.into_iter().find(|row| published.sets.has_members(*row, ROWS_PER_BLOCK))
+            };
+            match missed {
+                Some(row) if again.wait(open.number, row).await => {}
+                Some(_) | None => return Ok(read),
+            }
+        }
     }
 
     fn remember(&mut self, number: u64, mut block: Block) {

@@ -17,6 +17,7 @@ use crate::stored::{member, member_record};
 use crate::table::TableError;
 use crate::table::index::audiences::AudienceMembers;
 use crate::table::index::block::Stored;
+use crate::table::index::look_again::LookAgain;
 use crate::table::index::published::Published;
 use crate::table::index::resolve::resolve;
 use crate::table::index::sets::{RowSet, Sets};
@@ -192,13 +193,34 @@ impl<'a> View<'a> {
         if unknown.is_empty() {
             return Ok(found);
         }
-        let stored = Stored::read(&self.open.parts.engine, base, unknown.iter().copied()).await?;
-        for row in unknown {
-            if let Some(record) = stored.record(row)? {
-                found.insert(row, cache.put(base, row, record));
+        found.extend(self.stored(&unknown, |row, record| Ok(cache.put(base, row, record))).await?);
+        Ok(found)
+    }
+
+    /// What `read` makes of the stored members at `rows`, in the same order. Rows without a member are omitted.
+    async fn stored<T>(
+        &self,
+        rows: &[Row],
+        read: impl Fn(Row, &[u8]) -> Result<T, TableError>,
+    ) -> Result<Vec<(Row, T)>, TableError> {
+        let mut again = LookAgain::default();
+        loop {
+            let stored =
+                Stored::read(&self.open.parts.engine, self.open.number, rows.iter().copied()).await?;
+            let mut members = Vec::with_capacity(rows.len());
+            let mut missed = None;
+            for row in rows {
+                match stored.record(*row)? {
+                    Some(record) => members.push((*row, read(*row, record)?)),
+                    None if self.published.sets.has_members(*row, 1) => missed = Some(*row),
+                    None => {}
+                }
+            }
+            match missed {
+                Some(row) if again.wait(self.open.number, row).await => {}
+                Some(_) | None => return Ok(members),
             }
         }
-        Ok(found)
     }
 
     /// Up to `limit` records of one kind that are attached to a member, with their sequences: those after
@@ -251,13 +273,8 @@ impl<'a> View<'a> {
         let next = records.last().map(|(place, _)| *place).filter(|_| !complete);
         let mut rows: Vec<Row> = records.iter().map(|(place, _)| place.row).collect();
         rows.dedup();
-        let stored = Stored::read(&self.open.parts.engine, self.open.number, rows.iter().copied()).await?;
-        let mut living = HashSet::new();
-        for row in rows {
-            if stored.record(row)?.is_some() {
-                living.insert(row);
-            }
-        }
+        let living: HashSet<Row> =
+            self.stored(&rows, |_, _| Ok(())).await?.into_iter().map(|(row, ())| row).collect();
         records.retain(|(place, _)| living.contains(&place.row));
         Ok((records, next))
     }
@@ -270,14 +287,7 @@ impl<'a> View<'a> {
 
     /// The members at `rows`, in the same order. Rows without a member are omitted.
     pub async fn members(&self, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
-        let stored = Stored::read(&self.open.parts.engine, self.open.number, rows.iter().copied()).await?;
-        let mut members = Vec::with_capacity(rows.len());
-        for row in rows {
-            if let Some(record) = stored.record(*row)? {
-                members.push((*row, member::decode(record)?));
-            }
-        }
-        Ok(members)
+        self.stored(rows, |_, record| Ok(member::decode(record)?)).await
     }
 }
 

@@ -74,6 +74,11 @@ impl Sets {
         Living::of(self.status.values.values().cloned().collect())
     }
 
+    /// Whether one of `count` rows from `first` on has a member. The rows are of one chunk.
+    pub(in crate::table) fn has_members(&self, first: Row, count: u64) -> bool {
+        self.status.values.values().any(|rows| rows.has_some(first, count))
+    }
+
     /// The exact number of members that have `value` in `field`. `None` if the sets of the field were
     /// dropped.
     #[must_use]

@@ -55,6 +55,13 @@ impl RowSet {
         self.chunk(chunk).is_some_and(|rows| rows.contains(place))
     }
 
+    /// Whether one of `count` rows from `first` on is among them. The rows are of one chunk.
+    pub(super) fn has_some(&self, first: Row, count: u64) -> bool {
+        let (chunk, place) = place_of(first);
+        let end = place.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        self.chunk(chunk).is_some_and(|rows| rows.range_cardinality(place..end) > 0)
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> u64 {
