@@ -13,19 +13,9 @@ use super::member::MemberId;
 use crate::api::bearer::API_KEY;
 use crate::api::http::openapi::values::MemberBaseId;
 use crate::api::http::openapi::{
-    Document, Responses, content, expected, idempotency_key, operation, trace_id,
+    Document, OF_EVERY_CALL, Responses, content, expected, idempotency_key, operation, trace_id,
 };
 
-/// The statuses of errors that every call may return.
-const OF_EVERY_CALL: [StatusCode; 7] = [
-    StatusCode::BAD_REQUEST,
-    StatusCode::UNAUTHORIZED,
-    StatusCode::FORBIDDEN,
-    StatusCode::NOT_FOUND,
-    StatusCode::TOO_MANY_REQUESTS,
-    StatusCode::INTERNAL_SERVER_ERROR,
-    StatusCode::SERVICE_UNAVAILABLE,
-];
 /// Further statuses of errors of calls with a body.
 const OF_BODIES: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE];
 

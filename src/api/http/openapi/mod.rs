@@ -14,6 +14,6 @@ pub mod values;
 pub use self::document::{Document, content};
 pub use self::operation::operation;
 pub use self::parameters::{expected, idempotency_key, trace_id};
-pub use self::responses::Responses;
+pub use self::responses::{OF_EVERY_CALL, Responses};
 pub use self::rules::{any_of, given, one_of};
 pub use self::serve::{NAME, serve};

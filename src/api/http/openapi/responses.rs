@@ -6,6 +6,17 @@ use serde_json::{Map, Value, json};
 use super::document::content;
 use super::parameters::replayed;
 
+/// The statuses of errors that every call may return whose path or key names its memberbase.
+pub const OF_EVERY_CALL: [StatusCode; 7] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::UNAUTHORIZED,
+    StatusCode::FORBIDDEN,
+    StatusCode::NOT_FOUND,
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
+
 /// What a status means, in every document.
 fn describe(status: StatusCode) -> &'static str {
     match status.as_u16() {

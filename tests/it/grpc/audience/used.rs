@@ -118,14 +118,21 @@ async fn unknown_audiences_are_refused_in_every_filter() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_delete_by_filter_deletes_the_members_of_an_audience() {
-    let server = Server::start().await;
-    let mut world = World::new(&server).await;
+/// The members a to d, and an audience of the gold ones, a and b, from which a was removed and to which c was
+/// added by hand.
+async fn gold_by_hand(server: &Server) -> (World, String) {
+    let mut world = World::new(server).await;
     let ids = world.base.fill(vec![tiered("a", "gold"), tiered("b", "gold"), row("c"), row("d")]).await;
     let gold = world.create("Gold", tier("gold")).await.id;
     world.add(&gold, &ids[2..3]).await.unwrap();
     world.remove(&gold, &ids[..1]).await.unwrap();
+    (world, gold)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_by_filter_deletes_the_members_of_an_audience() {
+    let server = Server::start().await;
+    let (mut world, gold) = gold_by_hand(&server).await;
     let mut jobs = JobServiceClient::new(server.channel());
     let request = v1::DeleteMembersByFilterRequest {
         member_base_id: world.base.id.clone(),
@@ -142,11 +149,7 @@ async fn a_delete_by_filter_deletes_the_members_of_an_audience() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_list_removes_only_members_of_the_audience_in_its_scope() {
     let server = Server::start().await;
-    let mut world = World::new(&server).await;
-    let ids = world.base.fill(vec![tiered("a", "gold"), tiered("b", "gold"), row("c"), row("d")]).await;
-    let gold = world.create("Gold", tier("gold")).await.id;
-    world.add(&gold, &ids[2..3]).await.unwrap();
-    world.remove(&gold, &ids[..1]).await.unwrap();
+    let (mut world, gold) = gold_by_hand(&server).await;
     let mut jobs = JobServiceClient::new(server.channel());
     let scope = vec![eq("audience", &gold)];
     let job = send(&mut jobs, &world.base, "ref\nnew\n", |options| options.scope = scope).await.unwrap();
