@@ -2,12 +2,12 @@
 //!
 //! Run it with `cargo bench --bench audiences -- [MEMBERS [AUDIENCES]]`.
 //!
-//! The same members, with six attributes each, are loaded into a memberbase without audiences and into one with
-//! audiences (100 unless told otherwise), a thousand rows at a time with eight requests waiting, and then once more
-//! unchanged and once with a tenth of them changed. The two take turns, and the CPU time of the whole process
-//! counts. Every tenth audience names two others, every twentieth has a regular expression, and the others have
-//! conditions on fields and on attributes of every type. Then it measures how long the lane takes to build one
-//! more. `BENCH_DIR` names the folder.
+//! The same members, with six attributes each, are loaded into a memberbase without audiences and into one
+//! with audiences (100 unless told otherwise), a thousand rows at a time with eight requests waiting, and
+//! then once more unchanged and once with a tenth of them changed. The two take turns, and the CPU time of
+//! the whole process counts. Every tenth audience names two others, every twentieth has a regular expression,
+//! and the others have conditions on fields and on attributes of every type. Then it measures how long the
+//! lane takes to build one more. `BENCH_DIR` names the folder.
 #![allow(missing_docs, clippy::unwrap_used, clippy::cast_precision_loss)]
 
 use std::collections::VecDeque;

@@ -13,7 +13,8 @@ pub struct Args {
     /// The memberbase, by name or id
     #[arg(long, value_name = "NAME-OR-ID")]
     base: String,
-    /// Count only members that match, as for `export --filter`. If given several times, members must match all
+    /// Count only members that match, as for `export --filter`. If given several times, members must match
+    /// all
     #[arg(long, value_name = "CONDITION")]
     filter: Vec<String>,
     /// Also count the members with each value of this field: tier, status, or attributes.<key> of an indexed

@@ -9,7 +9,8 @@ pub struct ExpectArgs {
     /// guard allows
     #[arg(long, value_name = "MEMBERS")]
     expect_removals: Option<u64>,
-    /// The same for members who get another e-mail address, other names, another date of birth or bank account
+    /// The same for members who get another e-mail address, other names, another date of birth or bank
+    /// account
     #[arg(long, value_name = "MEMBERS")]
     expect_identities: Option<u64>,
     /// The same for members who lose contact data, bank data or all attributes

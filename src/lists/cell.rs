@@ -98,8 +98,8 @@ pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), R
     Err(RowFault::new(RowRule::NumberNotText, field.name(), message))
 }
 
-/// Rejects a ref or worker id with a character that cannot be seen, or with a space that is not the usual one:
-/// whoever made the list sees another key, so the row would find nobody.
+/// Rejects a ref or worker id with a character that cannot be seen, or with a space that is not the usual
+/// one: whoever made the list sees another key, so the row would find nobody.
 pub fn check_key(field: Field, value: &str, reading: Reading) -> Result<(), RowFault> {
     let is_key = matches!(field, Field::Ref | Field::WorkerId) && reading == Reading::Cleaned;
     let Some(hidden) = is_key.then(|| hidden_in(value)).flatten() else { return Ok(()) };

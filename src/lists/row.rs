@@ -12,7 +12,8 @@ use super::workbook::CellFault;
 use super::{object, table};
 use crate::model::{Change, RawRow, RowTexts};
 
-/// A row: the texts of its cells as they came, and what they mean in their list. A row of NDJSON has one cell.
+/// A row: the texts of its cells as they came, and what they mean in their list. A row of NDJSON has one
+/// cell.
 #[derive(Debug, Clone)]
 pub struct ListRow {
     list: Arc<List>,
@@ -124,9 +125,9 @@ impl ListRow {
         }
     }
 
-    /// Fills in what it says in texts that need no change, so that they can be compared before they are copied.
-    /// Returns whether it is such a row: not one of NDJSON, with faults, an id, bank details or columns of
-    /// attributes. These are only for [`Self::read`].
+    /// Fills in what it says in texts that need no change, so that they can be compared before they are
+    /// copied. Returns whether it is such a row: not one of NDJSON, with faults, an id, bank details or
+    /// columns of attributes. These are only for [`Self::read`].
     #[must_use]
     pub fn texts<'a>(&'a self, texts: &mut RowTexts<'a>) -> bool {
         match &*self.list {

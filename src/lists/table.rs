@@ -33,8 +33,8 @@ pub fn row(columns: &Columns, cells: &[&str]) -> Result<RawRow<RowAttributes>, R
     Ok(row)
 }
 
-/// Fills in the texts of a row whose cells say what they mean without any change. Returns whether it is such a
-/// row: not with faults, an id, bank details or columns of attributes.
+/// Fills in the texts of a row whose cells say what they mean without any change. Returns whether it is such
+/// a row: not with faults, an id, bank details or columns of attributes.
 pub fn texts<'a>(columns: &Columns, cells: &[&'a str], texts: &mut RowTexts<'a>) -> bool {
     let mut is_plain = true;
     let read = each_cell(columns, cells, |column, cell| {

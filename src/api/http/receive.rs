@@ -127,7 +127,8 @@ impl Received {
         Self { bytes: Vec::new(), size: Size::Small, arrival: None, _taken: Vec::new() }
     }
 
-    /// Reads the bytes with `read`, where the size of the body allows it. Their memory is given back afterwards.
+    /// Reads the bytes with `read`, where the size of the body allows it. Their memory is given back
+    /// afterwards.
     pub(super) async fn read<T: Send + 'static>(self, read: impl FnOnce(&[u8]) -> T + Send + 'static) -> T {
         match self.size {
             Size::Large => compute::run(move || read(&self.bytes)).await,

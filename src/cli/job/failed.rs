@@ -1,5 +1,5 @@
-//! The file of failed rows of a job: the rows as they were sent, under the headings of the list, each with the
-//! reason why it failed. Once they are corrected, `memberbase import` reads the file as it is.
+//! The file of failed rows of a job: the rows as they were sent, under the headings of the list, each with
+//! the reason why it failed. Once they are corrected, `memberbase import` reads the file as it is.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

@@ -1,5 +1,5 @@
-//! What the commands about jobs have in common: a plan as a table, the progress of a job, its failed rows, and
-//! the exit codes.
+//! What the commands about jobs have in common: a plan as a table, the progress of a job, its failed rows,
+//! and the exit codes.
 
 mod decide;
 mod end;

@@ -22,8 +22,8 @@ impl RowFailure {
         Self { reason: Cow::Borrowed(reason), field: field.into(), message: message.into() }
     }
 
-    /// The error that the server reports for a row. `name` turns a field and what is wrong with it into the words
-    /// of the file.
+    /// The error that the server reports for a row. `name` turns a field and what is wrong with it into the
+    /// words of the file.
     pub fn of(error: v1::RowError, name: impl Fn(String, String) -> (String, String)) -> Self {
         let v1::RowError { reason, message, violations, member_id, .. } = error;
         let faults: Vec<_> =

@@ -1,5 +1,5 @@
-//! The files that lists of members come in, and what is said about rows that failed: shared by import, sync and
-//! export.
+//! The files that lists of members come in, and what is said about rows that failed: shared by import, sync
+//! and export.
 
 mod failure;
 mod kind;

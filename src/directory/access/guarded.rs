@@ -108,7 +108,8 @@ impl Guarded {
         Ok(self.store(AccessLevel::Admin).await?.tokens())
     }
 
-    /// Whether there is, or was, a token with this id. Ids are random, so this tells nothing to those who guess.
+    /// Whether there is, or was, a token with this id. Ids are random, so this tells nothing to those who
+    /// guess.
     pub fn has_token(&self, id: TokenId) -> bool {
         self.table.tokens().get(id).is_some()
     }
@@ -155,8 +156,8 @@ impl Guarded {
         }
     }
 
-    /// Rejects a filter that names attributes or audiences which the memberbase does not have, or audiences of
-    /// which the caller may not know who is in them.
+    /// Rejects a filter that names attributes or audiences which the memberbase does not have, or audiences
+    /// of which the caller may not know who is in them.
     pub fn check_named(&self, named: &Named, view: &View<'_>) -> Result<(), Error> {
         named.attributes.check(view.schema())?;
         let audiences = view.audiences();

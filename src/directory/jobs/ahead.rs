@@ -1,7 +1,7 @@
 //! The plan of a list that is made while the list arrives, so that its rows are read once.
 //!
-//! Rows go to a task of their own. If anything fails there, the job plans its stored list again, and reports what
-//! it finds. The sender of a list waits while the plan is more than a few thousand rows behind.
+//! Rows go to a task of their own. If anything fails there, the job plans its stored list again, and reports
+//! what it finds. The sender of a list waits while the plan is more than a few thousand rows behind.
 
 use std::sync::Arc;
 
@@ -40,7 +40,8 @@ struct Planned {
 }
 
 impl Ahead {
-    /// Begins the plan of `job`, which gets this number once its list is whole. `None` if it cannot be made ahead.
+    /// Begins the plan of `job`, which gets this number once its list is whole. `None` if it cannot be made
+    /// ahead.
     pub async fn begin(table: &Arc<Table>, job: &Job, number: JobNumber) -> Option<Self> {
         let JobTask::Sync(options) = &job.task else { return None };
         let turn = table.plans_ahead().begin(job.base, number, &table.jobs().unfinished(), table.now())?;

@@ -1,10 +1,14 @@
-//! Applying a plan: its rows in order, and then its removals, step by step. Batches of actions are in `batch`.
+//! Applying a plan: its rows in order, and then its removals, step by step. Batches of actions are in
+//! `batch`.
 //!
 //! - Only rows that the plan changes are applied; the lane decides each of them again.
-//! - Each step stores the cursor with its changes, so that the job goes on after a crash exactly where it was.
-//! - Only members that the plan removes are removed, and of these only those that nobody has written since the
-//!   plan was begun. They cannot be in the list: their keys are those that the plan compared with every row.
-//! - The guard judges the whole plan again before the first step. If it holds the plan now, nothing was written.
+//! - Each step stores the cursor with its changes, so that the job goes on after a crash exactly where it
+//!   was.
+//! - Only members that the plan removes are removed, and of these only those that nobody has written since
+//!   the plan was begun. They cannot be in the list: their keys are those that the plan compared with every
+//!   row.
+//! - The guard judges the whole plan again before the first step. If it holds the plan now, nothing was
+//!   written.
 
 mod batch;
 mod revert;

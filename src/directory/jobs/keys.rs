@@ -26,7 +26,8 @@ impl MemberKeys {
         Ok(members.into_iter().filter_map(with_key).collect())
     }
 
-    /// The key of a member that a commit deleted. `None` if it did not, or if the commit log no longer has it.
+    /// The key of a member that a commit deleted. `None` if it did not, or if the commit log no longer has
+    /// it.
     pub async fn deleted(&mut self, revision: u64, row: Row) -> Result<Option<String>, Error> {
         if self.deleted.0 != revision {
             let members = self.base.deleted_by(revision).await?;

@@ -4,7 +4,8 @@
 //! - The file is read while it arrives, so a file that cannot be read is refused at once, before it is stored
 //!   as a whole. What single rows lack is decided by the plan, unless the caller wants them checked at once
 //!   ([`NewList::is_checked`]): then a list with faults is read on for more of them, but not stored.
-//! - The plan is made meanwhile, if it can ([`Ahead`]). So the list is read once, and planned soon after its end.
+//! - The plan is made meanwhile, if it can ([`Ahead`]). So the list is read once, and planned soon after its
+//!   end.
 
 use super::ahead::Ahead;
 use super::file_check::{FileCheck, FileFault};

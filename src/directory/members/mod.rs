@@ -1,4 +1,5 @@
-//! The operations on members: get and batch get, list, search, export, create, update, delete and bulk calls, counts.
+//! The operations on members: get and batch get, list, search, export, create, update, delete and bulk calls,
+//! counts.
 
 mod bulk;
 mod count;

@@ -58,7 +58,8 @@ impl Directory {
     }
 
     /// Searches by checking every member that can match; `read` is the first part of them. Before each
-    /// further part, this checks again whether the caller has access, and whether audiences can still be used.
+    /// further part, this checks again whether the caller has access, and whether audiences can still be
+    /// used.
     async fn checked(
         &self,
         base: &Base,

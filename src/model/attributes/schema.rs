@@ -46,8 +46,8 @@ impl AttributeType {
             .ok_or(Rule::must_be(Reason::FieldInvalid, "one of string, number, boolean, date, array"))
     }
 
-    /// The value of this type whose set has this name ([`AttributeValue::set_name`]), and whether that is only
-    /// the beginning of a longer text.
+    /// The value of this type whose set has this name ([`AttributeValue::set_name`]), and whether that is
+    /// only the beginning of a longer text.
     pub fn value_of_set(self, name: &str) -> Option<(AttributeValue, bool)> {
         let value = match self {
             Self::String if name.len() > SET_NAME_MAX_BYTES => {

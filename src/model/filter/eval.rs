@@ -90,8 +90,8 @@ impl MemberView<'_> {
         self.stored(field)
     }
 
-    /// The value of a field that the operators of equality compare, if the member has one. Of `audience`, which
-    /// can have many values, there is none.
+    /// The value of a field that the operators of equality compare, if the member has one. Of `audience`,
+    /// which can have many values, there is none.
     pub fn compared(&self, field: &Field) -> Option<Value<'_>> {
         self.value(field)
     }
@@ -119,8 +119,8 @@ impl Filter {
 }
 
 impl Condition {
-    /// Whether the member fulfils this condition. Adds the steps to `effort`, which keeps the states of its regular
-    /// expression from one member to the next: use it for one condition only.
+    /// Whether the member fulfils this condition. Adds the steps to `effort`, which keeps the states of its
+    /// regular expression from one member to the next: use it for one condition only.
     pub fn is_met(&self, view: &MemberView<'_>, effort: &mut Effort) -> bool {
         self.holds(view, effort)
     }

@@ -69,7 +69,8 @@ impl Job {
         }
     }
 
-    /// Whether a part of its plan was applied. Such a plan is not made again: the job goes on from its cursor.
+    /// Whether a part of its plan was applied. Such a plan is not made again: the job goes on from its
+    /// cursor.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.cursor.row > 0 || self.cursor.removal > 0

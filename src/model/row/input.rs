@@ -38,8 +38,8 @@ pub struct MemberRow {
 pub struct UpsertOptions {
     /// The key that finds a row's member.
     pub match_by: MatchBy,
-    /// With [`MatchBy::WorkerId`]: whether a row whose worker id finds nobody, or that has none, is matched by
-    /// its e-mail address.
+    /// With [`MatchBy::WorkerId`]: whether a row whose worker id finds nobody, or that has none, is matched
+    /// by its e-mail address.
     pub or_email: bool,
     /// What happens to fields that a row does not name.
     pub semantics: Semantics,

@@ -7,8 +7,8 @@ use crate::model::value::invisible::loses_nothing;
 use crate::model::value::text::{Limit, check};
 use crate::model::value::time::{Date, Dob};
 
-/// A row that only sets and clears fields of the profile: it has no id, no bank details and no attributes. Its
-/// texts are not checked.
+/// A row that only sets and clears fields of the profile: it has no id, no bank details and no attributes.
+/// Its texts are not checked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RowTexts<'a> {
     /// The caller's key.
@@ -42,9 +42,9 @@ pub struct RowTexts<'a> {
 }
 
 impl RowTexts<'_> {
-    /// Whether today's rules store these texts as they are, so that a row which says what its member has is no
-    /// change. Gender and status are compared in their stored spelling. E-mail addresses and phone numbers need
-    /// no check: a row may repeat those of its member whatever today's rules say (see
+    /// Whether today's rules store these texts as they are, so that a row which says what its member has is
+    /// no change. Gender and status are compared in their stored spelling. E-mail addresses and phone numbers
+    /// need no check: a row may repeat those of its member whatever today's rules say (see
     /// [`Doubts`](crate::model::Doubts)).
     #[must_use]
     pub fn are_stored_as_they_are(&self, today: Date) -> bool {

@@ -35,8 +35,8 @@ pub enum Change {
     Base,
     /// Records of the member changed, but not the member itself. There is no stored form before the change.
     Records,
-    /// An audience was created, or its name, its filter or its archiving changed. The row is the number of the
-    /// audience. The stored form before the change is that of its record.
+    /// An audience was created, or its name, its filter or its archiving changed. The row is the number of
+    /// the audience. The stored form before the change is that of its record.
     Audience,
     /// Rows of one chunk enter or leave an audience, because of a change of the audience and not of the
     /// members. The row is the first one of the chunk.

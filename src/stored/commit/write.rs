@@ -24,8 +24,8 @@ const SET_BYTES: usize = 3 + 3;
 /// A delta of an audience takes at most this many bytes.
 const AUDIENCE_BYTES: usize = 5;
 
-/// The commit of one member takes about so many bytes. A commit begins with memory for them: memory for a whole
-/// part would be touched and given back for each of many small commits.
+/// The commit of one member takes about so many bytes. A commit begins with memory for them: memory for a
+/// whole part would be touched and given back for each of many small commits.
 const ONE_MEMBER_BYTES: usize = 1024;
 
 /// Writes the parts of one commit.

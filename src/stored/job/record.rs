@@ -13,9 +13,9 @@
 //!          next row, removals, changed identities, lost data, reactivations, tiers varints, hash 16 bytes, hash of the rows 16 bytes, holds u16
 //! ```
 //!
-//! In version 1 a plan has only the number of removals. It is read with the most that the others can be: a row
-//! counts at most once for each kind. Up to version 2 the counts end with those that were spared, and an input
-//! has no columns.
+//! In version 1 a plan has only the number of removals. It is read with the most that the others can be: a
+//! row counts at most once for each kind. Up to version 2 the counts end with those that were spared, and an
+//! input has no columns.
 //!
 //! Bit `n` of the holds is set for the `n`-th of [`Hold::ALL`].
 

@@ -30,8 +30,8 @@
 //! jobs, `0b` data of jobs.
 //!
 //! The keys of records are in [`record_key`], those of results in [`idempotency::key`], those of sets in
-//! [`set_key`], those of audiences in [`audience`]. `00` belongs to engines. A table byte that falls out of use stays in this list, so that it is
-//! never used again.
+//! [`set_key`], those of audiences in [`audience`]. `00` belongs to engines. A table byte that falls out of
+//! use stays in this list, so that it is never used again.
 //!
 //! [`Meta`]: crate::stored::meta::Meta
 //! [`Numbers`]: crate::stored::audience::Numbers

@@ -14,8 +14,8 @@ use crate::table::index::damage::Damage;
 use crate::table::index::scan::for_each;
 use crate::table::index::sets::{CHUNK_ROWS, Chunk, RowSet};
 
-/// Loads the audiences, as when a base opens. Without a fold the addresses of the store cannot be compared, and
-/// nothing is checked.
+/// Loads the audiences, as when a base opens. Without a fold the addresses of the store cannot be compared,
+/// and nothing is checked.
 pub async fn load(audit: &mut Audit<'_>, state: &mut State, fold: Option<Fold>) -> Result<(), TableError> {
     let (engine, base) = (audit.engine, state.number);
     let Some((sealer, fold)) = audit.findings.sealer.clone().zip(fold) else { return Ok(()) };
@@ -122,7 +122,8 @@ impl Census {
     }
 }
 
-/// Whether an audience is evaluated anew when the base opens, because addresses are folded by another rule now.
+/// Whether an audience is evaluated anew when the base opens, because addresses are folded by another rule
+/// now.
 fn is_renewed(definitions: &Definitions, number: AudienceNumber) -> bool {
     let is_same = |audience: &Audience| match &audience.state {
         AudienceState::Ready => false,

@@ -1,7 +1,7 @@
 //! Checks jobs: every record is readable, and its data are what it says.
 //!
-//! Data without a record are no damage: they are left of an upload or of a removal that was interrupted, and the
-//! housekeeping removes them. A plan is checked only if it is complete, which the state says.
+//! Data without a record are no damage: they are left of an upload or of a removal that was interrupted, and
+//! the housekeeping removes them. A plan is checked only if it is complete, which the state says.
 
 use std::ops::Bound;
 

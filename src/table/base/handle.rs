@@ -202,8 +202,8 @@ impl Base {
         reply
     }
 
-    /// If a step of a revert brings members back, keeps away others who do so. Members who came back since the
-    /// plan was made are left as they are.
+    /// If a step of a revert brings members back, keeps away others who do so. Members who came back since
+    /// the plan was made are left as they are.
     async fn keep_deleted(
         &self,
         reversals: &mut [Reversal],
@@ -304,7 +304,8 @@ impl Base {
         View::new(&self.open, self.open.published.read().await)
     }
 
-    /// The members that the commit of a revision deleted, as they were. Empty if the commit log no longer has it.
+    /// The members that the commit of a revision deleted, as they were. Empty if the commit log no longer has
+    /// it.
     pub async fn deleted_by(&self, revision: u64) -> Result<Vec<(Row, Member)>, TableError> {
         deleted::deleted_by(&self.open, revision).await
     }

@@ -187,8 +187,8 @@ pub enum Damage {
         /// Whether it is in the audience.
         is_in: bool,
     },
-    /// A row that was never handed out, or that is both picked for an audience and removed from it, or that is
-    /// one of them for an audience that does not exist.
+    /// A row that was never handed out, or that is both picked for an audience and removed from it, or that
+    /// is one of them for an audience that does not exist.
     #[error("what is kept by hand about row {row} in the audience {} cannot be", audience.0)]
     AudienceHand {
         /// Which audience.

@@ -131,8 +131,8 @@ impl Image {
         Self { tags: entries.iter().map(|entry| tag(entry.hash)).collect(), rows }
     }
 
-    /// The place of the first entry from `from` on that may be one of `hash`. Only images of the ref lookup have
-    /// entries.
+    /// The place of the first entry from `from` on that may be one of `hash`. Only images of the ref lookup
+    /// have entries.
     pub fn place(&self, hash: u64, from: usize) -> Option<usize> {
         let wanted = tag(hash);
         // Without an early exit, so that the processor compares many tags at once.

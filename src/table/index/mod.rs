@@ -1,5 +1,5 @@
-//! The indexes of a base: lookups from keys to rows, sets of rows by value, audiences, and what is published of
-//! them.
+//! The indexes of a base: lookups from keys to rows, sets of rows by value, audiences, and what is published
+//! of them.
 //!
 //! What this room promises to the others:
 //!

@@ -28,8 +28,8 @@ pub async fn resolve(
 ) -> Result<Vec<Candidates>, TableError> {
     let buckets = Buckets::read(engine, base, published, wanted).await?;
     let lookup = |kind: LookupKind| published.lookups.get(kind);
-    // Each step is done for all hashes before the next one. So the processor waits for the memory of many of them
-    // at the same time: they are far from each other.
+    // Each step is done for all hashes before the next one. So the processor waits for the memory of many of
+    // them at the same time: they are far from each other.
     let images: Vec<_> = wanted.iter().map(|(kind, hash)| lookup(*kind).image(*hash)).collect();
     let has_overlay =
         wanted.iter().map(|(kind, hash)| lookup(*kind).in_memory(*hash).next().is_some()).collect::<Vec<_>>();

@@ -83,8 +83,8 @@ impl Jobs {
         self.memory().open.get(&(number, base)).is_some_and(|open| open.is_cancelled)
     }
 
-    /// What a step stores about its job: the record after it, and what the step did. Sets the cursor of `after`
-    /// to the value after that. Call [`Jobs::stepped`] once the step is durable.
+    /// What a step stores about its job: the record after it, and what the step did. Sets the cursor of
+    /// `after` to the value after that. Call [`Jobs::stepped`] once the step is durable.
     pub fn step_writes(before: &Job, after: &mut Job, results: &StepResults) -> StepWrites {
         let (base, number) = (after.base, after.number);
         let mut puts = Vec::new();
@@ -106,8 +106,8 @@ impl Jobs {
         self.wake.notify_waiters();
     }
 
-    /// Takes the stored record of a job into memory again, after a step of which it is not known whether it was
-    /// written.
+    /// Takes the stored record of a job into memory again, after a step of which it is not known whether it
+    /// was written.
     pub async fn reload(&self, base: BaseNumber, number: JobNumber) -> Result<(), TableError> {
         let stored = self.engine.get_many(&[stored::job(base, number)]).await?.pop().flatten();
         if let Some(bytes) = stored {

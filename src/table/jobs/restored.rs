@@ -11,7 +11,8 @@ use crate::table::TableError;
 /// Jobs read and written together.
 const JOBS_TOGETHER: usize = 200;
 
-/// Holds every job that is running, unless somebody has cancelled it. Nothing else uses the store in `engine` meanwhile.
+/// Holds every job that is running, unless somebody has cancelled it. Nothing else uses the store in `engine`
+/// meanwhile.
 ///
 /// The members of the store are as the last step of the job before that moment left them. So once somebody
 /// approves the job, it goes on from its cursor, as after a crash.

@@ -102,7 +102,8 @@ impl Upload {
         }
     }
 
-    /// Stores what no value holds yet, so that all that was received can be read. Nothing may be pushed after it.
+    /// Stores what no value holds yet, so that all that was received can be read. Nothing may be pushed after
+    /// it.
     pub async fn finish(&mut self) -> Result<(), TableError> {
         if !self.rest.is_empty() {
             self.ready.push(std::mem::take(&mut self.rest));
@@ -110,8 +111,8 @@ impl Upload {
         self.flush().await
     }
 
-    /// Makes the job, whose record says what was received. `claim` is that of its request, if it has a request
-    /// id: its result is stored with the record, so that a repeat finds the same job.
+    /// Makes the job, whose record says what was received. `claim` is that of its request, if it has a
+    /// request id: its result is stored with the record, so that a repeat finds the same job.
     ///
     /// A job that is new is PENDING. The state, number and base of `job` are set here, and of its input what
     /// [`Upload::input`] has.

@@ -99,8 +99,8 @@ impl Jobs {
         Ok(())
     }
 
-    /// Up to `limit` members that the plan removes, from the place `from` in their list on; maybe fewer, but none
-    /// only at the end.
+    /// Up to `limit` members that the plan removes, from the place `from` in their list on; maybe fewer, but
+    /// none only at the end.
     pub async fn removals(
         &self,
         base: BaseNumber,

@@ -99,9 +99,9 @@ impl Plan<'_> {
         Ok(changes)
     }
 
-    /// Deletes attributes of members one after another, until the batch is full. The rest is left for the next
-    /// batch. The guard counts every member that loses attributes. Refuses members that cannot change, and
-    /// those beyond the allowance of the request, who came after it was judged.
+    /// Deletes attributes of members one after another, until the batch is full. The rest is left for the
+    /// next batch. The guard counts every member that loses attributes. Refuses members that cannot change,
+    /// and those beyond the allowance of the request, who came after it was judged.
     pub async fn change_attributes_while_room(&mut self, wishes: &[Wish]) -> Result<Changes, TableError> {
         let mut changes = Changes::default();
         for together in wishes.chunks(READ_TOGETHER) {

@@ -83,8 +83,8 @@ pub struct AudienceReply {
     pub audience: Arc<Audience>,
     /// How many members were in it after the request.
     pub members: u64,
-    /// One for each member that was to be added or removed, in order: `Updated`, `Unchanged`, or a failure with
-    /// the reason `MemberNotFound`.
+    /// One for each member that was to be added or removed, in order: `Updated`, `Unchanged`, or a failure
+    /// with the reason `MemberNotFound`.
     pub rows: Vec<RowOutcome>,
     /// The base's revision after the request; the same as before if the request changed nothing.
     pub revision: u64,

@@ -83,8 +83,8 @@ pub struct Plan<'a> {
     pub(super) freed: Option<&'a Freed>,
     /// What earlier slices of a batch of actions did.
     pub(super) carried: Carried,
-    /// Whether it is made beside the lane. Then others write meanwhile, and the members that it reads may be newer
-    /// than the counts in its header, so it leaves these as they are.
+    /// Whether it is made beside the lane. Then others write meanwhile, and the members that it reads may be
+    /// newer than the counts in its header, so it leaves these as they are.
     pub(super) is_beside: bool,
     pub(super) resolved: foldhash::HashMap<Wanted, Candidates>,
     pub(super) fetched: Blocks,
@@ -324,8 +324,8 @@ impl<'a> Plan<'a> {
         block.set(slot, stored.map(Bytes::from));
     }
 
-    /// The moves of a row whose member becomes `after`; `None` before it exists and after it is deleted. **Every
-    /// write of a member passes here**, so audiences follow every write.
+    /// The moves of a row whose member becomes `after`; `None` before it exists and after it is deleted.
+    /// **Every write of a member passes here**, so audiences follow every write.
     pub(super) fn moves(&mut self, row: Row, before: Option<&Member>, after: Option<&Member>) -> Moves {
         let sets = set_changes(row, before, after, self.layer.header.schema.as_deref());
         Moves { sets, audiences: self.audiences.changes(row, before, after) }

@@ -72,8 +72,8 @@ impl Current {
 }
 
 impl Plan<'_> {
-    /// Decides what a row does to `current`, the member that it is about. Uniqueness, tiers, the schema and the
-    /// guard are not checked yet.
+    /// Decides what a row does to `current`, the member that it is about. Uniqueness, tiers, the schema and
+    /// the guard are not checked yet.
     pub(super) fn decide<'p>(
         &self,
         current: Current,

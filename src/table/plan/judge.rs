@@ -4,8 +4,8 @@
 //!    and do not repeat what was applied to it. This decides nearly every request.
 //! 2. Rows of one batch are planned and judged by what they did; if that is too much, the plan is dropped.
 //! 3. More rows are counted one by one, each as if it were the only one. So this takes memory for one row at
-//!    a time. A row whose member another row found before counts as the most that it could do, and a row that fails
-//!    because of other members counts too; so the number is never too small.
+//!    a time. A row whose member another row found before counts as the most that it could do, and a row that
+//!    fails because of other members counts too; so the number is never too small.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -84,8 +84,8 @@ impl Plan<'_> {
         Ok(self.allowed_at_once(&bounded(found)))
     }
 
-    /// Whether a row may change a member: it may find one, and neither repeats what was applied to it last nor
-    /// comes after another row that may find it (`members`).
+    /// Whether a row may change a member: it may find one, and neither repeats what was applied to it last
+    /// nor comes after another row that may find it (`members`).
     fn may_change(
         &self,
         key: Wanted,
@@ -201,8 +201,8 @@ impl Plan<'_> {
     }
 }
 
-/// The changes that an admin expects of a series of requests together. Each request uses up what the guard does
-/// not allow it anyway.
+/// The changes that an admin expects of a series of requests together. Each request uses up what the guard
+/// does not allow it anyway.
 #[derive(Debug, Default)]
 pub struct Budget(Mutex<GuardExpectation>);
 
@@ -244,7 +244,8 @@ impl Expecting<'_> {
     }
 }
 
-/// What rows could do at most if so many members are inactive or are made so by the rows: no others come back.
+/// What rows could do at most if so many members are inactive or are made so by the rows: no others come
+/// back.
 fn with_inactive(most: GuardCounts, inactive: u64, options: &UpsertOptions) -> GuardCounts {
     if options.apply_status {
         return most;

@@ -1,9 +1,9 @@
 //! Who enters and leaves which audience with a write.
 //!
-//! - **Every write of a member asks [`Keeper::changes`]** before it is noted, so nothing else needs to know which
-//!   writes there are. Plans that are never written keep no audiences and ask nothing.
-//! - While the lane evaluates new filters, each write of a member that it has passed is evaluated for the next
-//!   world too.
+//! - **Every write of a member asks [`Keeper::changes`]** before it is noted, so nothing else needs to know
+//!   which writes there are. Plans that are never written keep no audiences and ask nothing.
+//! - While the lane evaluates new filters, each write of a member that it has passed is evaluated for the
+//!   next world too.
 
 use std::sync::Arc;
 
@@ -95,8 +95,8 @@ impl Keeper {
         }
     }
 
-    /// Who enters and leaves when the member at a row becomes `after`; `None` before it exists and after it is
-    /// deleted.
+    /// Who enters and leaves when the member at a row becomes `after`; `None` before it exists and after it
+    /// is deleted.
     pub fn changes(&mut self, row: Row, before: Option<&Member>, after: Option<&Member>) -> Kept {
         let definitions = Arc::clone(&self.definitions);
         let [before, after] =

@@ -1,7 +1,7 @@
 //! Members whose changes a revert takes back, in a step of its job.
 //!
-//! - A member changes only if it is as the plan of the job saw it. It goes back whole or stays as it is, and the
-//!   outcome says why.
+//! - A member changes only if it is as the plan of the job saw it. It goes back whole or stays as it is, and
+//!   the outcome says why.
 //! - Members that exchange their keys with each other are a group, and change in one commit. Those of them
 //!   that must stay keep their keys, and the others are decided again without them.
 //! - Nothing of a group is written before all of it is decided.

@@ -142,9 +142,9 @@ impl Plan<'_> {
         self.layer.records.insert(key, Some(bytes.into()));
     }
 
-    /// A member as it becomes when it gets this stored form back, written now. Refuses a tier that the base no
-    /// longer has, and attributes that the schema no longer allows; those that the `present` member has too
-    /// are not checked.
+    /// A member as it becomes when it gets this stored form back, written now. Refuses a tier that the base
+    /// no longer has, and attributes that the schema no longer allows; those that the `present` member has
+    /// too are not checked.
     pub(super) fn restored(
         &self,
         record: &[u8],

@@ -236,8 +236,8 @@ impl Search<'_> {
         }
     }
 
-    /// Finds the last deletion of each of these rows, among the commits after `down_to`. Returns `false` if it
-    /// could not read all of them, so that the rows that are left may have been deleted there too.
+    /// Finds the last deletion of each of these rows, among the commits after `down_to`. Returns `false` if
+    /// it could not read all of them, so that the rows that are left may have been deleted there too.
     async fn last_deletions(&mut self, rows: &mut BTreeSet<Row>, down_to: u64) -> Result<bool, TableError> {
         let mut walk = self.walk(down_to);
         while !rows.is_empty() {

@@ -103,7 +103,8 @@ impl<'a> View<'a> {
         self.published.definitions.audiences()
     }
 
-    /// While audiences are built: the members of rows below this one are evaluated. It may be of another revision.
+    /// While audiences are built: the members of rows below this one are evaluated. It may be of another
+    /// revision.
     #[must_use]
     pub fn audience_progress(&self) -> Row {
         Row(self.open.audience_row.load(Ordering::Relaxed))
@@ -197,7 +198,8 @@ impl<'a> View<'a> {
         Ok(found)
     }
 
-    /// What `read` makes of the stored members at `rows`, in the same order. Rows without a member are omitted.
+    /// What `read` makes of the stored members at `rows`, in the same order. Rows without a member are
+    /// omitted.
     async fn stored<T>(
         &self,
         rows: &[Row],

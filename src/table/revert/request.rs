@@ -31,8 +31,8 @@ pub struct RevertEnd {
 }
 
 impl RevertRequest {
-    /// Where its changes begin, and the last revision of a memberbase at the revision `newest` that can belong
-    /// to it.
+    /// Where its changes begin, and the last revision of a memberbase at the revision `newest` that can
+    /// belong to it.
     pub(super) fn span(&self, newest: u64) -> (Since, u64) {
         match (self.revisions, self.of) {
             (Some((first, last)), _) | (None, RevertOf::Revisions(first, last)) => {

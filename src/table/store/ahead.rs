@@ -1,7 +1,7 @@
 //! Plans of full lists that are made while the lists arrive.
 //!
-//! - A plan that was made ahead is what the job would have planned when it began: it is used only if no other job
-//!   of the base began since, and for at most [`MAX_AGE`]. Otherwise the job plans its stored list again.
+//! - A plan that was made ahead is what the job would have planned when it began: it is used only if no other
+//!   job of the base began since, and for at most [`MAX_AGE`]. Otherwise the job plans its stored list again.
 //! - Nothing of it is stored before its job is. A crash loses it, and then the job plans its list again too.
 //! - It holds memory, so there are few: one of a base, and [`AT_ONCE`] of all bases together.
 
@@ -74,8 +74,8 @@ impl PlansAhead {
         Some(AheadTurn { plans: Arc::clone(self), base, number, is_kept: false })
     }
 
-    /// Begins a job of a base: takes the plan of this job that was made ahead, if it can still be used. A plan of
-    /// another job of the base cannot be used any more.
+    /// Begins a job of a base: takes the plan of this job that was made ahead, if it can still be used. A
+    /// plan of another job of the base cannot be used any more.
     pub fn take(&self, base: BaseNumber, number: JobNumber, now: Timestamp) -> Option<PlanAhead> {
         let slot = self.slots().remove(&base)?;
         let is_good = slot.number == number && slot.is_young(now);

@@ -50,8 +50,8 @@ pub struct PlannedAction {
 pub struct ActionPlan {
     open: Arc<OpenBase>,
     request: ActionsRequest,
-    /// The revision at the beginning, and the row of the first member that the plan creates; `None` before the
-    /// first slice.
+    /// The revision at the beginning, and the row of the first member that the plan creates; `None` before
+    /// the first slice.
     begun: Option<(u64, Row)>,
     /// The last revision that the plan saw.
     revision: u64,

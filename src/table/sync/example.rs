@@ -91,8 +91,8 @@ impl Examples {
         }
     }
 
-    /// Adds what was just planned for a row or an action, if another example of its kind is wanted. `first_new` is
-    /// the row of the first member that the plan creates.
+    /// Adds what was just planned for a row or an action, if another example of its kind is wanted.
+    /// `first_new` is the row of the first member that the plan creates.
     pub(in crate::table) fn add_planned(
         &mut self,
         plan: &Plan<'_>,

@@ -1,5 +1,5 @@
-//! The plan of a full list: what each of its rows would do, and which members it would remove. And the plan of
-//! a batch of actions ([`ActionPlan`]).
+//! The plan of a full list: what each of its rows would do, and which members it would remove. And the plan
+//! of a batch of actions ([`ActionPlan`]).
 //!
 //! What this room promises to the others about full lists:
 //!
@@ -7,8 +7,8 @@
 //!   its ref, its e-mail address or its worker id, whatever the row is matched by, and also if it cannot be
 //!   applied. While a row may be anybody, removals wait for approval ([`Hold::UnreadableRows`]).
 //! - A row that cannot be applied may be anybody if one of its keys cannot be read and the key to match by
-//!   finds nobody; or if it has no key to match by and no other key finds anybody. Its id, if it has one, says
-//!   who it is.
+//!   finds nobody; or if it has no key to match by and no other key finds anybody. Its id, if it has one,
+//!   says who it is.
 //! - Only a member that was there when the plan began, and that nobody has written since, can be missing.
 //! - The plan writes nothing and takes no turn in the lane. It is made in slices, each on what is published
 //!   at that time, and others write meanwhile.

@@ -23,8 +23,8 @@ const ROW_STEPS: usize = 1;
 
 /// A row of a list that was not parsed yet.
 pub trait SentRow: Send {
-    /// Fills in its texts, if today's rules store them as they are, and the row does nothing but to set and clear
-    /// them. Returns whether that is so.
+    /// Fills in its texts, if today's rules store them as they are, and the row does nothing but to set and
+    /// clear them. Returns whether that is so.
     fn texts<'a>(&'a self, texts: &mut RowTexts<'a>) -> bool;
     /// Its line, from 1.
     fn line(&self) -> u64;

@@ -97,8 +97,8 @@ impl SoFar {
         Ok(PlannedRow { line: line.number, outcome, is_unreadable })
     }
 
-    /// Notes the next row if it says what its member is, and no earlier row finds this member or has one of the
-    /// row's keys.
+    /// Notes the next row if it says what its member is, and no earlier row finds this member or has one of
+    /// the row's keys.
     pub fn same(&mut self, line: u64, same: &Same) -> Option<PlannedRow> {
         let is_again = self.named.finder(same.row).is_some()
             || self.keys.find(same.keys.iter().flatten().copied()).is_some();

@@ -156,7 +156,8 @@ impl Subject {
         }
     }
 
-    /// Follows the commit log: nobody enters twice or leaves without having entered, and who is in is who is in.
+    /// Follows the commit log: nobody enters twice or leaves without having entered, and who is in is who is
+    /// in.
     async fn check_log(&self) {
         // Nothing is published while it is there.
         let view = self.base.view().await;

@@ -73,8 +73,8 @@ impl Subject {
         }
     }
 
-    /// Plans and applies a revert as a job with this number, in steps of up to `together` members. Returns what
-    /// it listed.
+    /// Plans and applies a revert as a job with this number, in steps of up to `together` members. Returns
+    /// what it listed.
     pub(super) async fn revert(&self, of: RevertOf, job: u64, together: usize) -> Listed {
         let (origin, sight) = (Origin::default(), Sight::default());
         let revisions = match of {

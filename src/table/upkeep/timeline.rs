@@ -141,8 +141,8 @@ fn jump(
     Ok(())
 }
 
-/// Adds the jump of the numbers of a base's audiences to `batch`. A base without audiences may have had some in the
-/// lost time.
+/// Adds the jump of the numbers of a base's audiences to `batch`. A base without audiences may have had some
+/// in the lost time.
 fn jump_audiences(batch: &mut Batch, base: BaseNumber, stored: Option<&[u8]>) -> Result<(), TableError> {
     let used_up = || TableError::Damaged("the numbers of audiences are used up".to_owned());
     let mut numbers = stored.map(Numbers::decode).transpose()?.unwrap_or_default();

@@ -59,8 +59,8 @@ pub struct Job {
 pub struct Progress {
     #[serde(rename = "type")]
     stage: Stage,
-    /// Actions of the batch; or rows of the file, and members to be offboarded once there is a plan; or members
-    /// whose changes are taken back.
+    /// Actions of the batch; or rows of the file, and members to be offboarded once there is a plan; or
+    /// members whose changes are taken back.
     total_actions: u64,
     /// Those that are done.
     total_complete: u64,

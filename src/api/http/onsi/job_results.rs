@@ -1,5 +1,5 @@
-//! `GET /v1/members/jobs/{jobId}/results`: what happened, or by the plan would happen, to each row and to each
-//! member that is offboarded. One JSON object a line, or CSV, which is sent piece by piece.
+//! `GET /v1/members/jobs/{jobId}/results`: what happened, or by the plan would happen, to each row and to
+//! each member that is offboarded. One JSON object a line, or CSV, which is sent piece by piece.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -50,8 +50,8 @@ struct Shown {
     /// The line of the file, or the number of the action, from 1; `null` for a member that the file does not
     /// name.
     row: Option<u64>,
-    /// The e-mail address of the row, or else its worker id. Of a member that the file does not name: its ref,
-    /// or else these.
+    /// The e-mail address of the row, or else its worker id. Of a member that the file does not name: its
+    /// ref, or else these.
     key: Option<String>,
     #[schemars(with = "Option<MemberId>")]
     member_id: Option<String>,

@@ -147,8 +147,8 @@ async fn refuse(request: &CallRequest, refusal: Refusal, issue: Issue) -> Failur
     Failure::new(StatusCode::BAD_REQUEST, issues_of(&refusal, &issue, is_invited, invited.as_ref()))
 }
 
-/// The issues of a refusal, like `issue`. `is_invited` says whether an active or invited member has the e-mail
-/// address, whose issue then has a code of its own; `holder` is the id of this member, if it has one.
+/// The issues of a refusal, like `issue`. `is_invited` says whether an active or invited member has the
+/// e-mail address, whose issue then has a code of its own; `holder` is the id of this member, if it has one.
 pub fn issues_of(refusal: &Refusal, issue: &Issue, is_invited: bool, holder: Option<&String>) -> Vec<Issue> {
     let mut found = Failure::refused(issue.code, refusal).into_issues();
     for found in &mut found {

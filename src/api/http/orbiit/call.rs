@@ -1,4 +1,5 @@
-//! What a call is, and what surrounds every call: the caller, the workspace, the body, the reply or the error.
+//! What a call is, and what surrounds every call: the caller, the workspace, the body, the reply or the
+//! error.
 
 use std::future::Future;
 use std::pin::pin;

@@ -135,7 +135,8 @@ fn code(status: StatusCode) -> &'static str {
     known.map_or("internal", |(_, code)| code)
 }
 
-/// A field of the service as this door names it: `first_name` is `firstName`, and attributes are under `fields`.
+/// A field of the service as this door names it: `first_name` is `firstName`, and attributes are under
+/// `fields`.
 pub fn named(field: &str) -> String {
     match field.strip_prefix("attributes") {
         Some(key) if key.is_empty() || key.starts_with('.') => format!("fields{key}"),

@@ -1,5 +1,5 @@
-//! The Orbiit door: `/v0/workspaces/{workspaceId}/…` with JSON bodies, as in the published documentation of the
-//! Orbiit interface for members and audiences. A workspace is a memberbase.
+//! The Orbiit door: `/v0/workspaces/{workspaceId}/…` with JSON bodies, as in the published documentation of
+//! the Orbiit interface for members and audiences. A workspace is a memberbase.
 //!
 //! A translation and no more: the directory decides what the calls mean. Requests are strict: unknown fields
 //! and parameters, fields given twice and values of a wrong type are rejected. Every error is `{"error": "…",

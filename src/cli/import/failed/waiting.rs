@@ -6,8 +6,8 @@
 //! - Then a new file replaces this one, in one step: without the rows that were applied, and with marks on
 //!   those that were overtaken.
 //! - A file that was in the place before is renamed, see [`crate::cli::files::remove_if_same`], and gets its
-//!   name back if no row fails in the end. If it has the same contents, a killed import left it for the same rows: then this
-//!   import settles them, and only its own file remains.
+//!   name back if no row fails in the end. If it has the same contents, a killed import left it for the same
+//!   rows: then this import settles them, and only its own file remains.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

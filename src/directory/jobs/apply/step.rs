@@ -13,8 +13,8 @@ use crate::table::{
 /// Rows, members or actions of one step. Writes of others wait for one step at most, so it is short.
 pub const STEP: usize = 250;
 
-/// Makes one step, and returns how many rows or members it took. `note` adds what happened to rows to the job,
-/// and returns it for the results.
+/// Makes one step, and returns how many rows or members it took. `note` adds what happened to rows to the
+/// job, and returns it for the results.
 pub async fn step(
     work: &Work,
     base: &Arc<Base>,
@@ -97,8 +97,8 @@ fn judging(job: &Job) -> Judging {
         JobTask::DeleteByFilter { expect, .. } => *expect,
         JobTask::Batch | JobTask::Revert(_) => GuardExpectation::default(),
     };
-    // An approval lets pass only what the plan was held for: somebody without an admin token may have approved
-    // a plan that was within the limits.
+    // An approval lets pass only what the plan was held for: somebody without an admin token may have
+    // approved a plan that was within the limits.
     let approved: &[Hold] = match &job.plan {
         Some(plan) if job.approved.is_some() => &plan.holds,
         Some(_) | None => &[],

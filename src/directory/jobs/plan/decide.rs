@@ -85,8 +85,8 @@ pub async fn decide(
     Ok(())
 }
 
-/// Whether somebody who approved the plan `before` has also approved this one: it does the same with every row,
-/// removes no other members, and has no other cause to wait and no more of what the guard counts.
+/// Whether somebody who approved the plan `before` has also approved this one: it does the same with every
+/// row, removes no other members, and has no other cause to wait and no more of what the guard counts.
 fn is_covered(now: &PlanSummary, removals: &[Row], before: &PlanSummary, removed: &[Row]) -> bool {
     let removes_no_others = || removals.iter().all(|row| removed.binary_search(row).is_ok());
     let does_the_same = now.hash == before.hash || (now.rows_hash == before.rows_hash && removes_no_others());

@@ -1,10 +1,10 @@
 //! Making the plan of a job: what it would do, without writing to members.
 //!
-//! A plan is made from the beginning each time: after an interruption, and after it was approved, unless a part
-//! of it is applied already. A plan that was approved is applied at once if nothing was written since, or if the
-//! new plan does the same, removes no others, and has no cause to wait that was not approved. If making it again
-//! was interrupted, it is no longer known whom the approved plan removes; then only a plan with the same digest
-//! is applied.
+//! A plan is made from the beginning each time: after an interruption, and after it was approved, unless a
+//! part of it is applied already. A plan that was approved is applied at once if nothing was written since,
+//! or if the new plan does the same, removes no others, and has no cause to wait that was not approved. If
+//! making it again was interrupted, it is no longer known whom the approved plan removes; then only a plan
+//! with the same digest is applied.
 
 mod batch;
 mod decide;

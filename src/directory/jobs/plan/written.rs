@@ -10,8 +10,8 @@ const ROWS_IN_VALUE: usize = 4_096;
 /// Values written together: while the plan is made, and those of a plan that was made before.
 const VALUES: usize = 4;
 const MADE_BEFORE: usize = 32;
-/// The most planned rows with details of a failure in one value: a failure takes some hundred bytes, and never
-/// more than 4 KiB.
+/// The most planned rows with details of a failure in one value: a failure takes some hundred bytes, and
+/// never more than 4 KiB.
 const FAILED_IN_VALUE: usize = 12;
 
 /// What a plan says about rows, as the values to store.

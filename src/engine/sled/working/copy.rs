@@ -98,8 +98,8 @@ impl Sled {
         self.write_one(|| self.db.insert(POSITION_KEY, value))
     }
 
-    /// The value of a key; `None` only if it is certain that the key is absent. To be certain it may wait while
-    /// keys are written, usually for one of them.
+    /// The value of a key; `None` only if it is certain that the key is absent. To be certain it may wait
+    /// while keys are written, usually for one of them.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
         let found = certain(&self.writing, || self.guarded(|| self.db.get(key)))?;
         Ok(found.map(into_value))

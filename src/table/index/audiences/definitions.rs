@@ -26,7 +26,8 @@ pub struct Definitions {
 pub struct Next {
     /// The world.
     pub world: Arc<World>,
-    /// The audiences that are built, and those that use them: who is in the others is the same in both worlds.
+    /// The audiences that are built, and those that use them: who is in the others is the same in both
+    /// worlds.
     pub built: Mask,
     /// Their numbers, in order.
     pub numbers: Vec<AudienceNumber>,

@@ -61,9 +61,9 @@ impl Evaluator {
         &self.world
     }
 
-    /// The audiences that a row enters and leaves when its member becomes `after`; `None` before it exists and
-    /// after it is deleted. In the order of their numbers. Only audiences of `within` are evaluated; it must have
-    /// those that they name.
+    /// The audiences that a row enters and leaves when its member becomes `after`; `None` before it exists
+    /// and after it is deleted. In the order of their numbers. Only audiences of `within` are evaluated; it
+    /// must have those that they name.
     pub fn changes(
         &mut self,
         row: Row,

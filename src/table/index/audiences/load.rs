@@ -46,8 +46,8 @@ pub async fn load(
     Ok((Definitions::new(audiences.into_iter().collect(), hands, numbers, fold), members))
 }
 
-/// Lets an audience be evaluated anew if its filter asks for e-mail addresses: under another fold, other members may
-/// match.
+/// Lets an audience be evaluated anew if its filter asks for e-mail addresses: under another fold, other
+/// members may match.
 pub fn renew(audience: &mut Audience) {
     let asks_addresses = audience.filter.fields().contains(&Field::Email);
     if asks_addresses && !audience.is_archived() && audience.state == AudienceState::Ready {

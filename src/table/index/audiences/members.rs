@@ -84,8 +84,8 @@ impl Members {
         self.0.entry(audience).or_default().load(chunk, rows, false);
     }
 
-    /// Takes the chunks that a checkpoint must write; an empty one must be deleted. If writing fails, pass them
-    /// to [`Members::mark_dirty`].
+    /// Takes the chunks that a checkpoint must write; an empty one must be deleted. If writing fails, pass
+    /// them to [`Members::mark_dirty`].
     pub fn take_dirty(&mut self) -> Vec<DirtyRows> {
         let mut taken = Vec::new();
         for (audience, rows) in &mut self.0 {

@@ -3,7 +3,8 @@
 //! - Every condition is there once, however many filters have it.
 //! - Each field knows the audiences that look at it, so a write evaluates only audiences that look at a field
 //!   that it changes.
-//! - Conditions that ask whether a text is equal to some others are found by the text, all of a field at once.
+//! - Conditions that ask whether a text is equal to some others are found by the text, all of a field at
+//!   once.
 //! - An audience stands after those that it names.
 
 use std::collections::HashMap;

@@ -14,7 +14,8 @@ use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::guard::FETCHED_MAX_BYTES;
 use crate::table::plan::keeper::Ahead;
 
-/// The next world, as far as it is built. It is in memory alone: after a restart it is built from the beginning.
+/// The next world, as far as it is built. It is in memory alone: after a restart it is built from the
+/// beginning.
 #[derive(Debug)]
 pub struct Build {
     next: Arc<Next>,

@@ -63,7 +63,8 @@ fn members_are_added_and_removed_by_hand() {
         assert_eq!(subject.rows_of(audience).await, [2, 3]);
         assert_eq!(subject.add_rows(audience, &[0, 7, 8]).await, [Updated; 3]);
         assert_eq!(subject.rows_of(audience).await, [0, 2, 3, 7, 8]);
-        // Whoever is picked stays when the filter no longer matches, and whoever is removed stays out when it does.
+        // Whoever is picked stays when the filter no longer matches, and whoever is removed stays out when it
+        // does.
         tiers(&subject, 0..10, 1).await;
         assert_eq!(subject.rows_of(audience).await, [7, 8]);
         tiers(&subject, 0..10, 2).await;

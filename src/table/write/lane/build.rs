@@ -1,8 +1,9 @@
 //! The building of new filters of audiences, between other batches.
 //!
-//! - The lane builds on whenever it has planned a batch, and when nothing is queued. So a build takes as long as a
-//!   batch from time to time, and requests never wait longer than for one piece of it.
-//! - What is built is as of everything that was planned. If a batch fails, it is built again from the beginning.
+//! - The lane builds on whenever it has planned a batch, and when nothing is queued. So a build takes as long
+//!   as a batch from time to time, and requests never wait longer than for one piece of it.
+//! - What is built is as of everything that was planned. If a batch fails, it is built again from the
+//!   beginning.
 
 use std::sync::Arc;
 
@@ -43,8 +44,8 @@ impl Lane {
         }
     }
 
-    /// Follows a batch that was appended: takes over its audiences, and what it did to rows that were evaluated
-    /// already.
+    /// Follows a batch that was appended: takes over its audiences, and what it did to rows that were
+    /// evaluated already.
     pub(super) fn follow(&mut self, layer: &Layer, ahead: Vec<Ahead>) {
         if let Some(definitions) = &layer.definitions {
             self.definitions = Arc::clone(definitions);
