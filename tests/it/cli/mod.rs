@@ -130,6 +130,10 @@ impl World {
 
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         std::fs::write(self.path(name), content).unwrap();
+        // File systems note times in steps of some milliseconds: a file may seem older than a member that was
+        // created before it.
+        let written = std::fs::File::options().append(true).open(self.path(name)).unwrap();
+        written.set_modified(std::time::SystemTime::now()).unwrap();
         self.path(name).to_str().unwrap().to_owned()
     }
 
