@@ -11,7 +11,7 @@
 # Seen: `email` is cleared, also if it is `optional`. `address.city` is kept, because the part of the mask
 # below a message is skipped if the update has no such message. With an empty address in the update, which is
 # the same to most people, the city is cleared. The mask `address` keeps the address in both cases.
-# `replace_message_field=True` changes the last one only.
+# `replace_message_field=True` helps with `address`, and not with `address.city`.
 #
 # Why it matters: a client that sends only what changed has no address in such an update. So a city that
 # somebody removed stays in the directory, and the call succeeds.
