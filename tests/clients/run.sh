@@ -37,4 +37,5 @@ start_server "$program" "$work/closed"
 bash "$here/openapi.sh" "$server_address" "$token"
 stop_server
 bash "$here/tls.sh" "$program"
+bash "$here/recipes/run.sh" "$program" "$tools"
 echo "clients: all ok"

@@ -27,7 +27,7 @@ from publisher.v1 import member_service_pb2 as members_pb2, member_service_pb2_g
 CERT = os.environ["PROXY_CERT"]
 TOKEN = os.environ["MEMBERBASE_TOKEN"]
 BEARER = (("authorization", f"Bearer {TOKEN}"),)
-# Longer than the default limits of nginx (60 s), of HAProxy in Debian (50 s), and of a call through Envoy (15 s).
+# Longer than the default limits of nginx (60 s), of HAProxy in Debian (50 s), and of a call in Envoy (15 s).
 SILENT_SECONDS = 65
 # Far more than the default limit of nginx for bodies (1 MiB), and than what proxies hold in memory.
 LARGE_BYTES = 8 << 20

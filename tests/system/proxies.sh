@@ -4,7 +4,7 @@
 #
 #   tests/system/proxies.sh PROGRAM TOOLS
 #
-# PROGRAM is the memberbase to test. TOOLS is the folder in which .ci/run installed Envoy and the Python client.
+# PROGRAM is the memberbase to test. TOOLS is the folder in which .ci/run installed Envoy and grpcio.
 set -euo pipefail
 
 program=$(realpath "$1") tools=$(realpath "$2")
@@ -121,7 +121,8 @@ end
 
 begin plain 3s
 through cut "${all[@]}"
-# The command line follows a job over a stream that is cut, while the service does nothing for longer than the limit.
+# The command line follows a job over streams that are cut, while the service does nothing for longer than the
+# limit.
 python3 - >"$work/list.csv" <<'PYTHON'
 print("ref,company")
 for number in range(100_000):

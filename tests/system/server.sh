@@ -3,6 +3,8 @@
 #   start_server PROGRAM DATA [ARGUMENTS…]   sets server_pid, server_url and server_address; fails if it does not start
 #   stop_server                              stops the server, and fails if it ends with an error
 #   kill_server                              for traps: kills the server if it runs
+#
+# The server listens on $server_listen, or else on a free port.
 
 server_pid=
 
@@ -12,7 +14,7 @@ start_server() {
   local out
   out=$(mktemp -u)
   mkfifo "$out"
-  "$program" serve --listen 127.0.0.1:0 --data "$data" "$@" >"$out" &
+  "$program" serve --listen "${server_listen:-127.0.0.1:0}" --data "$data" "$@" >"$out" &
   server_pid=$!
   exec 9<"$out"
   rm "$out"
