@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Builds a Debian package from a program that is built already: prints the path of the package in FOLDER.
+#
+#   packaging/debian/build.sh PROGRAM FOLDER
+#
+# Needs dpkg-deb, and strip and objdump of binutils.
+set -euo pipefail
+
+program=$1 folder=$2
+here=$(cd "$(dirname "$0")" && pwd)
+source=$here/../..
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+doc=$root/usr/share/doc/memberbase
+
+install -d -m 755 "$folder" "$root/DEBIAN" "$root/usr/bin" "$doc/packaging"
+strip -o "$root/usr/bin/memberbase" "$program"
+chmod 755 "$root" "$root/usr/bin/memberbase"
+install -D -m 644 "$source/packaging/systemd/memberbase.service" "$root/lib/systemd/system/memberbase.service"
+install -D -m 640 "$here/memberbase.toml" "$root/etc/memberbase/memberbase.toml"
+cp -r "$source/README.md" "$source/docs" "$doc/"
+cp -r "$source/packaging/proxies" "$doc/packaging/"
+printf 'Copyright 2026 the authors of memberbase\nLicense: MIT or Apache-2.0\n' >"$doc/copyright"
+chmod -R u=rwX,go=rX "$root/usr/share"
+
+echo /etc/memberbase/memberbase.toml >"$root/DEBIAN/conffiles"
+install -m 755 "$here/postinst" "$here/prerm" "$here/postrm" "$root/DEBIAN/"
+version=$("$program" --version | cut -d ' ' -f 2)
+architecture=$(dpkg --print-architecture)
+# The newest version of the C library whose functions the program uses.
+library=$(objdump -T "$program" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+{
+  cat "$here/control"
+  echo "Version: $version"
+  echo "Architecture: $architecture"
+  echo "Depends: libc6 (>= ${library#GLIBC_}), adduser"
+  echo "Installed-Size: $(du -k -s "$root" | cut -f 1)"
+} >"$root/DEBIAN/control"
+package=$folder/memberbase_${version}_$architecture.deb
+dpkg-deb --root-owner-group -z 3 --build "$root" "$package" >&2
+echo "$package"
