@@ -16,7 +16,8 @@ work=$(mktemp -d)
 proxies=()
 kill_all() {
   kill -CONT ${server_pid:+"$server_pid"} 2>/dev/null || true
-  kill -KILL ${proxies[@]+"${proxies[@]}"} 2>/dev/null || true
+  # Not KILL, which would leave the processes that nginx and HAProxy have started.
+  kill -TERM ${proxies[@]+"${proxies[@]}"} 2>/dev/null || true
   kill_server
   rm -rf "$work"
 }
