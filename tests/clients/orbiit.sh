@@ -19,13 +19,14 @@ value() { # EXPRESSION about `reply`, the JSON on standard input
 base=$(curl -sS --fail-with-body "http://$host/publisher.v1/member-base/create" \
   -H "Content-Type: application/json" -d '{"name": "Orbiit"}' | value 'reply["id"]')
 
+audience=none
 from_docs() { # NUMBER MEMBER
   python3 - "$docs" "$1" <<'PYTHON' |
 import re, sys
 text = open(sys.argv[1], encoding="utf-8").read()
 print(re.findall(r"(?m)^    curl .*\n(?:    .*\n)*", text)[int(sys.argv[2])])
 PYTHON
-    sed -e "s|127.0.0.1:50051|$host|; s|<token>|token|; s|mb_…|$base|; s|m_…|$2|; s|^    curl |curl -sS --fail-with-body |" >"$work/command"
+    sed -e "s|127.0.0.1:50051|$host|; s|<token>|token|; s|mb_…|$base|; s|aud_…|$audience|; s|m_…|$2|; s|^    curl |curl -sS --fail-with-body |" >"$work/command"
   bash "$work/command"
 }
 
@@ -38,4 +39,11 @@ from_docs 1 none >"$work/listed"
 [ "$(value 'reply["nodes"][1]["fields"]["role"]' <"$work/listed")" = "QA Tester" ]
 [ "$(from_docs 2 "$timothy")" = '{"deletedCount":1}' ]
 [ "$(from_docs 1 none | value 'reply["totalCount"]')" = 1 ]
+
+audience=$(from_docs 3 none | value 'reply["id"]')
+from_docs 4 none >"$work/changed"
+[ "$(value 'reply["filter"]' <"$work/changed")" = "[{'key': 'role', 'eq': 'QA Tester'}]" ]
+[ "$(from_docs 5 none | value 'reply["addedCount"]')" = 1 ]
+from_docs 0 none >"$work/saved"
+[ "$(from_docs 6 none | value '[one["email"] for one in reply["nodes"]]')" = "['timothy@example.com', 'ada@example.com']" ]
 echo "orbiit.sh: ok"

@@ -47,6 +47,12 @@ impl About {
         Self { method, path, name, summary, needs, success, expects: &[], refusals: &[] }
     }
 
+    /// The same for a call that changes nothing, although its method says so.
+    pub const fn reading(mut self) -> Self {
+        self.needs = AccessLevel::Read;
+        self
+    }
+
     /// The same for a call that needs the access level `admin`.
     pub const fn administering(mut self) -> Self {
         self.needs = AccessLevel::Admin;

@@ -8,14 +8,14 @@ use http::request::Parts;
 use super::door::Door;
 use super::expected::{self, Expects};
 use super::header::HeaderFault;
-use super::idempotency::{IDEMPOTENCY_KEY, request_id, with_request_id};
+use super::idempotency::{IDEMPOTENCY_KEY, identify, request_id, with_identity};
 use super::receive::Received;
 use super::rejection::Rejection;
 use super::routes::Secret;
 use crate::api::peer::peer_of;
 use crate::directory::{Directory, Error};
-use crate::model::BaseNumber;
 use crate::model::token::AccessLevel;
+use crate::model::{BaseNumber, RequestIdentity};
 
 /// What a call needs of its request.
 pub struct Needs {
@@ -37,6 +37,8 @@ pub struct Entered<B> {
     pub base: B,
     /// The body; empty if the call reads none.
     pub body: Received,
+    /// The identity of the request, if it has a request id. The service is for it already.
+    pub identity: Option<RequestIdentity>,
 }
 
 /// How a door reports what is wrong with a request before its call runs.
@@ -63,9 +65,11 @@ pub async fn enter<F: Refuses, B: Copy + Into<Option<BaseNumber>>>(
         true => door.bodies.read(directory.whose(), &head.headers, body).await?,
         false => Received::empty(),
     };
+    let mut identity = None;
     if let Some(id) = id {
-        let target = (&head.method, &head.uri);
-        directory = with_request_id(directory, id, target, base.into(), &mut received).await?;
+        let named = identify(id, (&head.method, &head.uri), base.into(), &mut received).await;
+        directory = with_identity(directory, &named).await?;
+        identity = Some(named);
     }
-    Ok(Entered { directory, base, body: received })
+    Ok(Entered { directory, base, body: received, identity })
 }

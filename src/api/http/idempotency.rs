@@ -21,27 +21,29 @@ pub fn request_id(headers: &HeaderMap) -> Result<Option<RequestId>, HeaderFault>
     key.map(RequestId::parse).transpose().map_err(HeaderFault::Rule)
 }
 
-/// The service for a request with this request id. A repeat must be the same request, byte for byte: method,
+/// The identity of a request with this request id. A repeat must be the same request, byte for byte: method,
 /// path and parameters, the memberbase that headers name, and the body.
-pub async fn with_request_id(
-    directory: Directory,
+pub async fn identify(
     id: RequestId,
     (method, uri): (&Method, &Uri),
     base: Option<BaseNumber>,
     body: &mut Received,
-) -> Result<Directory, Error> {
+) -> RequestIdentity {
     let base = base.map_or(0, |number| number.0);
     let call = format!("{method} {} {base}", uri.path_and_query().map_or("", |path| path.as_str()));
-    let identity = if body.bytes.len() <= HASH_APART_BYTES {
-        RequestIdentity::new(id, &call, &body.bytes)
-    } else {
-        let bytes = std::mem::take(&mut body.bytes);
-        let hash = move || (RequestIdentity::new(id, &call, &bytes), bytes);
-        let (identity, bytes) = compute::run(hash).await;
-        body.bytes = bytes;
-        identity
-    };
-    directory.with_request_id(&identity, IfRunning::Refuse).await.map_err(at_header)
+    if body.bytes.len() <= HASH_APART_BYTES {
+        return RequestIdentity::new(id, &call, &body.bytes);
+    }
+    let bytes = std::mem::take(&mut body.bytes);
+    let hash = move || (RequestIdentity::new(id, &call, &bytes), bytes);
+    let (identity, bytes) = compute::run(hash).await;
+    body.bytes = bytes;
+    identity
+}
+
+/// The service for a request with this identity.
+pub async fn with_identity(directory: Directory, identity: &RequestIdentity) -> Result<Directory, Error> {
+    directory.with_request_id(identity, IfRunning::Refuse).await.map_err(at_header)
 }
 
 /// Names the header in the refusal of a request id.

@@ -16,6 +16,7 @@ mod door;
 mod elements;
 mod entry;
 mod expected;
+mod filter;
 mod header;
 mod idempotency;
 mod integer;

@@ -37,6 +37,13 @@ impl Directory {
         self.by_hand(base, audience, ids, true, deadline).await
     }
 
+    /// Rejects a caller who could add nobody to the audience, whoever it is.
+    pub async fn may_add_members(&self, number: BaseNumber, audience: AudienceNumber) -> Result<(), Error> {
+        let base = self.guarded.base(AccessLevel::Write, number).await?;
+        let view = view(&base, None).await?;
+        self.may_know(view.audiences(), view.audiences().may_change(audience)?)
+    }
+
     /// Removes members by hand: afterwards they are not in the audience. Ids of no member are counted and
     /// ignored.
     pub async fn remove_audience_members(

@@ -7,7 +7,7 @@ use super::shown::ShownAudience;
 use crate::directory::access::view;
 use crate::directory::handle::result_of_another_call;
 use crate::directory::list::{Page, RawPage, check};
-use crate::directory::{Directory, Error, Lacking, REPLY_BYTES, Shows};
+use crate::directory::{Directory, Error, Lacking, PageEnds, REPLY_BYTES, Shows};
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
@@ -57,6 +57,10 @@ pub struct AudiencePage {
     pub audiences: Vec<ShownAudience>,
     /// Where the next page starts; `None` at the end.
     pub cursor: Option<String>,
+    /// Where the page lies.
+    pub ends: PageEnds,
+    /// How many audiences the list has in all.
+    pub total: u64,
 }
 
 impl Directory {
@@ -101,15 +105,18 @@ impl Directory {
         page.check_skip()?;
         let base = self.guarded.base(AccessLevel::Read, number).await?;
         let view = view(&base, None).await?;
+        let is_listed = |audience: &&Arc<Audience>| include_archived || !audience.is_archived();
         let is_left = |audience: &&Arc<Audience>| {
             let place = u64::from(audience.number.0);
-            (include_archived || !audience.is_archived())
+            is_listed(audience)
                 && page.after.is_none_or(|after| {
                     if page.direction.is_descending() { place < after } else { place > after }
                 })
         };
         let all = view.audiences();
         let mut left: Vec<&Arc<Audience>> = all.iter().filter(is_left).collect();
+        let total = all.iter().filter(is_listed).count();
+        let has_earlier = left.len() < total;
         if page.direction.is_descending() {
             left.reverse();
         }
@@ -120,9 +127,12 @@ impl Directory {
             bytes += FIXED_BYTES + audience.name.as_str().len() + audience.filter.bytes();
             audiences.push(self.shown(&view, number, audience));
         }
-        let last: Option<&ShownAudience> = audiences.last().filter(|_| left.peek().is_some());
-        let cursor = last.map(|last| page.cursor(key, last.audience.number.0.into(), 0));
-        Ok(AudiencePage { audiences, cursor })
+        let cursor = |shown: &ShownAudience| page.cursor(key, shown.audience.number.0.into(), 0);
+        let cursors =
+            audiences.first().zip(audiences.last()).map(|(first, last)| (cursor(first), cursor(last)));
+        let next = audiences.last().filter(|_| left.peek().is_some()).map(cursor);
+        let total = u64::try_from(total).unwrap_or(u64::MAX);
+        Ok(AudiencePage { audiences, cursor: next, ends: PageEnds { cursors, has_earlier }, total })
     }
 
     /// Changes the name or the filter of an audience.

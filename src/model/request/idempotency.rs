@@ -49,6 +49,19 @@ impl RequestIdentity {
         Self { key: IdempotencyKey::Given(id), fingerprint: content.fingerprint(), keeps_failures: false }
     }
 
+    /// The identity of one part of this request, for a request that takes several operations.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Self {
+        let key = match &self.key {
+            // No caller sends a request id with a space.
+            IdempotencyKey::Given(id) => {
+                IdempotencyKey::Given(RequestId::from_stored(format!("{} {name}", id.as_str())))
+            }
+            IdempotencyKey::Chunk(import, number) => IdempotencyKey::Chunk(*import, *number),
+        };
+        Self { key, ..self.clone() }
+    }
+
     /// The same request, with or without its result stored if no row was written. This is not part of the
     /// fingerprint, so a repeat is recognised either way.
     #[must_use]

@@ -137,8 +137,9 @@ def search(name, given):
 
 
 def workspace_query(query):
-    """The parameters of a list, without cursors, which only the server can make."""
-    return {name: given for name, given in query.items() if name not in ("cursor", "after")}
+    """The parameters of a list, without cursors, which only the server can make, and with an audience."""
+    query = {name: given for name, given in query.items() if name not in ("cursor", "after")}
+    return {**query, "audienceId": AUDIENCE} if "audienceId" in query else query
 
 
 def with_names(body):
@@ -148,6 +149,18 @@ def with_names(body):
         if isinstance(row, dict):
             row["firstName"] = row.get("firstName") or "Ana"
     return body
+
+
+def fresh_audience():
+    """An audience that no other call uses."""
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    body = json.dumps({"name": f"audience {next(NUMBERS)}"}).encode()
+    request = urllib.request.Request(f"http://{ADDRESS}/v0/workspaces/{BASE}/audiences", body, headers)
+    with OPENER.open(request) as reply:
+        return json.load(reply)["id"]
+
+
+AUDIENCE = fresh_audience()
 
 
 def may_be_indexed(definition):
@@ -180,7 +193,8 @@ def before_call(context, case, kwargs):
         return
     if case.path.startswith("/v0/"):
         # The workspace is the memberbase of this test.
-        case.path_parameters = {**case.path_parameters, "workspaceId": BASE}
+        ids = {"workspaceId": BASE, "audienceId": fresh_audience()}
+        case.path_parameters = {name: ids[name] for name in case.path_parameters}
         case.body = with_names(improve(case.body, {"memberIds": lambda: [fresh_member()]}))
         if case.query:
             case.query = workspace_query(case.query)

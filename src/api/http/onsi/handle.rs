@@ -70,7 +70,7 @@ async fn serve<C: Call>(
     let About { needs: access, expects, .. } = C::ABOUT;
     let needs = Needs { secret: api_key, access, expects, reads_body: C::Input::BODY.is_some() };
     let named = |directory: &Directory| base_of(directory, &head.headers);
-    let Entered { directory, base, body: received } = enter(door, (head, body), needs, named).await?;
+    let Entered { directory, base, body: received, .. } = enter(door, (head, body), needs, named).await?;
     let is_repeat = directory.is_repeat();
     let mut issues = Issues::default();
     if let Some(id) = &id {

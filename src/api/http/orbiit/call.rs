@@ -25,11 +25,16 @@ use crate::api::http::pieces::drain;
 use crate::api::http::receive::Received;
 use crate::api::http::reply::{counted, json};
 use crate::api::http::{json, structure};
-use crate::directory::Directory;
-use crate::model::BaseNumber;
+use crate::directory::{Directory, Error};
+use crate::model::{AudienceNumber, BaseNumber, RequestIdentity};
 
+/// The name of the audience's id in paths.
+pub const AUDIENCE: &str = "audienceId";
 /// The name of the workspace's id in paths.
 pub const WORKSPACE: &str = "workspaceId";
+
+/// Stands for the ids in a path that is not valid UTF-8; it is no id.
+const NO_ID: &str = "\u{fffd}";
 
 /// A call of this door.
 pub trait Call: 'static {
@@ -54,13 +59,22 @@ pub struct CallRequest<Q> {
     pub directory: Directory,
     /// The memberbase that is the workspace.
     pub base: BaseNumber,
+    /// The id of the audience in the path; empty if the path has none.
+    pub audience: String,
     /// The parameters.
     pub query: Q,
     /// The body; empty if the call has none.
     pub body: Received,
+    /// The identity of the request, if it has a request id.
+    pub identity: Option<RequestIdentity>,
 }
 
 impl<Q> CallRequest<Q> {
+    /// The audience of the path.
+    pub fn audience(&self) -> Result<AudienceNumber, Error> {
+        self.directory.audience_in(self.base, &self.audience, AUDIENCE)
+    }
+
     /// The object in the body.
     pub async fn object<T: DeserializeOwned + JsonSchema + Send + 'static>(&mut self) -> Result<T, Failure> {
         let body = std::mem::replace(&mut self.body, Received::empty());
@@ -105,14 +119,15 @@ async fn serve<C: Call>(
 ) -> Result<Response, Failure> {
     let About { needs: access, expects, name, .. } = C::ABOUT;
     let needs = Needs { secret: bearer, access, expects, reads_body: C::BODY.is_some() };
-    let workspace = path.id(WORKSPACE).unwrap_or("\u{fffd}");
+    let workspace = path.id(WORKSPACE).unwrap_or(NO_ID);
+    let audience = path.id(AUDIENCE).unwrap_or_default().to_owned();
     let named = |directory: &Directory| Ok::<_, Failure>(directory.base_number(workspace, WORKSPACE)?);
-    let Entered { directory, base, mut body } = enter(door, (head, body), needs, named).await?;
+    let Entered { directory, base, mut body, identity } = enter(door, (head, body), needs, named).await?;
     let is_repeat = directory.is_repeat();
     let query = C::Query::parse(head.uri.query().unwrap_or_default())?;
     body.admit(&directory.room(), C::OBJECT_BYTES).await?;
     let replies = directory.replies();
-    let request = CallRequest { directory, base, query, body };
+    let request = CallRequest { directory, base, audience, query, body, identity };
     let run = pin!(async {
         let reply = match C::run(request).await {
             Ok(reply) => json(C::ABOUT.success, &reply).await.map_err(Failure::from),

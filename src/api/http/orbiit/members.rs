@@ -5,16 +5,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::call::{Call, CallRequest};
+use super::call::{AUDIENCE, Call, CallRequest};
 use super::failure::Failure;
 use super::member::{Member, MemberId, render};
-use super::query::Paging;
+use super::page::PageInfo;
+use super::query::{MemberPaging, Paging};
 use crate::api::http::about::About;
 use crate::api::http::expected::REMOVALS;
 use crate::api::http::openapi::Document;
 use crate::api::untaken;
-use crate::directory::{MemberList, PageEnds};
+use crate::directory::{Directory, MemberList};
 use crate::model::limits::BULK_DELETE_MAX_MEMBERS;
+use crate::model::{AudienceNumber, BaseNumber, RawFilter, RawValue};
 
 /// `GET /members`
 pub struct List;
@@ -30,53 +32,53 @@ pub struct Page {
     page_info: PageInfo,
 }
 
-/// Where a page lies in its list.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct PageInfo {
-    has_next_page: bool,
-    has_previous_page: bool,
-    /// The cursor of the first member; empty if the page has no members.
-    start_cursor: String,
-    /// The cursor of the last member, after which the next page begins; empty if the page has no members.
-    end_cursor: String,
-}
-
 impl Call for List {
     const ABOUT: About = About::read(
         "/v0/workspaces/{workspaceId}/members",
         "members list",
-        "Lists the members of a workspace.",
+        "Lists the members of a workspace, or of one of its audiences.",
     );
-    type Query = Paging;
+    type Query = MemberPaging;
     type Reply = Page;
 
-    async fn run(request: CallRequest<Paging>) -> Result<Page, Failure> {
-        let CallRequest { directory, base, query, .. } = request;
-        let list = MemberList {
-            base,
-            filters: Vec::new(),
-            page: query.raw(),
-            total: true,
-            ends: true,
-            min_revision: None,
-        };
-        let found = directory.list_members(list).await;
-        let found = found.map_err(|error| Failure::of(&error, |field| query.named(field)))?;
-        untaken::keep(found.room);
-        let PageEnds { cursors, has_earlier } = found.ends.unwrap_or_default();
-        let (start_cursor, end_cursor) = cursors.unwrap_or_default();
-        let page_info = PageInfo {
-            has_next_page: found.cursor.is_some(),
-            has_previous_page: has_earlier,
-            start_cursor,
-            // A page that was cut short may have looked further than its last member.
-            end_cursor: found.cursor.unwrap_or(end_cursor),
-        };
-        let members = found.members.into_iter();
-        let nodes = members.map(|(row, member)| render(directory.sealer(), base, row, member)).collect();
-        Ok(Page { total_count: found.total.unwrap_or_default(), nodes, page_info })
+    async fn run(request: CallRequest<MemberPaging>) -> Result<Page, Failure> {
+        let CallRequest { directory, base, query: MemberPaging { paging, audience }, .. } = request;
+        let audience = audience.map(|id| directory.audience_in(base, &id, AUDIENCE)).transpose()?;
+        page(directory, base, audience, &paging).await
     }
+}
+
+/// A page of the members of a workspace, or of an audience.
+pub async fn page(
+    directory: Directory,
+    base: BaseNumber,
+    audience: Option<AudienceNumber>,
+    paging: &Paging,
+) -> Result<Page, Failure> {
+    let of_audience = |audience| RawFilter {
+        key: Some("audience".to_owned()),
+        eq: Some(RawValue::Text(directory.sealer().audience_id(base, audience))),
+        ..RawFilter::default()
+    };
+    let list = MemberList {
+        base,
+        filters: audience.map(of_audience).into_iter().collect(),
+        page: paging.raw(),
+        total: true,
+        ends: true,
+        min_revision: None,
+    };
+    let found = directory.list_members(list).await;
+    let named = |field: &str| match field.starts_with("filters") {
+        true => AUDIENCE.to_owned(),
+        false => paging.named(field),
+    };
+    let found = found.map_err(|error| Failure::of(&error, named))?;
+    untaken::keep(found.room);
+    let members = found.members.into_iter();
+    let nodes = members.map(|(row, member)| render(directory.sealer(), base, row, member)).collect();
+    let page_info = PageInfo::of(found.cursor, found.ends);
+    Ok(Page { total_count: found.total.unwrap_or_default(), nodes, page_info })
 }
 
 /// `DELETE /members`

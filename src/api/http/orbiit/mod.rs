@@ -5,15 +5,23 @@
 //! and parameters, fields given twice and values of a wrong type are rejected. Every error is `{"error": "…",
 //! "code": "…"}` and lists the faults that were found.
 
+mod audience;
+mod audience_members;
+mod audiences;
 mod call;
 mod calls;
 mod failure;
+mod filter;
 mod member;
 mod members;
 mod openapi;
+mod page;
+mod preview;
 mod query;
 mod routes;
 mod row;
+mod save;
+mod sent;
 mod upsert;
 
 pub use self::failure::{forbidden, overloaded, starting};

@@ -3,7 +3,8 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::call::{Call, WORKSPACE};
+use super::audience::AudienceId;
+use super::call::{AUDIENCE, Call, WORKSPACE};
 use super::calls::{Visitor, every_call};
 use super::failure::Envelope;
 use super::query::Query;
@@ -24,7 +25,7 @@ pub fn document() -> Value {
         "type": "http", "scheme": "bearer",
         "description": "A token. A server without any tokens needs none.",
     }});
-    document.finish("memberbase: Orbiit door", "Members of a workspace.", &schemes)
+    document.finish("memberbase: Orbiit door", "Members and audiences of a workspace.", &schemes)
 }
 
 impl Visitor for Document {
@@ -44,6 +45,10 @@ impl Visitor for Document {
             "description": "The id of the memberbase.",
         });
         let mut parameters = vec![workspace];
+        if about.path.contains(AUDIENCE) {
+            let schema = self.request::<AudienceId>();
+            parameters.push(json!({ "name": AUDIENCE, "in": "path", "required": true, "schema": schema }));
+        }
         parameters.extend(C::Query::parameters(self));
         if about.takes_request_id() {
             parameters.push(idempotency_key());

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::audience::AudienceId;
 use super::failure::Failure;
 use crate::api::http::expected::number;
 use crate::api::http::openapi::Document;
@@ -13,8 +14,17 @@ use crate::model::{Direction, RawSort, Reason, Refusal, Violations};
 const LIMIT_DEFAULT: u64 = 30;
 /// Most members of a page.
 const LIMIT_MAX: u64 = 1_000;
-/// The names of the parameters of a page. Both names of the cursor mean the same.
+/// The parameters of every list, and their names. Both names of the cursor mean the same.
 const PAGE: [&str; 4] = ["limit", "sortDirection", "cursor", "after"];
+/// The parameters of a list of members.
+const OF_MEMBERS: [&str; 5] = with("audienceId");
+/// The parameters of a list of audiences.
+const OF_AUDIENCES: [&str; 5] = with("includeArchived");
+
+const fn with(name: &'static str) -> [&'static str; 5] {
+    let [limit, direction, cursor, after] = PAGE;
+    [limit, direction, cursor, after, name]
+}
 
 /// The parameters of a call.
 pub trait Query: Sized + Send {
@@ -47,8 +57,9 @@ pub struct Paging {
 
 impl Query for Paging {
     fn parse(text: &str) -> Result<Self, Failure> {
-        let values = take(text, PAGE)?;
-        Ok(Self::of(values)?)
+        let mut faults = Violations::default();
+        let paging = Self::of(take(text, PAGE)?, &mut faults);
+        Ok(faults.finish(paging)?)
     }
 
     fn parameters(_document: &mut Document) -> Vec<Value> {
@@ -56,9 +67,62 @@ impl Query for Paging {
     }
 }
 
-impl Paging {
-    fn of([limit, direction, cursor, after]: [Option<String>; 4]) -> Result<Self, Refusal> {
+/// Which members a caller asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MemberPaging {
+    /// The page.
+    pub paging: Paging,
+    /// The id of the audience.
+    pub audience: Option<String>,
+}
+
+impl Query for MemberPaging {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let [limit, direction, cursor, after, audience] = take(text, OF_MEMBERS)?;
         let mut faults = Violations::default();
+        let paging = Paging::of([limit, direction, cursor, after], &mut faults);
+        Ok(faults.finish(Self { paging, audience })?)
+    }
+
+    fn parameters(document: &mut Document) -> Vec<Value> {
+        let schema = document.request::<AudienceId>();
+        let [.., name] = OF_MEMBERS;
+        let audience = parameter(name, schema, "Only the members of this audience.");
+        page_parameters().into_iter().chain([audience]).collect()
+    }
+}
+
+/// Which audiences a caller asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AudiencePaging {
+    /// The page.
+    pub paging: Paging,
+    /// Whether to list archived ones as well.
+    pub include_archived: bool,
+}
+
+impl Query for AudiencePaging {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let [limit, direction, cursor, after, include_archived] = take(text, OF_AUDIENCES)?;
+        let [.., name] = OF_AUDIENCES;
+        let mut faults = Violations::default();
+        if include_archived.as_deref().is_some_and(|word| word != "true" && word != "false") {
+            faults.add(Reason::FieldInvalid, name, "must be true or false");
+        }
+        let paging = Paging::of([limit, direction, cursor, after], &mut faults);
+        Ok(faults.finish(Self { paging, include_archived: include_archived.as_deref() == Some("true") })?)
+    }
+
+    fn parameters(_document: &mut Document) -> Vec<Value> {
+        let schema = json!({ "type": "boolean", "default": false });
+        let [.., name] = OF_AUDIENCES;
+        let archived = parameter(name, schema, "Whether to list archived audiences as well.");
+        page_parameters().into_iter().chain([archived]).collect()
+    }
+}
+
+impl Paging {
+    fn of([limit, direction, cursor, after]: [Option<String>; 4], faults: &mut Violations) -> Self {
         let limit = match limit.as_deref().map(number) {
             None => LIMIT_DEFAULT,
             Some(Some(limit)) if (1..=LIMIT_MAX).contains(&limit) => limit,
@@ -86,7 +150,7 @@ impl Paging {
             }
             (cursor, after) => cursor.or(after),
         };
-        faults.finish(Self { limit, direction, cursor })
+        Self { limit, direction, cursor }
     }
 
     /// The page, as the service reads it.
@@ -138,15 +202,17 @@ fn page_parameters() -> Vec<Value> {
     let cursor = json!({ "type": "string" });
     let [limit_name, direction_name, cursor_name, after_name] = PAGE;
     [
-        (limit_name, limit, "Most members of the page. A page of very large members may have fewer."),
-        (direction_name, direction, "The order by the time of creation: DESC begins with the newest member."),
-        (cursor_name, cursor.clone(), "A cursor of a page: the list goes on after the member of the cursor."),
+        (limit_name, limit, "Most entries of the page. A page of very large ones may have fewer."),
+        (direction_name, direction, "The order by the time of creation: DESC begins with the newest."),
+        (cursor_name, cursor.clone(), "A cursor of a page: the list goes on after the entry of the cursor."),
         (after_name, cursor, "The same as cursor."),
     ]
-    .map(|(name, schema, description)| {
-        json!({ "name": name, "in": "query", "required": false, "schema": schema, "description": description })
-    })
+    .map(|(name, schema, description)| parameter(name, schema, description))
     .to_vec()
+}
+
+fn parameter(name: &str, schema: Value, description: &str) -> Value {
+    json!({ "name": name, "in": "query", "required": false, "schema": schema, "description": description })
 }
 
 #[cfg(test)]
@@ -154,7 +220,9 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Paging, Refusal> {
-        take(text, PAGE).and_then(Paging::of)
+        let mut faults = Violations::default();
+        let paging = Paging::of(take(text, PAGE)?, &mut faults);
+        faults.finish(paging)
     }
 
     #[test]

@@ -7,10 +7,10 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::account;
-use super::filter::{Filter, raw};
 use super::list::{Listed, Pagination, Sort, page};
 use crate::api::http::attributes::attributes;
 use crate::api::http::expected::{Expects, REMOVALS};
+use crate::api::http::filter::{Filter, raw};
 use crate::api::http::json::Object;
 use crate::api::http::openapi::{self, values};
 use crate::api::http::publisher::call::Call;

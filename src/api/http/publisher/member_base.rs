@@ -4,10 +4,10 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Filter, raw};
 use super::guard_limits::{Limits, LimitsChange, limits, number};
 use super::list::{Listed, Pagination, Sort, page};
 use crate::api::http::expected::{Expects, MEMBERS};
+use crate::api::http::filter::{Filter, raw};
 use crate::api::http::integer::Integer;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;

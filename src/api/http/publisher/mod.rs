@@ -11,7 +11,6 @@ mod call;
 mod calls;
 mod deleted;
 mod failure;
-mod filter;
 mod guard_limits;
 mod ids;
 mod list;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::Orbiit;
-use super::calls::every_call;
+use super::audiences::create;
+use super::calls::{every_call, single_calls};
 use crate::harness::Server;
 use crate::http::{Http, exchange};
 
@@ -26,7 +27,7 @@ async fn the_table_has_every_documented_call() {
             methods.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
         })
         .collect();
-    let listed = every_call().into_iter();
+    let listed = every_call("{audienceId}").into_iter().chain(single_calls("{audienceId}"));
     let listed = listed.map(|call| format!("{} /v0/workspaces/{{workspaceId}}/{}", call.method, call.path));
     assert_eq!(listed.collect::<BTreeSet<_>>(), documented);
 }
@@ -41,7 +42,10 @@ async fn every_call_needs_a_good_token_and_enough_access() {
     let reader = token(&admin, json!({"access": "read", "member_base_id": base})).await;
     let writer = token(&admin, json!({"access": "write", "member_base_id": base})).await;
     let client = |token: Option<&str>| Orbiit::new(server.address(), &base, token);
-    for call in every_call() {
+    let audience = create(&client(Some(&secret)), "Mentors").await;
+    let audience = audience.strip_prefix("audiences/").unwrap();
+    // The last call archives the audience.
+    for call in every_call(audience).into_iter().chain(single_calls(audience)) {
         let strangers = [None, Some("sk_"), revoked["token"].as_str()];
         for stranger in strangers {
             let refused = call.of(&client(stranger)).await;
@@ -62,6 +66,8 @@ async fn every_call_needs_a_good_token_and_enough_access() {
             assert!(bad.faults(403, "permission_denied").is_empty(), "{call:?}");
         }
         call.of(&client(Some(&writer))).await.is(200);
+    }
+    for call in every_call(audience).iter().take(3) {
         call.of(&client(Some(&secret))).await.is(200);
     }
 }
@@ -80,14 +86,16 @@ async fn the_path_names_the_workspace_of_every_call() {
         (&secret, "%ff", 400, "invalid_request", &["workspaceId"]),
         (&secret, "3062636f713871746175756b", 400, "invalid_request", &["workspaceId"]),
     ];
-    for call in every_call() {
+    let audience = create(&Orbiit::new(server.address(), &own, Some(&secret)), "Mentors").await;
+    let audience = audience.strip_prefix("audiences/").unwrap();
+    for call in every_call(audience) {
         for (token, workspace, status, code, faults) in refused {
             let reply = call.of(&Orbiit::new(server.address(), workspace, Some(token))).await;
             assert_eq!(reply.faults(status, code), faults, "{call:?} {workspace}");
         }
     }
     admin.ok("member-base/delete", json!({"id": own})).await;
-    for call in every_call() {
+    for call in every_call(audience) {
         let gone = call.of(&Orbiit::new(server.address(), &own, Some(&bound))).await;
         assert!(gone.faults(404, "not_found").is_empty(), "{call:?}");
     }

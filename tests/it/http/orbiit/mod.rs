@@ -1,11 +1,13 @@
 //! The Orbiit door.
 
 mod access;
+mod audiences;
 mod calls;
 mod delete;
 mod documented;
 mod idempotency;
 mod list;
+mod membership;
 mod save;
 
 use std::net::SocketAddr;
