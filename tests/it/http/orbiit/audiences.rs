@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Orbiit, emails};
 use crate::harness::Server;
+use crate::http::Http;
 
 /// Creates an audience; returns its path.
 pub async fn create(orbiit: &Orbiit, name: &str) -> String {
@@ -191,8 +192,11 @@ async fn a_filter_makes_members_of_those_whom_it_matches() {
 async fn wrong_filters_are_refused_where_they_are_wrong() {
     let server = Server::start().await;
     let (orbiit, _) = Orbiit::base(&server).await;
+    server.schema(&orbiit.workspace, &[("city", "string")]).await;
     let path = create(&orbiit, "Testers").await;
-    let id = path.strip_prefix("audiences/").unwrap();
+    let old = create(&orbiit, "Old").await;
+    orbiit.call("DELETE", &old, None).await.is(200);
+    let old = old.strip_prefix("audiences/").unwrap();
     let nobody = "aud_00000000000000000000000000";
     for (filter, fault) in [
         (json!("QA"), "filter"),
@@ -201,21 +205,69 @@ async fn wrong_filters_are_refused_where_they_are_wrong() {
         (json!([{"key": "nothing", "eq": "QA"}]), "filter[0].key"),
         (json!([{"key": "role", "eq": "QA"}, {"key": "attributes.size", "eq": "L"}]), "filter[1].key"),
         (json!({"key": "audience", "eq": nobody}), "filter[0].eq"),
-        (json!({"key": "audience", "eq": id}), "filter[0].eq"),
+        (json!({"key": "audience", "eq": old}), "filter[0].eq"),
     ] {
         for (method, path) in [("PATCH", path.as_str()), ("POST", "audiences/preview")] {
-            if method == "POST" && filter["eq"] == id {
-                // Only an audience's own filter cannot name it.
-                continue;
-            }
             let refused = orbiit.call(method, path, Some(json!({ "filter": filter }))).await;
-            assert!(matches!(refused.status, 400 | 404 | 409), "{refused:?}");
-            if refused.status == 400 {
-                assert_eq!(refused.faults(400, "invalid_request"), [fault], "{method} {filter}");
-            }
+            assert_eq!(refused.faults(400, "invalid_request"), [fault], "{method} {filter}");
         }
     }
     assert_eq!(orbiit.get(&path).await.is(200)["filter"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_audience_uses_itself_and_one_that_is_used_stays() {
+    let server = Server::start().await;
+    let (orbiit, _) = Orbiit::base(&server).await;
+    let (used, user) = (create(&orbiit, "Used").await, create(&orbiit, "User").await);
+    let uses = |path: &str| json!({"filter": {"key": "audience", "eq": path.strip_prefix("audiences/")}});
+    orbiit.call("PATCH", &user, Some(uses(&used))).await.is(200);
+    for path in [&used, &user] {
+        let refused = orbiit.call("PATCH", &used, Some(uses(path))).await;
+        assert_eq!(refused.faults(409, "conflict"), ["filter[0].eq"]);
+        assert_eq!(refused.body["reason"], "AUDIENCE_CYCLE");
+    }
+    let refused = orbiit.call("DELETE", &used, None).await;
+    assert_eq!(refused.faults(409, "conflict"), ["audienceId"]);
+    assert_eq!(refused.body["reason"], "AUDIENCE_IN_USE");
+    assert!(refused.text.contains("User"), "{refused:?}");
+    orbiit.call("DELETE", &user, None).await.is(200);
+    orbiit.call("DELETE", &used, None).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_personal_audience_hides_who_is_in_it() {
+    let (server, secret) = Server::start_with_token().await;
+    let admin = Http::with_token(&server, &secret);
+    let base = admin.ok("member-base/create", json!({"name": "Test"})).await;
+    let base = base["id"].as_str().unwrap();
+    let token = async |pii: bool| {
+        let wanted = json!({"access": "write", "member_base_id": base, "pii": pii});
+        let made = admin.ok("api-token/create", wanted).await;
+        Orbiit::new(server.address(), base, made["token"].as_str())
+    };
+    let (seeing, blind) = (token(true).await, token(false).await);
+    let path = create(&seeing, "Born").await;
+    let filter = json!({"filter": {"key": "dob", "exists": true}});
+    seeing.call("PATCH", &path, Some(filter.clone())).await.is(200);
+    assert_eq!(seeing.get(&path).await.is(200)["memberCount"], 0);
+    assert_eq!(blind.get(&path).await.is(200)["memberCount"], json!(null));
+    let id = path.strip_prefix("audiences/").unwrap();
+    let nobody = json!({"memberIds": ["m_00000000000000000000000000"]});
+    let rows = json!({"members": [super::member("new@example.com")]});
+    for (method, path, body) in [
+        ("GET", format!("{path}/members"), None),
+        ("GET", format!("members?audienceId={id}"), None),
+        ("POST", format!("{path}/members"), Some(nobody.clone())),
+        ("POST", format!("{path}/members"), Some(rows)),
+        ("DELETE", format!("{path}/members"), Some(nobody)),
+        ("PATCH", path.clone(), Some(filter.clone())),
+        ("POST", "audiences/preview".to_owned(), Some(filter)),
+    ] {
+        let refused = blind.call(method, &path, body).await;
+        refused.faults(403, "permission_denied");
+    }
+    assert_eq!(blind.get("members").await.is(200)["totalCount"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
