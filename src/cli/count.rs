@@ -17,8 +17,8 @@ pub struct Args {
     /// all
     #[arg(long, value_name = "CONDITION")]
     filter: Vec<String>,
-    /// Also count the members with each value of this field: tier, status, or attributes.<key> of an indexed
-    /// attribute
+    /// Also count the members with each value of this field: tier, status, audience, or attributes.<key> of an
+    /// indexed attribute
     #[arg(long, value_name = "FIELD")]
     by: Option<String>,
     #[command(flatten)]
@@ -36,7 +36,8 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     for group in counted.groups {
         let value = group.value.map_or(serde_json::Value::Null, json::from_wire);
         let more = if group.is_shortened { " …" } else { "" };
-        output::line(format_args!("{}\t{value}{more}", group.members))?;
+        let name = group.audience_name.map(|name| format!("\t{name}")).unwrap_or_default();
+        output::line(format_args!("{}\t{value}{more}{name}", group.members))?;
     }
     output::line(counted.total)?;
     Ok(ExitCode::SUCCESS)

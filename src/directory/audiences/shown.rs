@@ -69,7 +69,11 @@ impl Directory {
     }
 
     /// Rejects a caller who may not know who is in the audience.
-    pub(super) fn may_know(&self, audiences: &Audiences, audience: &Audience) -> Result<(), Error> {
+    pub(in crate::directory) fn may_know(
+        &self,
+        audiences: &Audiences,
+        audience: &Audience,
+    ) -> Result<(), Error> {
         if is_pii(audiences, audience) && !self.guarded.sees_pii() {
             return Err(Lacking::Pii(Shows::Audience).into());
         }

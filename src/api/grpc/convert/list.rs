@@ -26,6 +26,7 @@ pub fn page_info(entries: usize, cursor: Option<String>) -> v1::Page {
 
 /// The members that have the same value in a field.
 pub fn group(group: MemberGroup) -> v1::MemberGroup {
-    let MemberGroup { value, is_shortened, members } = group;
-    v1::MemberGroup { value: value.map(attribute), is_shortened, members }
+    let MemberGroup { value, audience, is_shortened, members } = group;
+    let audience_name = audience.map(|name| name.as_str().to_owned());
+    v1::MemberGroup { value: value.map(attribute), is_shortened, members, audience_name }
 }

@@ -1,5 +1,7 @@
 //! `AudienceService`, and audiences in the filters of other calls.
 
+mod building;
+mod count;
 mod explain;
 mod filters;
 mod hand;
