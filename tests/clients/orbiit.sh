@@ -42,7 +42,7 @@ from_docs 1 none >"$work/listed"
 
 audience=$(from_docs 3 none | value 'reply["id"]')
 from_docs 4 none >"$work/changed"
-[ "$(value 'reply["filter"]' <"$work/changed")" = "[{'key': 'role', 'eq': 'QA Tester'}]" ]
+[ "$(value 'reply["filter"] == [{"key": "role", "eq": "QA Tester"}]' <"$work/changed")" = True ]
 [ "$(from_docs 5 none | value 'reply["addedCount"]')" = 1 ]
 from_docs 0 none >"$work/saved"
 [ "$(from_docs 6 none | value '[one["email"] for one in reply["nodes"]]')" = "['timothy@example.com', 'ada@example.com']" ]

@@ -1,4 +1,5 @@
-//! Bodies that name members, by rows or by ids. They are read row by row, and never exist as a tree.
+//! Bodies that name members, by rows or by ids. They are read row by row, and never exist as a tree. A field that
+//! is `null` counts as absent.
 
 use std::fmt;
 
@@ -63,16 +64,19 @@ impl<'de> Visitor<'de> for Seed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sent, A::Error> {
-        let mut sent = Sent::default();
+        let (mut sent, mut seen) = (Sent::default(), Vec::with_capacity(self.fields.len()));
         while let Some(key) = map.next_key::<Name<'de>>()? {
-            let known = self.fields.iter().find(|field| **field == key.as_ref());
-            match known.copied() {
-                Some(ROWS) if sent.rows.is_none() => {
-                    sent.rows = Some(map.next_value_seed(Reader::<Row>::new(self.today))?);
-                }
-                Some(IDS) if sent.ids.is_none() => sent.ids = Some(map.next_value()?),
-                Some(field) => return Err(A::Error::duplicate_field(field)),
-                None => return Err(A::Error::unknown_field(&key, self.fields)),
+            let Some(field) = self.fields.iter().copied().find(|field| *field == key.as_ref()) else {
+                return Err(A::Error::unknown_field(&key, self.fields));
+            };
+            if seen.contains(&field) {
+                return Err(A::Error::duplicate_field(field));
+            }
+            seen.push(field);
+            if field == ROWS {
+                sent.rows = map.next_value_seed(Nullable(Reader::<Row>::new(self.today)))?;
+            } else {
+                sent.ids = map.next_value()?;
             }
         }
         match self.fields {
@@ -80,5 +84,36 @@ impl<'de> Visitor<'de> for Seed {
             [field] if sent.rows.is_none() && sent.ids.is_none() => Err(A::Error::missing_field(field)),
             _ => Ok(sent),
         }
+    }
+}
+
+/// Reads a value, or `null`, which counts as absent.
+struct Nullable<S>(S);
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Nullable<S> {
+    type Value = Option<S::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Nullable<S> {
+    type Value = Option<S::Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value or null")
+    }
+
+    fn visit_none<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        self.0.deserialize(deserializer).map(Some)
     }
 }

@@ -53,6 +53,7 @@ impl Lane {
         self.build = Build::of(&self.definitions, self.build.take());
         if let Some(build) = &mut self.build {
             build.catch_up(ahead);
+            self.open.note_built(build.below());
         }
     }
 }

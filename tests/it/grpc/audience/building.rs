@@ -1,30 +1,43 @@
 //! An audience of a memberbase that is too large for evaluating a filter within the call.
 
-use super::{World, tier, tiered};
-use crate::harness::Server;
 use memberbase::api::grpc::v1;
 
+use super::{World, tier, tiered};
+use crate::harness::Server;
+
+/// More than are evaluated within a call.
+const MEMBERS: u64 = 4_200;
+/// How often a filter is changed at most until a reply says that it is being evaluated: it may be evaluated
+/// before the reply is made.
+const ATTEMPTS: usize = 50;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_filter_of_many_members_is_building_until_it_serves() {
+async fn an_audience_is_building_with_its_old_members_until_the_new_filter_serves() {
     let server = Server::start().await;
     let mut world = World::new(&server).await;
-    let tiers = ["gold", "iron"];
-    world.base.fill((0..4_100).map(|i| tiered(&format!("m{i}"), tiers[i % 2])).collect()).await;
-    let made = world.try_create("A", tier("gold")).await.unwrap();
-    assert_eq!((made.state(), made.member_count), (v1::AudienceState::Building, Some(0)));
-    let progress = made.progress.unwrap();
-    assert!(progress.total == 4_100 && progress.done <= progress.total, "{progress:?}");
-    let ready = world.built(&made.id).await;
-    assert_eq!((ready.member_count, ready.progress), (Some(2_050), None));
-    // Until the new filter is evaluated, the one before it serves. Writes count for both.
-    let request = v1::UpdateAudienceRequest {
-        audience_id: made.id.clone(),
-        filters: tier("iron"),
-        ..Default::default()
-    };
-    let changed = world.client.update_audience(request).await.unwrap().into_inner().audience.unwrap();
-    assert_eq!((changed.state(), changed.member_count), (v1::AudienceState::Building, Some(2_050)));
-    world.base.fill(vec![tiered("m0", "iron"), tiered("m1", "gold"), tiered("m3", "gold")]).await;
-    let ready = world.built(&made.id).await;
-    assert_eq!((ready.member_count, ready.progress), (Some(2_049), None));
+    // A third of the members is in the first tier, the others are in the second.
+    let tiers = [("gold", MEMBERS / 3), ("iron", MEMBERS / 3 * 2)];
+    let member = |i: u64| tiered(&format!("m{i}"), tiers[usize::from(i % 3 != 0)].0);
+    world.base.fill((0..MEMBERS).map(member).collect()).await;
+    let made = world.create("A", tier(tiers[0].0)).await;
+    assert_eq!((made.member_count, made.progress), (Some(tiers[0].1), None));
+    for attempt in 1..=ATTEMPTS {
+        let (old, new) = (tiers[(attempt + 1) % 2], tiers[attempt % 2]);
+        let (audience_id, filters) = (made.id.clone(), tier(new.0));
+        let request = v1::UpdateAudienceRequest { audience_id, filters, ..Default::default() };
+        let changed = world.client.update_audience(request).await.unwrap().into_inner().audience.unwrap();
+        if changed.state() == v1::AudienceState::Ready {
+            assert_eq!((changed.member_count, changed.progress), (Some(new.1), None));
+            continue;
+        }
+        assert_eq!((changed.state(), changed.member_count), (v1::AudienceState::Building, Some(old.1)));
+        let progress = changed.progress.unwrap();
+        assert!(progress.total == MEMBERS && progress.done <= progress.total, "{progress:?}");
+        // Writes count for the new filter too.
+        world.base.fill(vec![tiered("m0", "none"), tiered("m1", "none"), tiered("new", new.0)]).await;
+        let ready = world.built(&made.id).await;
+        assert_eq!((ready.member_count, ready.progress), (Some(new.1), None));
+        return;
+    }
+    panic!("every filter was evaluated before the reply");
 }

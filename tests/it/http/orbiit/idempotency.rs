@@ -1,6 +1,6 @@
 //! `x-idempotency-key`: every call that changes something is done once for each key.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{Orbiit, member};
@@ -65,4 +65,29 @@ async fn concurrent_calls_under_one_key_create_one_member() {
     assert!(replies.iter().all(|reply| reply.is(200) == made));
     assert_eq!(replies.iter().filter(|reply| !is_replay(reply)).count(), 1);
     assert_eq!(orbiit.get("members").await.is(200)["totalCount"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_of_an_audience_is_done_once_under_one_key() {
+    let server = Server::start().await;
+    let (orbiit, _) = Orbiit::base(&server).await;
+    let ids = orbiit.filled(2).await;
+    let twice = async |key: &str, method: &str, path: &str, body: Option<Value>| {
+        let keyed = orbiit.with(&format!("x-idempotency-key: {key}"));
+        let first = keyed.call(method, path, body.clone()).await;
+        let again = keyed.call(method, path, body).await;
+        assert_eq!((is_replay(&first), is_replay(&again)), (false, true), "{method} {path}: {again:?}");
+        assert_eq!(first.is(200), again.is(200), "{method} {path}");
+        first.is(200)
+    };
+    let made = twice("key-1", "POST", "audiences", Some(json!({"name": "Mentors"}))).await;
+    let path = format!("audiences/{}", made["id"].as_str().unwrap());
+    let members = format!("{path}/members");
+    let both = || Some(json!({ "memberIds": ids }));
+    assert_eq!(twice("key-2", "POST", &members, both()).await, json!({"addedCount": 2}));
+    assert_eq!(twice("key-3", "DELETE", &members, both()).await, json!({"removedCount": 2}));
+    let changed = twice("key-4", "PATCH", &path, Some(json!({"name": "Tutors"}))).await;
+    assert_eq!((&changed["name"], &changed["memberCount"]), (&json!("Tutors"), &json!(0)));
+    assert_eq!(twice("key-5", "DELETE", &path, None).await["isArchived"], true);
+    assert_eq!(orbiit.get("audiences?includeArchived=true").await.is(200)["totalCount"], 1);
 }

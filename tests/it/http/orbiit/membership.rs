@@ -61,12 +61,15 @@ async fn ids_are_added_and_removed() {
     let body = json!({"memberIds": [ids[0], ids[2], ids[0], unknown, elsewhere[0]]});
     assert_eq!(add(&orbiit, &path, body).await, json!({"addedCount": 2}));
     assert_eq!(members(&orbiit, &path).await, "m0m2");
+    let again = json!({"members": null, "memberIds": [ids[2]]});
+    assert_eq!(add(&orbiit, &path, again).await, json!({"addedCount": 0}));
     let removed = remove(&orbiit, &path, &[&ids[0], &ids[1], unknown]).await;
     assert_eq!(removed, json!({"removedCount": 1}));
     assert_eq!(members(&orbiit, &path).await, "m2");
     assert_eq!(orbiit.get("members").await.is(200)["totalCount"], 3);
     for (body, faults) in [
         (json!({}), vec!["members"]),
+        (json!({"members": null, "memberIds": null}), vec!["members"]),
         (json!({"members": [], "memberIds": []}), vec!["memberIds"]),
         (json!({"memberIds": ["m_1"]}), vec!["memberIds[0]"]),
         (json!({"memberIds": 5}), vec!["memberIds"]),
