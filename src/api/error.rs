@@ -176,6 +176,7 @@ fn of_guard(held: &Held) -> Vec<(&'static str, String)> {
     if held.limit.count() > 0 {
         numbers.push(("limit_count", held.limit.count().to_string()));
     }
+    numbers.extend(held.tier.iter().map(|tier| ("tier", tier.as_str().to_owned())));
     match held.kind() {
         Some(GuardKind::Removals) | None => numbers.push(("would_remove", held.would_change.to_string())),
         Some(kind) => {

@@ -13,7 +13,7 @@ use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
     BaseName, BaseNumber, BaseSettings, BaseView, Direction, Effort, Filter, GuardKind, GuardLimitsChange,
-    LimitChange, Origin, PerKind, RawFilter, Reason, Tier, Violations,
+    LimitChange, Origin, PerKind, RawFilter, Reason, Tier, TierLimitChange, Violations,
 };
 use crate::table::{BaseSummary, CreatedBase, RequestResult, SetField, SettingsRequest};
 
@@ -37,6 +37,17 @@ pub struct BaseChange {
     pub removal_limit: Option<u64>,
     /// The limits of the guard.
     pub guard_limits: PerKind<RawLimit>,
+    /// The limits of removals of single tiers.
+    pub tier_limits: Vec<RawTierLimit>,
+}
+
+/// A limit of removals of members of one tier as a caller sent it.
+#[derive(Debug, Clone, Default)]
+pub struct RawTierLimit {
+    /// The name of the tier.
+    pub tier: String,
+    /// The limit.
+    pub limit: RawLimit,
 }
 
 /// A limit of the guard as a caller sent it; `None` leaves a part of it as it is.
@@ -102,6 +113,7 @@ impl Directory {
         settings.share_accounts = request.share_accounts.unwrap_or(settings.share_accounts);
         settings.tiers = request.tiers.unwrap_or_default();
         settings.guard_limits = settings.guard_limits.changed(&request.guard_limits);
+        settings.tier_limits = settings.tier_limits.changed(&request.tier_limits)?;
         let table = self.guarded.store(AccessLevel::Admin).await?;
         if let Some(stored) = self.stored_result() {
             let RequestResult::Base(number) = stored.result else { return Err(result_of_another_call()) };
@@ -263,6 +275,7 @@ fn parse(change: BaseChange, origin: Origin) -> Result<SettingsRequest, Error> {
             .and_then(|word| faults.check("new_members", parse_new_members(&word))),
         share_accounts: change.share_accounts,
         guard_limits: parse_limits(change.removal_limit, &change.guard_limits, &mut faults),
+        tier_limits: parse_tier_limits(change.tier_limits, &mut faults),
         tiers: match change.tiers.map(parse_tiers).transpose() {
             Ok(tiers) => tiers,
             Err(refusal) => {
@@ -298,6 +311,26 @@ fn parse_limits(
         let count = count.and_then(|count| faults.check(field, LimitChange::of_count(count)));
         percent.unwrap_or_default().and(count.unwrap_or_default())
     })
+}
+
+/// Parses the limits of single tiers, each tier at most once.
+fn parse_tier_limits(sent: Vec<RawTierLimit>, faults: &mut Violations) -> Vec<TierLimitChange> {
+    let mut changes: Vec<TierLimitChange> = Vec::with_capacity(sent.len());
+    for (index, RawTierLimit { tier, limit }) in sent.into_iter().enumerate() {
+        let field = |name: &str| format!("guard_limits.removals_of_tiers[{index}].{name}");
+        let tier = faults.check(field("tier"), Tier::parse(tier));
+        let percent = limit
+            .percent
+            .and_then(|percent| faults.check(field("percent"), LimitChange::of_percent(percent)));
+        let count = limit.count.and_then(|count| faults.check(field("count"), LimitChange::of_count(count)));
+        let Some(tier) = tier else { continue };
+        if changes.iter().any(|other| other.tier == tier) {
+            faults.add(Reason::FieldInvalid, field("tier"), "must not be listed twice");
+        }
+        let change = percent.unwrap_or_default().and(count.unwrap_or_default());
+        changes.push(TierLimitChange { tier, change });
+    }
+    changes
 }
 
 fn matches(filter: &Filter, base: &BaseSummary, effort: &mut Effort) -> bool {

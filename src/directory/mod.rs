@@ -48,7 +48,7 @@ pub use self::audiences::{
     AudienceChange, AudienceList, AudiencePage, ExplainedMember, HandCounts, NewAudience, ShownAudience,
 };
 pub use self::backup::{BackupPart, BackupReader};
-pub use self::bases::{BaseChange, BaseList, BasePage, RawLimit, TierList};
+pub use self::bases::{BaseChange, BaseList, BasePage, RawLimit, RawTierLimit, TierList};
 use self::error::Shows;
 pub use self::error::{Error, Lacking, RateLimit, TokenFault};
 pub use self::handle::{Directory, Expected, Gate};

@@ -134,6 +134,8 @@ pub const OPEN_JOBS_MAX: usize = 10_000;
 /// Members of a memberbase that may be changed in one way within 24 hours whatever the limit of the guard, in
 /// members.
 pub const GUARD_FREE: u64 = 10;
+/// Most tiers of a memberbase with a limit of the guard of their own.
+pub const GUARD_TIERS_MAX: usize = 16;
 /// Most members of a bulk delete.
 pub const BULK_DELETE_MAX_MEMBERS: usize = 100_000;
 /// Most commits of a bulk delete whose revisions its reply has. It has more only if it shares its slices with

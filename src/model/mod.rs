@@ -51,10 +51,12 @@ pub use self::filter::{
     NamedAudiences, NoAudiences, Operand, Operator, Parsed, RawFilter, RawRegex, RawValue, Stop,
 };
 pub use self::guard::allowance::{Allowance, Step};
-pub use self::guard::counts::{GuardCounts, GuardExpectation, GuardKind, PerKind};
+pub use self::guard::counts::{GuardCounts, GuardExpectation, GuardKind, Limited, PerKind};
 pub use self::guard::held::{Guarded, Held};
 pub use self::guard::limits::{GuardLimit, GuardLimits, GuardLimitsChange, LimitChange};
+pub use self::guard::slots::{TierCounts, TierSlot};
 pub use self::guard::state::GuardState;
+pub use self::guard::tiers::{TierLimitChange, TierLimits};
 pub use self::guard::window::GuardWindow;
 pub use self::id::{AudienceNumber, BaseNumber, IdError, IdKey, JobNumber, Row, Sealer};
 #[cfg(test)]

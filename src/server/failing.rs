@@ -63,6 +63,7 @@ impl World {
                 clears: Some(off),
                 reactivations: Some(off),
                 tiers: Some(off),
+                removals_of_tiers: Vec::new(),
             }),
             ..Default::default()
         };

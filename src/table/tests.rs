@@ -7,6 +7,7 @@ mod doubts;
 mod faults;
 mod guard;
 mod guard_changes;
+mod guard_tiers;
 mod idempotency;
 mod indexes;
 mod large;

@@ -44,8 +44,8 @@ pub struct Server {
 /// Limits at which the guard is off.
 pub fn guard_off() -> Option<v1::GuardLimits> {
     let off = Some(v1::GuardLimit { percent: Some(100), count: Some(0) });
-    let (removals, identities, clears) = (off, off, off);
-    Some(v1::GuardLimits { removals, identities, clears, reactivations: off, tiers: off })
+    let (removals, identities, clears, reactivations, tiers) = (off, off, off, off, off);
+    Some(v1::GuardLimits { removals, identities, clears, reactivations, tiers, ..Default::default() })
 }
 
 impl Server {

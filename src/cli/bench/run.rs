@@ -252,6 +252,7 @@ async fn create_base(client: &mut Client) -> Result<String, Error> {
         clears: off(),
         reactivations: off(),
         tiers: off(),
+        removals_of_tiers: Vec::new(),
     };
     let request =
         v1::UpdateMemberBaseRequest { id: id.clone(), guard_limits: Some(limits), ..Default::default() };

@@ -78,6 +78,10 @@ pub fn plan(job: &v1::Job) -> String {
             let _ = writeln!(text, "                {}", describe(example));
         }
     }
+    for v1::GuardTierCount { tier, removals } in &plan.removals_of_tiers {
+        let members = words::count(*removals, "member");
+        let _ = writeln!(text, "Of the tier {}, {members} would be removed.", quoted(tier));
+    }
     if plan.unreadable > 0 {
         let rows = words::some(plan.unreadable, ["row has", "rows have"]);
         let _ = writeln!(text, "{rows} no key that can be read, so each may be any member.");

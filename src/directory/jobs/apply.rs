@@ -35,7 +35,7 @@ pub async fn apply(work: &Work) -> Result<(), Halt> {
             halted => halted,
         },
         JobTask::DeleteByFilter { .. } => remove(work, &base, &mut job).await,
-        JobTask::Batch => batch::apply(work, &base, &mut job).await,
+        JobTask::Batch { .. } => batch::apply(work, &base, &mut job).await,
         JobTask::Revert(_) => revert::apply(work, &base, &mut job).await,
     };
     let (state, end) = match applied {
@@ -67,7 +67,7 @@ pub async fn apply(work: &Work) -> Result<(), Halt> {
     let done = move |job: &mut Job, _: &[StepOutcome]| {
         job.state = state;
         job.changed_at = now;
-        let is_batch = matches!(job.task, JobTask::Batch);
+        let is_batch = matches!(job.task, JobTask::Batch { .. });
         if let (JobState::Succeeded, Some(plan), false) = (state, &job.plan, is_batch) {
             // These rows were not applied, and that is what happened with them.
             job.done.rows.unchanged += plan.counts.rows.unchanged;
@@ -162,7 +162,7 @@ async fn remove(work: &Work, base: &Arc<Base>, job: &mut Job) -> Result<(), Halt
         }
         let ops = match &job.task {
             JobTask::DeleteByFilter { .. } => StepOps::Deletes(rows, since),
-            JobTask::Sync(_) | JobTask::Batch | JobTask::Revert(_) => StepOps::Removals(rows, since),
+            JobTask::Sync(_) | JobTask::Batch { .. } | JobTask::Revert(_) => StepOps::Removals(rows, since),
         };
         step(work, base, job, ops, false, |_, _| Vec::new()).await?;
     }

@@ -14,7 +14,9 @@ use crate::directory::{Directory, Error};
 use crate::model::limits::VIOLATIONS_MAX;
 use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Job, JobInput, JobTask, ListFormat, Reason, Refusal, Status};
+use crate::model::{
+    BaseNumber, GuardExpectation, Job, JobInput, JobTask, ListFormat, Reason, Refusal, Status,
+};
 use crate::table::{ActionsRequest, EditWhat, Upload};
 
 /// Actions that are planned together.
@@ -27,6 +29,9 @@ pub struct NewBatch {
     pub base: BaseNumber,
     /// Whether the job ends after its plan.
     pub is_dry_run: bool,
+    /// How many changes of each kind the actions are meant to make. From an admin the guard accepts exactly
+    /// these numbers.
+    pub expect: GuardExpectation,
 }
 
 /// A batch that arrives.
@@ -100,7 +105,8 @@ impl BatchUpload {
             }
             State::New(mut upload) => {
                 upload.finish().await?;
-                let job = directory.new_job(new.base, JobTask::Batch, String::new(), Call::APPLY_ACTIONS);
+                let task = JobTask::Batch { expect: new.expect };
+                let job = directory.new_job(new.base, task, String::new(), Call::APPLY_ACTIONS);
                 let input = JobInput { format: Some(ListFormat::Actions), rows: count, ..upload.input() };
                 let job = Job { number: upload.number(), input, is_dry_run: new.is_dry_run, ..job };
                 let faults = directory.faults_of(&job).await?;
@@ -126,7 +132,9 @@ impl Directory {
     async fn faults_of(&self, job: &Job) -> Result<Vec<ActionFault>, Error> {
         let base = self.guarded.base(AccessLevel::Write, job.base).await?;
         let jobs = self.jobs(AccessLevel::Write, job.base).await?;
-        let request = ActionsRequest { origin: job.origin, sight: job.sight, actions: job.input.rows };
+        let Job { origin, sight, .. } = *job;
+        let expected = GuardExpectation::default();
+        let request = ActionsRequest { origin, sight, actions: job.input.rows, expected };
         let mut plan = base.plan_actions(request).await?;
         let mut actions = Actions::open(jobs, self.sealer(), job);
         let (mut faults, mut done) = (Vec::new(), 0_usize);

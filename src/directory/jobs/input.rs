@@ -190,7 +190,7 @@ impl Rows {
     pub fn open(jobs: Arc<Jobs>, job: &Job) -> Self {
         let options = match &job.task {
             JobTask::Sync(options) => reading(options, &job.input),
-            JobTask::Batch => Options { format: Some(Format::Ndjson), ..Options::default() },
+            JobTask::Batch { .. } => Options { format: Some(Format::Ndjson), ..Options::default() },
             JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => Options::default(),
         };
         let (base, number, reader) = (job.base, job.number, Reader::new(options));
@@ -299,7 +299,7 @@ pub struct RawRows {
 impl RawRows {
     /// The rows of a job's list.
     pub fn open(jobs: Arc<Jobs>, job: &Job, sealer: &Sealer) -> Self {
-        let actions = matches!(job.task, JobTask::Batch).then(|| sealer.clone());
+        let actions = matches!(job.task, JobTask::Batch { .. }).then(|| sealer.clone());
         Self { rows: Rows::open(jobs, job), actions, place: 0, held: None }
     }
 

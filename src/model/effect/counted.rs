@@ -7,6 +7,8 @@
 
 use crate::model::contact::email::Fold;
 use crate::model::guard::counts::GuardCounts;
+use crate::model::guard::slots::TierCounts;
+use crate::model::guard::tiers::TierLimits;
 use crate::model::membership::member::{Member, Profile, Status};
 use crate::model::row::change::Change;
 use crate::model::row::match_by::Semantics;
@@ -53,6 +55,17 @@ impl Unseen {
 }
 
 impl GuardCounts {
+    /// These counts of a write of a member, whose removal counts for its tier too if that has a limit.
+    #[must_use]
+    pub fn in_tier_of(mut self, before: Option<&Member>, limits: &TierLimits) -> Self {
+        if self.removals > 0
+            && let Some(slot) = limits.slot(before.and_then(|member| member.profile.tier.as_ref()))
+        {
+            self.of_tiers.add(slot, self.removals);
+        }
+        self
+    }
+
     /// What a write counts as that takes a member from `before` to `after`; `None` before it exists and after
     /// it is deleted.
     #[must_use]
@@ -71,6 +84,7 @@ impl GuardCounts {
                     tiers: u64::from(
                         before.profile.tier.is_some() && before.profile.tier != after.profile.tier,
                     ),
+                    of_tiers: TierCounts::NONE,
                 }
             }
         }

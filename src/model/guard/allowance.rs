@@ -2,6 +2,7 @@
 
 use crate::model::guard::counts::GuardCounts;
 use crate::model::guard::held::Held;
+use crate::model::guard::slots::TierCounts;
 use crate::model::guard::state::GuardState;
 
 /// The proof that the guard allows a write of a member. Only an [`Allowance`] makes it.
@@ -10,7 +11,7 @@ pub struct Step(());
 
 /// What a request or a job may still do, whatever others do meanwhile. By default nothing that the guard
 /// counts. For several slices it is passed on from one to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Allowance {
     left: GuardCounts,
     /// What the request wanted to do, for refusals.
@@ -29,7 +30,8 @@ impl Allowance {
     /// For planning that only counts.
     #[must_use]
     pub fn counting() -> Self {
-        Self { left: GuardCounts::of(|_| u64::MAX), ..Self::default() }
+        let left = GuardCounts { of_tiers: TierCounts::all(u64::MAX), ..GuardCounts::of(|_| u64::MAX) };
+        Self { left, ..Self::default() }
     }
 
     /// What is left of it.
@@ -38,13 +40,23 @@ impl Allowance {
         self.left
     }
 
+    /// The same without limits for single tiers: somebody has judged what they are for.
+    #[must_use]
+    pub fn of_any_tier(mut self) -> Self {
+        self.left.of_tiers = TierCounts::all(u64::MAX);
+        self
+    }
+
     /// Uses it for a write that counts as this much. Uses nothing of it if it does not allow the write.
     pub fn step(&mut self, counts: &GuardCounts) -> Result<Step, Held> {
         if counts.is_zero() {
             return Ok(Step(()));
         }
         match counts.first_above(&self.left) {
-            Some(kind) => Err(self.state.held(kind, self.wanted.get(kind).max(counts.get(kind)))),
+            Some(what) => {
+                let would_change = self.wanted.of_limited(what).max(counts.of_limited(what));
+                Err(self.state.held(what, would_change))
+            }
             None => {
                 self.left = self.left.minus(counts);
                 Ok(Step(()))

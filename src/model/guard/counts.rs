@@ -1,5 +1,7 @@
 //! What the guard counts.
 
+use crate::model::guard::slots::{TierCounts, TierSlot};
+
 /// A kind of change that the guard counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GuardKind {
@@ -63,7 +65,36 @@ pub struct PerKind<T> {
 }
 
 /// How many changes of each kind there are. A member that changes several times counts as often.
-pub type GuardCounts = PerKind<u64>;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GuardCounts {
+    /// Removals.
+    pub removals: u64,
+    /// Changed identities.
+    pub identities: u64,
+    /// Lost data.
+    pub clears: u64,
+    /// Members that come back.
+    pub reactivations: u64,
+    /// Members that leave their tier.
+    pub tiers: u64,
+    /// The removals of members of tiers that have a limit of their own; they are part of `removals`.
+    pub of_tiers: TierCounts,
+}
+
+/// Something that has a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limited {
+    /// Changes of a kind.
+    Kind(GuardKind),
+    /// Removals of members of a tier.
+    Tier(TierSlot),
+}
+
+impl From<GuardKind> for Limited {
+    fn from(kind: GuardKind) -> Self {
+        Self::Kind(kind)
+    }
+}
 
 /// How many changes of each kind an admin expects of a request. The guard lets a kind pass if the request
 /// makes exactly as many; a kind without a number is judged as usual.
@@ -109,7 +140,58 @@ impl<T: Copy> PerKind<T> {
 
 impl GuardCounts {
     /// One change of each kind: the most that one write of a member counts as.
-    pub const ONE_EACH: Self = Self { removals: 1, identities: 1, clears: 1, reactivations: 1, tiers: 1 };
+    pub const ONE_EACH: Self = Self {
+        removals: 1,
+        identities: 1,
+        clears: 1,
+        reactivations: 1,
+        tiers: 1,
+        of_tiers: TierCounts::NONE,
+    };
+
+    /// What `make` returns for each kind, and nothing of single tiers.
+    pub fn of(mut make: impl FnMut(GuardKind) -> u64) -> Self {
+        Self {
+            removals: make(GuardKind::Removals),
+            identities: make(GuardKind::Identities),
+            clears: make(GuardKind::Clears),
+            reactivations: make(GuardKind::Reactivations),
+            tiers: make(GuardKind::Tiers),
+            of_tiers: TierCounts::NONE,
+        }
+    }
+
+    /// How many there are of one kind.
+    #[must_use]
+    pub fn get(&self, kind: GuardKind) -> u64 {
+        match kind {
+            GuardKind::Removals => self.removals,
+            GuardKind::Identities => self.identities,
+            GuardKind::Clears => self.clears,
+            GuardKind::Reactivations => self.reactivations,
+            GuardKind::Tiers => self.tiers,
+        }
+    }
+
+    /// The same, mutable.
+    pub fn get_mut(&mut self, kind: GuardKind) -> &mut u64 {
+        match kind {
+            GuardKind::Removals => &mut self.removals,
+            GuardKind::Identities => &mut self.identities,
+            GuardKind::Clears => &mut self.clears,
+            GuardKind::Reactivations => &mut self.reactivations,
+            GuardKind::Tiers => &mut self.tiers,
+        }
+    }
+
+    /// How many there are of something that has a limit.
+    #[must_use]
+    pub fn of_limited(&self, what: Limited) -> u64 {
+        match what {
+            Limited::Kind(kind) => self.get(kind),
+            Limited::Tier(slot) => self.of_tiers.get(slot),
+        }
+    }
 
     /// So many removals, and nothing else.
     #[must_use]
@@ -123,28 +205,35 @@ impl GuardCounts {
         self.removals | self.identities | self.clears | self.reactivations | self.tiers == 0
     }
 
-    /// The first kind of which there are more than `most` has.
+    /// The first kind, or else the first tier, of which there are more than `most` has.
     #[must_use]
-    pub fn first_above(&self, most: &Self) -> Option<GuardKind> {
-        GuardKind::ALL.into_iter().find(|kind| self.get(*kind) > most.get(*kind))
+    pub fn first_above(&self, most: &Self) -> Option<Limited> {
+        let kind = GuardKind::ALL.into_iter().find(|kind| self.get(*kind) > most.get(*kind));
+        let tier = || self.of_tiers.first_above(&most.of_tiers).map(Limited::Tier);
+        kind.map(Limited::Kind).or_else(tier)
     }
 
     /// These and others.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
-        Self::of(|kind| self.get(kind).saturating_add(other.get(kind)))
+        self.with(other, u64::saturating_add)
     }
 
     /// These without others; not less than zero.
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {
-        Self::of(|kind| self.get(kind).saturating_sub(other.get(kind)))
+        self.with(other, u64::saturating_sub)
     }
 
     /// For each kind the smaller number.
     #[must_use]
     pub fn at_most(&self, other: &Self) -> Self {
-        Self::of(|kind| self.get(kind).min(other.get(kind)))
+        self.with(other, u64::min)
+    }
+
+    fn with(&self, other: &Self, make: impl Fn(u64, u64) -> u64) -> Self {
+        let of_tiers = self.of_tiers.with(&other.of_tiers, &make);
+        Self { of_tiers, ..Self::of(|kind| make(self.get(kind), other.get(kind))) }
     }
 }
 
@@ -171,6 +260,14 @@ mod tests {
         assert_eq!((twice.at_most(&counts), counts.first_above(&counts)), (counts, None));
         assert!(!counts.is_zero() && GuardCounts::default().is_zero());
         let most = GuardCounts { clears: 299, tiers: 0, ..counts };
-        assert_eq!(counts.first_above(&most), Some(GuardKind::Clears));
+        assert_eq!(counts.first_above(&most), Some(Limited::Kind(GuardKind::Clears)));
+        let slot = TierSlot::at(3).unwrap();
+        let mut of_one = counts;
+        of_one.of_tiers.add(slot, 1);
+        assert_eq!(
+            (of_one.first_above(&counts), of_one.of_limited(Limited::Tier(slot))),
+            (Some(Limited::Tier(slot)), 1)
+        );
+        assert_eq!((of_one.plus(&of_one).of_tiers.get(slot), of_one.minus(&of_one).is_zero()), (2, true));
     }
 }

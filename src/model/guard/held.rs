@@ -5,6 +5,7 @@ use std::fmt;
 use crate::model::guard::counts::GuardKind;
 use crate::model::guard::limits::GuardLimit;
 use crate::model::refusal::error::{Reason, Refusal};
+use crate::model::value::text::Tier;
 
 /// What a refused request would have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub enum Guarded {
 }
 
 /// Why the guard refuses a request. Nothing was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     /// What it would have changed.
     pub what: Guarded,
@@ -28,6 +29,8 @@ pub struct Held {
     pub window: u64,
     /// The limit.
     pub limit: GuardLimit,
+    /// The tier whose limit it is, if it is one for a single tier.
+    pub tier: Option<Tier>,
 }
 
 impl Held {
@@ -51,6 +54,11 @@ impl Held {
         }
     }
 
+    /// Which members the limit is for, in words, if it is for those of one tier.
+    fn of_tier(&self) -> String {
+        self.tier.as_ref().map(|tier| format!(" of the tier {:?}", tier.as_str())).unwrap_or_default()
+    }
+
     /// The refusal of one row of the request.
     #[must_use]
     pub fn of_row(&self) -> Refusal {
@@ -70,8 +78,9 @@ impl Held {
         };
         let expect = self.kind().unwrap_or(GuardKind::Removals).as_str();
         let text = format!(
-            "{cannot}: the call would {would} {would_change} of {of} members ({window} others within 24 \
-             hours), over the limit of {limit}; see expect_{expect}"
+            "{cannot}: the call would {would} {would_change} of {of} members{} ({window} others within 24 \
+             hours), over the limit of {limit}; see expect_{expect}",
+            self.of_tier()
         );
         Refusal::field(self.reason(), field, text)
     }
@@ -87,7 +96,7 @@ impl fmt::Display for Held {
                  the request with expect_members = {would_change} (over HTTP the header x-expect-members)"
             );
         };
-        let (would, expect) = (kind.action(), kind.as_str());
+        let (would, expect, of_tier) = (kind.action(), kind.as_str(), self.of_tier());
         let (were, nobody) = match kind {
             GuardKind::Removals => ("removed", "removed"),
             GuardKind::Reactivations => ("brought back", "changed"),
@@ -95,9 +104,10 @@ impl fmt::Display for Held {
         };
         write!(
             f,
-            "the request would {would} {would_change} of {of} members, and {window} others were {were} within \
-             24 hours, which is over the limit of {limit}; nobody was {nobody}. If this is intended, repeat it \
-             with expect_{expect} = {would_change} (over HTTP the header x-expect-{expect}) and an admin token"
+            "the request would {would} {would_change} of {of} members{of_tier}, and {window} others were \
+             {were} within 24 hours, which is over the limit of {limit}; nobody was {nobody}. If this is \
+             intended, repeat it with expect_{expect} = {would_change} (over HTTP the header \
+             x-expect-{expect}) and an admin token"
         )
     }
 }

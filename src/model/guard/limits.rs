@@ -45,6 +45,12 @@ impl GuardLimit {
         self.count
     }
 
+    /// The limit after a change.
+    #[must_use]
+    pub fn changed(self, change: LimitChange) -> Self {
+        Self { percent: change.percent.unwrap_or(self.percent), count: change.count.unwrap_or(self.count) }
+    }
+
     /// Whether so many changes within 24 hours are allowed, in a memberbase with `of` members.
     #[must_use]
     pub fn allows(self, changes: u64, of: u64) -> bool {
@@ -133,13 +139,7 @@ impl GuardLimits {
     /// The limits after a change.
     #[must_use]
     pub fn changed(&self, change: &GuardLimitsChange) -> Self {
-        Self::of(|kind| {
-            let (limit, change) = (self.get(kind), change.get(kind));
-            GuardLimit {
-                percent: change.percent.unwrap_or(limit.percent),
-                count: change.count.unwrap_or(limit.count),
-            }
-        })
+        Self::of(|kind| self.get(kind).changed(change.get(kind)))
     }
 }
 

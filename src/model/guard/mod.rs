@@ -1,7 +1,8 @@
 //! The guard against requests that remove or change many members by mistake.
 //!
 //! - [`counts`]: what it counts. Each kind of change has a count and a limit of its own.
-//! - [`limits`]: the settings of a memberbase.
+//! - [`limits`]: the settings of a memberbase, and [`tiers`]: limits of removals of single tiers,
+//!   which [`slots`] counts.
 //! - [`window`]: what was counted within the last 24 hours.
 //! - [`state`]: what a request is judged by, and [`held`]: its refusal.
 //! - [`allowance`]: what a request that was judged may still do, and the proof for each of its writes.
@@ -15,5 +16,7 @@ pub mod counts;
 pub mod held;
 pub mod judge;
 pub mod limits;
+pub mod slots;
 pub mod state;
+pub mod tiers;
 pub mod window;

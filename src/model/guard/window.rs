@@ -1,6 +1,7 @@
 //! What the guard counted recently.
 
 use crate::model::guard::counts::GuardCounts;
+use crate::model::guard::slots::TierSlot;
 use crate::model::value::time::Timestamp;
 
 /// An hour, in microseconds.
@@ -23,6 +24,13 @@ impl GuardWindow {
         match self.0.last_mut() {
             Some((of, before)) if *of == hour => *before = before.plus(counts),
             _ => self.0.push((hour, *counts)),
+        }
+    }
+
+    /// Forgets what was counted for the tiers with limits at these places.
+    pub fn forget_tiers(&mut self, slots: &[TierSlot]) {
+        for (_, counts) in &mut self.0 {
+            slots.iter().for_each(|slot| counts.of_tiers.set(*slot, 0));
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::model::guard::counts::{GuardCounts, GuardKind};
 use crate::model::job::counts::ListCounts;
+use crate::model::value::text::Tier;
 
 /// The digest of a plan: over the options, the members to be removed, and each row's member, its outcome and how
 /// its fields change. Two plans with the same digest do the same. It says nothing about revisions.
@@ -112,8 +113,10 @@ pub struct PlanSummary {
     pub next_row: u64,
     /// What the guard counts: as removed both the members that are missing and those that rows make inactive.
     /// If an older version of this program made the plan, other changes than removals are the most that there
-    /// can be.
+    /// can be. Once the plan is stored, it has nothing of single tiers here.
     pub counted: GuardCounts,
+    /// Of the removals those of members of tiers that had a limit of their own when the plan was made.
+    pub of_tiers: Vec<(Tier, u64)>,
     /// The digest of all.
     pub hash: PlanHash,
     /// The digest without the members to be removed.

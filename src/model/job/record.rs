@@ -65,7 +65,7 @@ impl Job {
         let planned = self.plan.as_ref().map(|plan| plan.counts).unwrap_or_default();
         match self.task {
             JobTask::Revert(_) => planned.rows.rows().saturating_add(planned.removed),
-            JobTask::Sync(_) | JobTask::Batch | JobTask::DeleteByFilter { .. } => self.input.rows,
+            JobTask::Sync(_) | JobTask::Batch { .. } | JobTask::DeleteByFilter { .. } => self.input.rows,
         }
     }
 

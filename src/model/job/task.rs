@@ -17,7 +17,11 @@ pub enum JobTask {
     /// Makes the memberbase equal to a full list: adds, changes and removes members.
     Sync(ListOptions),
     /// Applies a list of actions on single members, in order.
-    Batch,
+    Batch {
+        /// How many changes of each kind the actions are meant to make. From an admin the guard accepts
+        /// exactly these numbers.
+        expect: GuardExpectation,
+    },
     /// Deletes all members that match a filter.
     DeleteByFilter {
         /// The filter.

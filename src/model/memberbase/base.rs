@@ -2,6 +2,7 @@
 
 use crate::model::access::origin::Door;
 use crate::model::guard::limits::GuardLimits;
+use crate::model::guard::tiers::TierLimits;
 use crate::model::limits::TIERS_MAX;
 use crate::model::membership::member::Status;
 use crate::model::refusal::error::{Reason, Refusal, Violations};
@@ -22,13 +23,15 @@ pub struct BaseSettings {
     pub tiers: Vec<Tier>,
     /// How many of its members may be changed in each way within 24 hours.
     pub guard_limits: GuardLimits,
+    /// How many members of single tiers may be removed within 24 hours.
+    pub tier_limits: TierLimits,
 }
 
 impl BaseSettings {
     /// The settings of a new memberbase for which only a name was given.
     pub fn named(name: BaseName) -> Self {
-        let (tiers, guard_limits) = (Vec::new(), GuardLimits::default());
-        Self { name, new_members: None, share_accounts: false, tiers, guard_limits }
+        let (tiers, guard_limits, tier_limits) = (Vec::new(), GuardLimits::default(), TierLimits::default());
+        Self { name, new_members: None, share_accounts: false, tiers, guard_limits, tier_limits }
     }
 
     /// The status of members that are created, or come back, through `door`.

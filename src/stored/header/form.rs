@@ -5,11 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::model::schema::AttributeSchema;
-use crate::model::{BaseSettings, GuardState, GuardWindow, StatusCounts, Timestamp};
+use crate::model::{BaseSettings, GuardState, GuardWindow, StatusCounts, TierCounts, Timestamp};
 
 /// The newest version of the head. Version 1 had no attribute schema, version 2 no indexes of attributes.
-/// Versions 1 to 3 were one value with the settings. Version 4 counts only removals.
-pub const VERSION: u8 = 5;
+/// Versions 1 to 3 were one value with the settings. Version 4 counts only removals, version 5 nothing of
+/// single tiers.
+pub const VERSION: u8 = 6;
+/// The version of a head whose guard has counted nothing of single tiers.
+pub const WITHOUT_TIERS: u8 = 5;
 /// The version of a head whose guard has counted only removals in the last hours, as in most bases.
 pub const REMOVALS_ONLY: u8 = 4;
 /// The last version in which head and settings were one value.
@@ -83,13 +86,15 @@ impl Header {
         }
     }
 
-    /// What the guard judges a request by at `now`.
+    /// What the guard judges a request by at `now`, but for the members of single tiers.
     #[must_use]
     pub fn guard_state(&self, now: Timestamp) -> GuardState {
         let window = self.window.within(now);
         let present = self.counts.active.saturating_add(self.counts.invited);
         let of = present.saturating_add(window.removals);
-        GuardState { of, window, limits: self.settings.guard_limits }
+        let BaseSettings { guard_limits, tier_limits, .. } = &self.settings;
+        let (limits, tiers, of_tiers) = (*guard_limits, tier_limits.clone(), TierCounts::NONE);
+        GuardState { of, window, limits, tiers, of_tiers }
     }
 
     /// Whether the base is live, deleted or being purged.

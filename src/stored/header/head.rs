@@ -1,8 +1,8 @@
 //! The stored form of the head of a base.
 
-use super::form::{BaseState, Head, Header, REMOVALS_ONLY, VERSION, is_whole};
+use super::form::{BaseState, Head, Header, REMOVALS_ONLY, VERSION, WITHOUT_TIERS, is_whole};
 use super::older;
-use crate::model::{GuardCounts, GuardKind, GuardWindow, StatusCounts};
+use crate::model::{GuardCounts, GuardKind, GuardWindow, StatusCounts, TierCounts, TierSlot};
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::decode::{DecodeError, versioned};
 
@@ -49,8 +49,12 @@ impl Head {
                 continue;
             }
             let counted = || GuardKind::ALL.into_iter().filter(|kind| counts.get(*kind) > 0);
-            w.u8(counted().fold(0, |bits, kind| bits | bit(kind)));
+            let of_tiers = if counts.of_tiers.is_zero() { 0 } else { OF_TIERS };
+            w.u8(counted().fold(of_tiers, |bits, kind| bits | bit(kind)));
             counted().for_each(|kind| w.varint(counts.get(kind)));
+            if of_tiers > 0 {
+                write_tiers(&mut w, &counts.of_tiers);
+            }
         }
         w.0
     }
@@ -81,8 +85,17 @@ impl Head {
 /// The version in which a head with this window is written.
 fn version_of(window: &GuardWindow) -> u8 {
     let is_removals_only = |counts: &GuardCounts| *counts == GuardCounts::of_removals(counts.removals);
-    if window.hours().all(|(_, counts)| is_removals_only(counts)) { REMOVALS_ONLY } else { VERSION }
+    if window.hours().any(|(_, counts)| !counts.of_tiers.is_zero()) {
+        VERSION
+    } else if window.hours().all(|(_, counts)| is_removals_only(counts)) {
+        REMOVALS_ONLY
+    } else {
+        WITHOUT_TIERS
+    }
 }
+
+/// The bit that says that removals of single tiers follow.
+const OF_TIERS: u8 = 32;
 
 /// The bit of a kind in the byte that says which counts of an hour are stored.
 fn bit(kind: GuardKind) -> u8 {
@@ -118,9 +131,36 @@ fn counts(r: &mut Reader<'_>) -> Result<GuardCounts, DecodeError> {
     for kind in GuardKind::ALL.into_iter().filter(|kind| stored & bit(*kind) != 0) {
         *counts.get_mut(kind) = r.varint()?;
     }
+    if stored & OF_TIERS != 0 {
+        counts.of_tiers = read_tiers(r)?;
+    }
     let has_zero = GuardKind::ALL.into_iter().any(|kind| stored & bit(kind) != 0 && counts.get(kind) == 0);
-    if has_zero || stored >= 32 {
+    if has_zero || stored >= 64 {
         return Err(r.damaged("its counts are not as they are written"));
     }
     Ok(counts)
+}
+
+fn write_tiers(w: &mut Writer, counts: &TierCounts) {
+    w.varint(counts.counted().count().try_into().unwrap_or(u64::MAX));
+    for (slot, count) in counts.counted() {
+        w.varint(slot.number().try_into().unwrap_or(u64::MAX));
+        w.varint(count);
+    }
+}
+
+fn read_tiers(r: &mut Reader<'_>) -> Result<TierCounts, DecodeError> {
+    let (mut counts, mut before) = (TierCounts::NONE, None);
+    let size = r.size()?;
+    for _ in 0..size {
+        let number = r.varint()?;
+        let slot = usize::try_from(number).ok().and_then(TierSlot::at);
+        let count = r.varint()?;
+        match slot {
+            Some(slot) if Some(slot) > before && count > 0 => counts.set(slot, count),
+            Some(_) | None => return Err(r.damaged("its counts of tiers are not as they are written")),
+        }
+        before = slot;
+    }
+    if size == 0 { Err(r.damaged("its counts of tiers are not as they are written")) } else { Ok(counts) }
 }

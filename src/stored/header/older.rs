@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::form::{Header, LAST_WHOLE};
 use super::settings::{index_number, read_tiers, read_types};
 use crate::model::schema::{AttributeIndex, AttributeSchema, FIRST_INDEX};
-use crate::model::{BaseName, BaseSettings, GuardLimits, GuardWindow, Status, StatusCounts};
+use crate::model::{BaseName, BaseSettings, GuardLimits, GuardWindow, Status, StatusCounts, TierLimits};
 use crate::stored::bytes::Reader;
 use crate::stored::decode::{DecodeError, versioned};
 
@@ -30,7 +30,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Header, DecodeError> {
     let has_schema = version > 1 && r.u8()? != 0;
     let schema = if has_schema { Some(Arc::new(schema(&mut r, version > 2)?)) } else { None };
     let (new_members, guard_limits) = (Some(new_members), GuardLimits::default());
-    let settings = BaseSettings { name, new_members, share_accounts, tiers, guard_limits };
+    let tier_limits = TierLimits::default();
+    let settings = BaseSettings { name, new_members, share_accounts, tiers, guard_limits, tier_limits };
     Ok(Header {
         settings,
         schema,

@@ -7,21 +7,25 @@ use super::form::{BaseState, Head, Header};
 use crate::model::schema::{
     AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FIRST_INDEX, FieldNumber,
 };
-use crate::model::{BaseName, BaseSettings, GuardKind, GuardLimit, GuardLimits, Status, Tier, Timestamp};
+use crate::model::{
+    BaseName, BaseSettings, GuardKind, GuardLimit, GuardLimits, Status, Tier, TierLimits, Timestamp,
+};
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::decode::{DecodeError, versioned};
 
 pub(super) const VALUE: &str = "base settings";
 
 /// Version 4 had no limits of the guard, version 5 only the percentage of removals. Older versions were one
-/// value with the head.
-const VERSION: u8 = 6;
+/// value with the head. Only settings with limits for single tiers are written in this version.
+const VERSION: u8 = 7;
 /// The first version that was a value of its own.
 const FIRST: u8 = 4;
 /// The first version with a percentage of removals.
 const WITH_REMOVALS: u8 = 5;
 /// The first version with all limits of the guard.
 const WITH_LIMITS: u8 = 6;
+/// The first version with limits for single tiers.
+const WITH_TIERS: u8 = 7;
 
 /// The settings of a base, with the times that are stored with them.
 pub(super) struct Settings {
@@ -57,7 +61,8 @@ impl Settings {
 }
 
 pub(super) fn encode(header: &Header) -> Vec<u8> {
-    encode_as(header, VERSION)
+    let version = if header.settings.tier_limits.is_empty() { WITH_LIMITS } else { WITH_TIERS };
+    encode_as(header, version)
 }
 
 /// Whether `stored` is what a program wrote for these settings, in the version of `stored`.
@@ -78,6 +83,9 @@ fn encode_as(header: &Header, version: u8) -> Vec<u8> {
     settings.tiers.iter().for_each(|tier| w.slice(tier.as_str().as_bytes()));
     if version >= WITH_LIMITS {
         write_limits(&mut w, &settings.guard_limits);
+        if version >= WITH_TIERS {
+            write_tier_limits(&mut w, &settings.tier_limits);
+        }
     } else if version >= WITH_REMOVALS {
         w.u8(settings.guard_limits.removals.percent());
     }
@@ -117,11 +125,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Settings, DecodeError> {
     };
     let (share_accounts, tiers) = (r.u8()? != 0, read_tiers(&mut r)?);
     let guard_limits = read_limits(&mut r, version)?;
+    let tier_limits = if version >= WITH_TIERS { read_tier_limits(&mut r)? } else { TierLimits::default() };
     let (created_at, updated_at) = (r.time()?, r.time()?);
     let deleted_at = r.optional_time()?;
     let schema = if r.u8()? == 0 { None } else { Some(Arc::new(read_schema(&mut r)?)) };
     r.end()?;
-    let settings = BaseSettings { name, new_members, share_accounts, tiers, guard_limits };
+    let settings = BaseSettings { name, new_members, share_accounts, tiers, guard_limits, tier_limits };
     Ok(Settings { revision, settings, schema, created_at, updated_at, deleted_at })
 }
 
@@ -147,6 +156,34 @@ fn read_limits(r: &mut Reader<'_>, version: u8) -> Result<GuardLimits, DecodeErr
             .map_err(|_| r.damaged("a limit of the guard is out of range"))?;
     }
     Ok(limits)
+}
+
+fn write_tier_limits(w: &mut Writer, limits: &TierLimits) {
+    w.varint(limits.places().len().try_into().unwrap_or(u64::MAX));
+    for place in limits.places() {
+        w.u8(u8::from(place.is_some()));
+        if let Some((tier, limit)) = place {
+            w.slice(tier.as_str().as_bytes());
+            w.u8(limit.percent());
+            w.varint(limit.count());
+        }
+    }
+}
+
+fn read_tier_limits(r: &mut Reader<'_>) -> Result<TierLimits, DecodeError> {
+    let mut places = Vec::new();
+    for _ in 0..r.size()? {
+        if r.u8()? == 0 {
+            places.push(None);
+            continue;
+        }
+        let tier = Tier::from_stored(r.text()?.to_owned());
+        let limit = GuardLimit::parse(u64::from(r.u8()?), r.varint()?)
+            .map_err(|_| r.damaged("a limit of the guard is out of range"))?;
+        places.push(Some((tier, limit)));
+    }
+    let limits = TierLimits::from_places(places).filter(|limits| !limits.is_empty());
+    limits.ok_or_else(|| r.damaged("its limits for tiers are not as they are written"))
 }
 
 pub(super) fn read_tiers(r: &mut Reader<'_>) -> Result<Vec<Tier>, DecodeError> {

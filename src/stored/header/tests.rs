@@ -11,7 +11,7 @@ use super::*;
 use crate::model::schema::{AttributeIndex, AttributeSchema, AttributeType, AttributeTypes, FieldNumber};
 use crate::model::{
     BaseName, BaseSettings, GuardCounts, GuardLimit, GuardLimits, GuardWindow, Status, StatusCounts, Tier,
-    Timestamp,
+    TierLimits, TierSlot, Timestamp,
 };
 use crate::stored::DecodeError;
 use crate::stored::documented::assert_documented;
@@ -28,6 +28,7 @@ fn header() -> Header {
                 clears: GuardLimit::parse(100, 300).unwrap(),
                 ..GuardLimits::default()
             },
+            tier_limits: TierLimits::default(),
         },
         schema: Some(Arc::new(AttributeSchema {
             types: AttributeTypes::from([
@@ -68,6 +69,18 @@ fn changed() -> Header {
     Header { window: GuardWindow::from_hours(hours).unwrap(), ..header() }
 }
 
+/// The header of a base with a limit for a tier, which has counted removals of it.
+fn tiered() -> Header {
+    let limit = GuardLimit::parse(10, 0).unwrap();
+    let places = vec![None, Some((Tier::parse("Gold".to_owned()).unwrap(), limit))];
+    let tier_limits = TierLimits::from_places(places).unwrap();
+    let mut counts = removals(300);
+    counts.of_tiers.set(TierSlot::at(1).unwrap(), 40);
+    let hours = vec![(500_000, removals(3)), (500_002, counts)];
+    let settings = BaseSettings { tier_limits, ..header().settings };
+    Header { settings, window: GuardWindow::from_hours(hours).unwrap(), ..header() }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -77,7 +90,7 @@ fn head_and_settings_come_back_and_every_truncation_is_refused() {
     let not_set = BaseSettings { new_members: None, ..header().settings };
     let purging = Header { is_purging: true, settings: not_set, ..header() };
     let live = Header { deleted_at: None, schema: None, window: GuardWindow::default(), ..header() };
-    let states = [header(), purging, live, changed()].map(|header| {
+    let states = [header(), purging, live, changed(), tiered()].map(|header| {
         let (head, settings) = (header.encode_head(), header.encode_settings());
         assert_eq!(Header::decode(&head, Some(&settings)), Ok(header.clone()));
         for length in 0..head.len() {
@@ -93,7 +106,7 @@ fn head_and_settings_come_back_and_every_truncation_is_refused() {
         Head::decode(&head).unwrap().state
     });
     let deleted = BaseState::Deleted;
-    assert_eq!(states, [deleted, BaseState::Purging, BaseState::Live, deleted]);
+    assert_eq!(states, [deleted, BaseState::Purging, BaseState::Live, deleted, deleted]);
 }
 
 #[test]
@@ -127,6 +140,20 @@ fn head_and_settings_have_their_golden_bytes() {
         .replace("0401", "0501")
         .replace("02 a0c21e 03 02 ac02", "02 a0c21e 01 03 02 12 05 ac02");
     assert_eq!(hex(&changed().encode_head()), other.replace(' ', ""));
+    // Only a base with a limit for a tier has settings of version 7, and a head of version 6 once it counts.
+    let of_tiers = head
+        .concat()
+        .replace("0401", "0601")
+        .replace("02 a0c21e 03 02 ac02", "02 a0c21e 01 03 02 21 ac02 01 01 28");
+    assert_eq!(hex(&tiered().encode_head()), of_tiers.replace(' ', ""));
+    let with_limit = settings
+        .concat()
+        .replace("06 07", "07 07")
+        .replace("05 00 05 00", "05 00 05 00 02 00 01 04 476f6c64 0a 00");
+    assert_eq!(hex(&tiered().encode_settings()), with_limit.replace(' ', ""));
+    assert!(tiered().has_settings(&tiered().encode_settings()));
+    let tiered = [tiered().encode_head(), tiered().encode_settings()];
+    tiered.iter().for_each(|bytes| assert_documented(bytes));
     let all = [header().encode_head(), changed().encode_head(), header().encode_settings()];
     all.iter().for_each(|bytes| assert_documented(bytes));
     let not_set = Header { settings: BaseSettings { new_members: None, ..header().settings }, ..header() };
@@ -246,7 +273,7 @@ fn settings_before_a_commit_are_older_and_a_whole_header_directly_precedes_it() 
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_or_refused(version in 0_u8..7, bytes: Vec<u8>, other: Vec<u8>) {
+    fn any_bytes_are_read_or_refused(version in 0_u8..8, bytes: Vec<u8>, other: Vec<u8>) {
         let head = [vec![version], bytes].concat();
         let settings = [vec![version], other].concat();
         let _ = (Head::decode(&head), Header::decode(&head, Some(&settings)), may_precede(&head, 9));

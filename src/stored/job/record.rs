@@ -1,7 +1,7 @@
 //! The stored form of a job.
 //!
 //! ```text
-//! job    = version 3, state u8, flags u8 (1 dry run, 2 asks first, 4 by an admin, 8 without pii),
+//! job    = version 4, state u8, flags u8 (1 dry run, 2 asks first, 4 by an admin, 8 without pii),
 //!          origin (as in commits), name text, task, input, planned rows varint,
 //!          cursor (row, removal and step varints), done counts, revisions option (first, last varints),
 //!          created at time, changed at time, planned at option time,
@@ -10,12 +10,15 @@
 //! counts = created, updated, reactivated, unchanged, failed, removed, not judged, spared, out of scope,
 //!          newer varints
 //! plan   = counts, unreadable, younger than a day, younger than a week, first revision, last revision,
-//!          next row, removals, changed identities, lost data, reactivations, tiers varints, hash 16 bytes, hash of the rows 16 bytes, holds u16
+//!          next row, removals, changed identities, lost data, reactivations, tiers varints,
+//!          removals of single tiers: count varint, that many: tier text, removals varint;
+//!          hash 16 bytes, hash of the rows 16 bytes, holds u16
 //! ```
 //!
 //! In version 1 a plan has only the number of removals. It is read with the most that the others can be: a
 //! row counts at most once for each kind. Up to version 2 the counts end with those that were spared, and an
-//! input has no columns.
+//! input has no columns. Up to version 3 a plan has no removals of single tiers,
+//! and a batch no expected numbers.
 //!
 //! Bit `n` of the holds is set for the `n`-th of [`Hold::ALL`].
 
@@ -23,14 +26,16 @@ use super::task;
 use crate::model::origin::{Call, Cause, Door};
 use crate::model::{
     BaseNumber, GuardCounts, Hold, Job, JobCursor, JobEnd, JobNumber, JobState, ListCounts, Origin, PlanHash,
-    PlanSummary, RowTally, Sight,
+    PlanSummary, RowTally, Sight, Tier,
 };
 use crate::stored::bytes::{Reader, Writer};
 use crate::stored::decode::versioned;
 use crate::stored::{DecodeError, origin};
 
 const VALUE: &str = "job";
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
+/// The first version with the removals of single tiers.
+const WITH_TIERS: u8 = 4;
 /// The first version with all counts, and with columns of the input.
 const WITH_STAYING: u8 = 3;
 /// The first version with numbers for every kind of change.
@@ -173,6 +178,13 @@ fn write_plan(w: &mut Writer, version: u8, plan: &PlanSummary) {
     let numbers = [plan.unreadable, day, week, first, last, plan.next_row];
     let counted = task::guard_kinds(version).iter().map(|kind| plan.counted.get(*kind));
     numbers.into_iter().chain(counted).for_each(|number| w.varint(number));
+    if version >= WITH_TIERS {
+        w.varint(u64::try_from(plan.of_tiers.len()).unwrap_or(u64::MAX));
+        for (tier, removals) in &plan.of_tiers {
+            w.slice(tier.as_str().as_bytes());
+            w.varint(*removals);
+        }
+    }
     w.0.extend_from_slice(&plan.hash.0);
     w.0.extend_from_slice(&plan.rows_hash.0);
     let holds = Hold::ALL.iter().enumerate().filter(|(_, hold)| plan.holds.contains(hold));
@@ -194,9 +206,14 @@ fn read_plan(r: &mut Reader<'_>, version: u8) -> Result<PlanSummary, DecodeError
         clears: changed,
         reactivations: reactivated,
         tiers: changed,
+        ..GuardCounts::default()
     };
     for kind in task::guard_kinds(version) {
         *counted.get_mut(*kind) = r.varint()?;
+    }
+    let mut of_tiers = Vec::new();
+    for _ in 0..if version >= WITH_TIERS { r.varint()? } else { 0 } {
+        of_tiers.push((Tier::from_stored(r.text()?.to_owned()), r.varint()?));
     }
     let (hash, rows_hash) = (hash(r)?, hash(r)?);
     let bits = u16::from_le_bytes([r.u8()?, r.u8()?]);
@@ -212,6 +229,7 @@ fn read_plan(r: &mut Reader<'_>, version: u8) -> Result<PlanSummary, DecodeError
         revisions,
         next_row,
         counted,
+        of_tiers,
         hash,
         rows_hash,
         holds,

@@ -1,7 +1,8 @@
 //! The stored form of what a job is to do, and of what it received.
 //!
 //! ```text
-//! task   = 1 and list, or 2 (batch), or 3, expected and filters (delete by filter), or 4 and revert
+//! task   = 1 and list, or 2 (batch) and expected (version 4), or 3, expected and filters (delete by filter),
+//!          or 4 and revert
 //! list   = match u8 (1 ref, 2 email, 3 worker id, 5 worker id or email), flags u8 (1 apply status,
 //!          2 keeps bank details), as of option time, expected, scope filters
 //! expected = (option varint) × 5: removals, changed identities, lost data, reactivations, tiers
@@ -25,6 +26,8 @@ use crate::stored::filters;
 pub const WITH_KINDS: u8 = 2;
 /// The first version of a record whose input has columns.
 const WITH_COLUMNS: u8 = 3;
+/// The first version of a record in which a batch has expected numbers.
+const WITH_EXPECTED_BATCHES: u8 = 4;
 
 const APPLY_STATUS: u8 = 1;
 const KEEPS_BANK_DETAILS: u8 = 2;
@@ -36,7 +39,12 @@ pub fn write(w: &mut Writer, version: u8, task: &JobTask) {
             w.u8(1);
             write_list(w, version, list);
         }
-        JobTask::Batch => w.u8(2),
+        JobTask::Batch { expect } => {
+            w.u8(2);
+            if version >= WITH_EXPECTED_BATCHES {
+                write_expected(w, version, expect);
+            }
+        }
         JobTask::DeleteByFilter { filters, expect } => {
             w.u8(3);
             write_expected(w, version, expect);
@@ -53,7 +61,8 @@ pub fn write(w: &mut Writer, version: u8, task: &JobTask) {
 pub fn read(r: &mut Reader<'_>, version: u8) -> Result<JobTask, DecodeError> {
     Ok(match r.u8()? {
         1 => JobTask::Sync(read_list(r, version)?),
-        2 => JobTask::Batch,
+        2 if version >= WITH_EXPECTED_BATCHES => JobTask::Batch { expect: read_expected(r, version)? },
+        2 => JobTask::Batch { expect: GuardExpectation::default() },
         3 => {
             let expect = read_expected(r, version)?;
             JobTask::DeleteByFilter { filters: filters::read(r)?, expect }

@@ -7,7 +7,7 @@ use crate::model::token::TokenId;
 use crate::model::{
     BaseNumber, GuardCounts, GuardExpectation, Hold, Job, JobCursor, JobEnd, JobInput, JobNumber, JobState,
     JobTask, ListCounts, ListFormat, ListMatch, ListOptions, MatchBy, Origin, Outcome, PlanHash, PlanSummary,
-    Reason, Refusal, RevertOf, Row, RowTally, Sight, Timestamp,
+    Reason, Refusal, RevertOf, Row, RowTally, Sight, Tier, Timestamp,
 };
 use crate::stored::documented::assert_documented;
 use crate::stored::idempotency::RowResult;
@@ -50,6 +50,10 @@ fn counts(from: u64) -> ListCounts {
         out_of_scope: from + 8,
         newer: from + 9,
     }
+}
+
+fn counted(removals: u64, identities: u64, clears: u64, reactivations: u64, tiers: u64) -> GuardCounts {
+    GuardCounts { removals, identities, clears, reactivations, tiers, ..GuardCounts::default() }
 }
 
 fn removals(removals: u64) -> GuardExpectation {
@@ -95,7 +99,8 @@ fn full() -> Job {
             removed_young: (10, 11),
             revisions: (12, 13),
             next_row: 14,
-            counted: GuardCounts { removals: 15, identities: 16, clears: 17, reactivations: 18, tiers: 300 },
+            counted: counted(15, 16, 17, 18, 300),
+            of_tiers: vec![(Tier::parse("Gold").unwrap(), 301)],
             hash: PlanHash([0xaa; 16]),
             rows_hash: PlanHash([0xbb; 16]),
             holds: vec![Hold::Removals, Hold::Requested],
@@ -114,7 +119,7 @@ fn full() -> Job {
 
 fn plain() -> Job {
     Job {
-        task: JobTask::Batch,
+        task: JobTask::Batch { expect: GuardExpectation::default() },
         name: String::new(),
         is_dry_run: false,
         asks_first: false,
@@ -135,6 +140,12 @@ fn plain() -> Job {
     }
 }
 
+/// A batch from somebody who expects some changes.
+fn expecting() -> Job {
+    let expect = GuardExpectation { tiers: Some(300), ..removals(2) };
+    Job { task: JobTask::Batch { expect }, ..plain() }
+}
+
 #[test]
 fn jobs_come_back_and_every_truncation_is_refused() {
     let list = |match_by| JobTask::Sync(ListOptions { match_by, ..ListOptions::default() });
@@ -149,14 +160,14 @@ fn jobs_come_back_and_every_truncation_is_refused() {
         JobTask::Revert(RevertOf::Token(TokenId(8), Timestamp::from_micros(-1))),
     ];
     let others = tasks.into_iter().map(|task| Job { task, ..plain() });
-    for job in [full(), plain()].into_iter().chain(others) {
+    for job in [full(), plain(), expecting()].into_iter().chain(others) {
         let bytes = encode(&job);
         assert_eq!(decode(BASE, NUMBER, &bytes), Ok(job));
         for length in 0..bytes.len() {
             assert!(decode(BASE, NUMBER, &bytes[..length]).is_err(), "{length} bytes");
         }
         assert!(decode(BASE, NUMBER, &[bytes.as_slice(), &[0]].concat()).is_err());
-        let newer = [&[4], &bytes[1..]].concat();
+        let newer = [&[5], &bytes[1..]].concat();
         assert!(decode(BASE, NUMBER, &newer).is_err());
     }
 }
@@ -164,7 +175,7 @@ fn jobs_come_back_and_every_truncation_is_refused() {
 #[test]
 fn a_job_has_its_golden_bytes() {
     assert_documented(&encode(&full()));
-    assert_documented(&encode(&plain()));
+    [plain(), expecting()].iter().for_each(|batch| assert_documented(&encode(batch)));
 }
 
 #[test]
@@ -175,7 +186,7 @@ fn records_of_version_1_are_read_with_the_most_that_they_may_change() {
     assert!(is_older(&stored) && lacks_kinds(&stored));
     let mut expected = without_staying(job.clone());
     // 2 rows change a member, and 3 bring one back.
-    let counted = GuardCounts { removals: 15, identities: 5, clears: 5, reactivations: 3, tiers: 5 };
+    let counted = counted(15, 5, 5, 3, 5);
     expected.plan.as_mut().unwrap().counted = counted;
     let JobTask::Sync(list) = &mut expected.task else { panic!() };
     list.expect = removals(300);
@@ -188,15 +199,34 @@ fn records_of_version_1_are_read_with_the_most_that_they_may_change() {
     assert_eq!(decode(BASE, NUMBER, &encode_as(1, &delete)), Ok(delete));
 }
 
+/// A job as versions before 4 stored it.
+fn without_tiers(mut job: Job) -> Job {
+    job.plan.iter_mut().for_each(|plan| plan.of_tiers.clear());
+    job
+}
+
 /// A job as versions before 3 stored it.
-fn without_staying(mut job: Job) -> Job {
+fn without_staying(job: Job) -> Job {
+    let mut job = without_tiers(job);
     let staying = |counts: ListCounts| ListCounts { out_of_scope: 0, newer: 0, ..counts };
     job.done = staying(job.done);
-    if let Some(plan) = &mut job.plan {
-        plan.counts = staying(plan.counts);
-    }
+    job.plan.iter_mut().for_each(|plan| plan.counts = staying(plan.counts));
     job.input.columns.clear();
     job
+}
+
+#[test]
+fn records_of_version_3_are_read_without_tiers_and_what_a_batch_expects() {
+    let stored = encode_as(3, &full());
+    assert_documented(&stored);
+    assert!(is_older(&stored) && !lacks_kinds(&stored));
+    assert_eq!(decode(BASE, NUMBER, &stored), Ok(without_tiers(full())));
+    for length in 0..stored.len() {
+        assert!(decode(BASE, NUMBER, &stored[..length]).is_err(), "{length} bytes");
+    }
+    let batch = encode_as(3, &expecting());
+    assert_documented(&batch);
+    assert_eq!(decode(BASE, NUMBER, &batch), Ok(plain()));
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Seen {
         let has_all = match job.task {
             JobTask::Sync(_) => (self.rows, self.removals) == (plan.counts.rows.rows(), plan.counts.removed),
             JobTask::DeleteByFilter { .. } => self.removals == plan.counts.removed,
-            JobTask::Batch => self.rows == plan.counts.rows.rows() + plan.counts.removed,
+            JobTask::Batch { .. } => self.rows == plan.counts.rows.rows() + plan.counts.removed,
             JobTask::Revert(_) => self.reversals == job.rows(),
         };
         has_all && parts.into_iter().all(|part| self.has(part, None))

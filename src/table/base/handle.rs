@@ -296,7 +296,8 @@ impl Base {
     /// What the guard judges a request by, as of now. The lane judges it again.
     pub async fn guard_state(&self) -> GuardState {
         let published = self.open.published.read().await;
-        published.header.guard_state((self.open.parts.clock)())
+        let now = (self.open.parts.clock)();
+        GuardState { of_tiers: published.of_tiers(now), ..published.header.guard_state(now) }
     }
 
     /// A view of the base as it is now: everything read through the view is of one revision.

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use crate::model::{Status, TierCounts, Timestamp};
 use crate::stored::header::Header;
 use crate::stored::index::{IndexState, LookupState};
 use crate::table::index::audiences::{Definitions, Members};
 use crate::table::index::layer::Layer;
 use crate::table::index::lookup::{Image, Lookup, LookupKind, PerLookup};
 use crate::table::index::overlay::Overlay;
-use crate::table::index::sets::Sets;
+use crate::table::index::sets::{RowSet, SetField, Sets};
 
 /// Header, lookups and sets at one revision.
 #[derive(Debug)]
@@ -56,6 +57,27 @@ impl Published {
         layer.sets.iter().for_each(|change| self.sets.apply(change));
         layer.definitions.iter().for_each(|definitions| self.definitions = Arc::clone(definitions));
         layer.audiences.iter().for_each(|change| self.members.apply(change));
+    }
+
+    /// For each tier with a limit of its own the members that its share is of: the active and invited ones,
+    /// and those removed within 24 hours before `now`.
+    pub fn of_tiers(&self, now: Timestamp) -> TierCounts {
+        let (sets, removed) = (&self.sets, self.header.window.within(now).of_tiers);
+        let present = [Status::Active, Status::Invited];
+        let present: Vec<RowSet> =
+            present.into_iter().filter_map(|of| sets.of_value(SetField::Status, of.as_str())).collect();
+        let mut counts = TierCounts::NONE;
+        for (slot, (tier, _)) in self.header.settings.tier_limits.taken() {
+            counts.set(slot, removed.get(slot));
+            let Some(members) = sets.of_value(SetField::Tier, tier.as_str()) else { continue };
+            for chunk in sets.living().chunks() {
+                let Some(of_tier) = members.chunk(chunk) else { continue };
+                for others in present.iter().filter_map(|rows| rows.chunk(chunk)) {
+                    counts.add(slot, of_tier.intersection_len(others));
+                }
+            }
+        }
+        counts
     }
 
     /// The bytes that the images of the lookups take once all are filled.

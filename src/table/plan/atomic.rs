@@ -44,8 +44,9 @@ impl Plan<'_> {
         for (index, counts) in &self.counted_rows {
             // Of a kind that is not allowed nothing is left.
             let refused = counts.first_above(&allowed.left());
-            if let (Some(kind), Some(outcome)) = (refused, outcomes.get_mut(*index)) {
-                *outcome = RowOutcome::failed(outcome.row, state.held(kind, wanted.get(kind)).of_row());
+            if let (Some(what), Some(outcome)) = (refused, outcomes.get_mut(*index)) {
+                *outcome =
+                    RowOutcome::failed(outcome.row, state.held(what, wanted.of_limited(what)).of_row());
             }
         }
         if outcomes.iter().any(RowOutcome::is_failed) {

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use crate::compute::Stretch;
 use crate::engine::{Batch, Key, Value};
 use crate::model::origin::Call;
-use crate::model::{Allowance, BaseNumber, GuardCounts, Held, Member, Origin, Row, Sight, Step, Timestamp};
+use crate::model::{
+    Allowance, BaseNumber, GuardCounts, Held, Member, Origin, Row, Sight, Step, TierCounts, Timestamp,
+};
 use crate::stored::block::{Block, place};
 use crate::stored::commit::AudienceDelta;
 use crate::stored::commit::{Change, CommitHead, CommitWriter, Deltas, LookupDelta, SetDelta};
@@ -71,6 +73,8 @@ pub struct Plan<'a> {
     pub(super) held: Option<Held>,
     /// What unfinished requests may still do, and is not planned yet.
     pub(super) reserved: GuardCounts,
+    /// For each tier with a limit of its own the members that its share is of.
+    pub(super) of_tiers: TierCounts,
     /// What the batch has changed so far.
     pub(super) layer: Layer,
     pub(super) commits: Batch,
@@ -156,6 +160,7 @@ impl<'a> Plan<'a> {
             allowance: Allowance::default(),
             held: None,
             reserved: GuardCounts::default(),
+            of_tiers: TierCounts::NONE,
             layer: Layer::new(Header { nonce, whole: None, ..header }),
             commits: Batch::default(),
             commit: None,

@@ -25,7 +25,10 @@ impl<'a> Plan<'a> {
     /// A plan on what is published, made beside the lane and never written. Also returns the row of the first
     /// member that it would create.
     pub async fn beside(open: &'a OpenBase) -> Result<(Self, Row), TableError> {
-        let mut header = open.published.read().await.header.clone();
+        let (mut header, of_tiers) = {
+            let published = open.published.read().await;
+            (published.header.clone(), published.of_tiers((open.parts.clock)()))
+        };
         if header.deleted_at.is_some() {
             return Err(TableError::BaseDeleted);
         }
@@ -34,6 +37,7 @@ impl<'a> Plan<'a> {
         let first_new = Row(header.next_row);
         let mut plan = Self::new(open, &[], header, (open.parts.clock)());
         plan.is_beside = true;
+        plan.of_tiers = of_tiers;
         Ok((plan, first_new))
     }
 }

@@ -11,10 +11,13 @@
 use std::collections::HashSet;
 
 use crate::model::counted::Written;
-use crate::model::{Allowance, GuardCounts, GuardExpectation, GuardState, Held, Member, Row, Status, Step};
+use crate::model::{
+    Allowance, GuardCounts, GuardExpectation, GuardState, Held, Member, Row, Status, Step, Tier, TierCounts,
+};
 use crate::table::TableError;
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::delete::{Doomed, LOOKED_UP_TOGETHER};
+use crate::table::plan::step_request::Judging;
 
 /// Fetched blocks with more bytes than this are dropped while members are counted.
 pub(super) const FETCHED_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -25,17 +28,23 @@ pub struct Counted {
     /// How many entries of the request were looked up.
     pub done: usize,
     rows: HashSet<Row>,
+    of_tiers: TierCounts,
 }
 
 impl Counted {
     /// Nobody yet, of a request whose first `done` entries are deleted already.
     pub fn after(done: usize) -> Self {
-        Self { done, rows: HashSet::new() }
+        Self { done, ..Self::default() }
     }
 
     /// How many members were found.
     pub fn members(&self) -> u64 {
         u64::try_from(self.rows.len()).unwrap_or(u64::MAX)
+    }
+
+    /// What deleting them counts as.
+    pub fn counts(&self) -> GuardCounts {
+        GuardCounts { of_tiers: self.of_tiers, ..GuardCounts::of_removals(self.members()) }
     }
 }
 
@@ -52,7 +61,7 @@ impl Plan<'_> {
 
     /// What is left of the allowance of the current request.
     pub fn allowance(&self) -> Allowance {
-        self.allowance
+        self.allowance.clone()
     }
 
     /// What the current request has done so far.
@@ -62,24 +71,64 @@ impl Plan<'_> {
 
     /// The last refusal of a write of the current request by the guard.
     pub fn held(&self) -> Option<Held> {
-        self.held
+        self.held.clone()
     }
 
     /// What the guard judges the current request by, before it has changed anything.
     pub fn guard_state(&self) -> GuardState {
         let state = self.layer.header.guard_state(self.now);
-        GuardState { window: state.window.plus(&self.reserved), ..state }
+        let window = state.window.plus(&self.reserved);
+        GuardState { window, of_tiers: self.of_tiers, ..state }
     }
 
     /// Allows a call about one member what one write can do, kind by kind.
     pub fn allow_one(&mut self, expected: &GuardExpectation) {
-        let one = GuardCounts::ONE_EACH;
+        let one = self.in_any_tier(GuardCounts::ONE_EACH);
         self.allowance = self.guard_state().judge_each(&one, |kind| expected.get(kind) == Some(1));
+    }
+
+    /// The allowance of a job whose plan wants this, with these removals of single tiers.
+    pub fn judge_job(
+        &self,
+        wanted: GuardCounts,
+        of_tiers: &[(Tier, u64)],
+        expected: &GuardExpectation,
+    ) -> Result<Allowance, Held> {
+        let of_tiers = self.layer.header.settings.tier_limits.placed(of_tiers);
+        self.guard_state().judge(&GuardCounts { of_tiers, ..wanted }, expected)
+    }
+
+    /// What a job may still do after its step. Of the removals of each tier these are the most.
+    pub fn left_of_job(&self, judging: &Judging) -> GuardCounts {
+        let (Judging::Whole { of_tiers, .. } | Judging::Done { of_tiers, .. }) = judging;
+        let left = self.allowance.left();
+        let of_tiers = self.layer.header.settings.tier_limits.placed(of_tiers);
+        let most = self.layer.header.settings.tier_limits.each(left.removals);
+        GuardCounts { of_tiers: of_tiers.with(&most, u64::min), ..left }
     }
 
     /// The allowance of a request that does at most this much, if the guard allows so much.
     pub fn allowed_at_once(&self, most: &GuardCounts) -> Option<Allowance> {
-        self.guard_state().judge(most, &GuardExpectation::default()).ok()
+        self.guard_state().judge(&self.in_any_tier(*most), &GuardExpectation::default()).ok()
+    }
+
+    /// Looks up how many members the tiers have that have a limit of their own.
+    pub async fn know_tiers(&mut self) {
+        if !self.layer.header.settings.tier_limits.is_empty() {
+            let open = self.open;
+            self.of_tiers = open.published.read().await.of_tiers(self.now);
+        }
+    }
+
+    /// What a write counts as that removes a member of a tier.
+    pub(super) fn in_tier(&self, counts: GuardCounts, before: Option<&Member>) -> GuardCounts {
+        counts.in_tier_of(before, &self.layer.header.settings.tier_limits)
+    }
+
+    /// The most that writes count as that remove members of unknown tiers.
+    pub(super) fn in_any_tier(&self, most: GuardCounts) -> GuardCounts {
+        let of_tiers = self.layer.header.settings.tier_limits.each(most.removals);
+        GuardCounts { of_tiers, ..most }
     }
 
     /// Lets a request do anything, until it is judged by what it did.
@@ -100,7 +149,12 @@ impl Plan<'_> {
                         Err(Stop::Failed(error)) => return Err(error),
                     }
                 };
-                counted.rows.extend(found.map(|(row, ..)| row));
+                if let Some((row, member, _)) = found
+                    && counted.rows.insert(row)
+                {
+                    let slot = self.layer.header.settings.tier_limits.slot(member.profile.tier.as_ref());
+                    slot.into_iter().for_each(|slot| counted.of_tiers.add(slot, 1));
+                }
                 counted.done += 1;
             }
             if self.fetched_bytes > FETCHED_MAX_BYTES {
@@ -134,10 +188,11 @@ impl Plan<'_> {
         before: Option<&Member>,
         after: Option<&Member>,
     ) -> Result<Step, Held> {
+        let written = self.in_tier(written, before);
         let step = match self.allowance.step(&written) {
             Ok(step) => step,
             Err(held) => {
-                self.held = Some(held);
+                self.held = Some(held.clone());
                 return Err(held);
             }
         };

@@ -36,6 +36,7 @@ impl<'a> Plan<'a> {
         plan.act_for(self.origin, self.sight);
         plan.reserve(self.reserved);
         plan.is_beside = self.is_beside;
+        plan.of_tiers = self.of_tiers;
         plan
     }
 }
@@ -129,7 +130,7 @@ impl Plan<'_> {
     ) -> Result<(Vec<RowOutcome>, Allowance), TableError> {
         if rows.len() > slice_rows {
             let allowance = self.judge_rows(rows, options, expecting, &check_wanted).await?;
-            self.allow(allowance);
+            self.allow(allowance.clone());
             return Ok((self.foresee(rows, options, slice_rows, check_wanted).await?, allowance));
         }
         let mut counting = self.fork();
@@ -140,7 +141,7 @@ impl Plan<'_> {
         if allowance.left() == wanted {
             return Ok((outcomes, allowance));
         }
-        self.allow(allowance);
+        self.allow(allowance.clone());
         Ok((self.foresee(rows, options, slice_rows, check_wanted).await?, allowance))
     }
 
@@ -163,7 +164,7 @@ impl Plan<'_> {
                 let (found, counts) = plan.count_row(row, options).await?;
                 let is_new_key = keys.insert(row.matched_by);
                 let is_new = found.is_none_or(|found| members.insert(found)) && is_new_key;
-                wanted = wanted.plus(&if is_new { counts } else { most(row, options) });
+                wanted = wanted.plus(&if is_new { counts } else { plan.in_any_tier(most(row, options)) });
             }
             plan.resolved.clear();
             if plan.fetched_bytes > FETCHED_MAX_BYTES {
@@ -192,7 +193,7 @@ impl Plan<'_> {
                 Decided::Change(change) => {
                     let (old, new) = (&*change.old, &change.new);
                     let counts = GuardCounts::of_write(Some(old), Some(new), change.written);
-                    (Some(change.row), counts)
+                    (Some(change.row), self.in_tier(counts, Some(old)))
                 }
                 Decided::Done(outcome) => (outcome.row, GuardCounts::default()),
                 Decided::Create(_) => (None, GuardCounts::default()),
@@ -291,5 +292,6 @@ fn most(row: &Prepared, options: &UpsertOptions) -> GuardCounts {
         tiers: sets(
             clears(patch.tier == Change::Clear, patch.tier.is_keep()) || patch.tier.as_set().is_some(),
         ),
+        ..GuardCounts::default()
     }
 }

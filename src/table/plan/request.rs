@@ -7,7 +7,7 @@ use crate::model::schema::WantedSchema;
 use crate::model::{
     AttributePatch, BaseName, Edit, ForeignText, GuardExpectation, GuardLimitsChange, Member, MemberRecord,
     MemberRow, Origin, Outcome, Reason, RecordCounts, RecordFault, RecordKind, Ref, Refusal, Row, RowError,
-    Sight, Status, Tier, UpsertOptions,
+    Sight, Status, Tier, TierLimitChange, UpsertOptions,
 };
 use crate::table::read::deleted::WhichDeleted;
 use crate::table::shared::outcome::RowOutcome;
@@ -337,6 +337,8 @@ pub struct SettingsRequest {
     pub tiers: Option<Vec<Tier>>,
     /// The limits of the guard.
     pub guard_limits: GuardLimitsChange,
+    /// Limits of removals of single tiers that change.
+    pub tier_limits: Vec<TierLimitChange>,
     /// The whole attribute schema.
     pub schema: Option<WantedSchema>,
     /// How many members a base that is to be deleted is meant to have.
@@ -361,6 +363,7 @@ impl SettingsRequest {
             share_accounts: None,
             tiers: None,
             guard_limits: GuardLimitsChange::default(),
+            tier_limits: Vec::new(),
             schema: None,
             expect_members: None,
             deleted: None,

@@ -48,7 +48,7 @@ impl Plan<'_> {
         // Whoever must stay keeps its keys, so the others are decided again.
         loop {
             let mut given: HashMap<Wanted, Row> = HashMap::new();
-            let mut allowance = self.allowance;
+            let mut allowance = self.allowance.clone();
             let mut stays: Option<(usize, Row, RowError)> = None;
             for (n, one) in decided.iter().enumerate() {
                 let Decided::Changes(draft) = one else { continue };
@@ -198,6 +198,7 @@ impl Plan<'_> {
     fn beyond_allowance(&self, draft: &Draft, allowance: &mut Allowance) -> Option<RowError> {
         let before = draft.before.as_ref().map(|(member, _)| member);
         let counts = GuardCounts::of_write(before, draft.after.as_ref(), self.plainly());
+        let counts = self.in_tier(counts, before);
         allowance.step(&counts).err().map(|held| held.of_row())
     }
 }

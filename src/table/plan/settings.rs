@@ -36,6 +36,7 @@ impl Plan<'_> {
         if let Some(schema) = &schema {
             self.audiences.definitions().audiences().may_have_schema(schema)?;
         }
+        let limits = self.layer.header.settings.tier_limits.changed(&request.tier_limits)?;
         let before = self.layer.header.clone();
         let now = self.now;
         let header = &mut self.layer.header;
@@ -52,6 +53,9 @@ impl Plan<'_> {
             header.settings.tiers.clone_from(tiers);
         }
         header.settings.guard_limits = header.settings.guard_limits.changed(&request.guard_limits);
+        // Another tier begins at nothing.
+        header.window.forget_tiers(&header.settings.tier_limits.left_by(&limits));
+        header.settings.tier_limits = limits;
         if header.settings != before.settings {
             header.updated_at = now;
         }

@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 
 use crate::engine::{Key, Value};
 use crate::model::{
-    GuardCounts, GuardExpectation, MemberRow, Origin, RecordCounts, Row, RowError, Sight, UpsertOptions,
+    GuardCounts, GuardExpectation, MemberRow, Origin, RecordCounts, Row, RowError, Sight, Tier, UpsertOptions,
 };
 use crate::stored::job::Reversal;
 use crate::table::plan::request::{EditWhat, Edited};
@@ -44,12 +44,14 @@ pub struct StepWrites {
 }
 
 /// How the guard judges a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judging {
     /// It is the first step: the guard judges the whole job, and refuses the step if it refuses the job.
     Whole {
         /// What the whole job does.
         wanted: GuardCounts,
+        /// How many of the removals are of members of tiers that have a limit of their own.
+        of_tiers: Vec<(Tier, u64)>,
         /// What of it an admin expects, or somebody has approved.
         expected: GuardExpectation,
     },
@@ -57,6 +59,8 @@ pub enum Judging {
     Done {
         /// What the job may still do, in this step and later ones.
         left: GuardCounts,
+        /// The most of its removals that are of members of tiers with a limit of their own.
+        of_tiers: Vec<(Tier, u64)>,
     },
 }
 

@@ -169,7 +169,7 @@ impl<'a> RevertJudge<'a> {
     #[must_use]
     pub fn end(self) -> RevertEnd {
         let counted = self.plan.changes();
-        let holds = Judged {
+        let judged = Judged {
             wanted: counted,
             missing: 0,
             rows: self.counts.rows.rows(),
@@ -177,8 +177,7 @@ impl<'a> RevertJudge<'a> {
             present: self.present,
             state: self.state,
             expected: GuardExpectation::default(),
-        }
-        .holds();
+        };
         let begun = self.ready.begun;
         let hash = self.digest.finish();
         let summary = PlanSummary {
@@ -188,10 +187,11 @@ impl<'a> RevertJudge<'a> {
             revisions: (begun.revision, begun.revision.max(self.revision)),
             next_row: begun.next_row,
             counted,
+            of_tiers: judged.of_tiers(),
             // A revert that takes back less is another one.
             hash,
             rows_hash: hash,
-            holds,
+            holds: judged.holds(),
         };
         RevertEnd { summary, examples: self.examples.finish() }
     }

@@ -35,6 +35,8 @@ pub struct ActionsRequest {
     pub sight: Sight,
     /// How many actions there are. The plan waits for the memory that so many need.
     pub actions: u64,
+    /// What of it an admin expects.
+    pub expected: GuardExpectation,
 }
 
 /// What an action would do.
@@ -167,16 +169,15 @@ impl ActionPlan {
         let (plan, next) = Plan::beside(&self.open).await?;
         let (revision, first_new) = self.begun.unwrap_or((plan.revision(), next));
         let counts = plan.header().counts;
-        let holds = Judged {
+        let judged = Judged {
             wanted: self.counted,
             missing: 0,
             rows: self.tally.rows() + self.removed,
             unreadable: 0,
             present: counts.active.saturating_add(counts.invited),
             state: plan.guard_state(),
-            expected: GuardExpectation::default(),
-        }
-        .holds();
+            expected: self.request.expected,
+        };
         let (hash, rows_hash) = self.digest.finish(&[]);
         let summary = PlanSummary {
             counts: ListCounts { rows: self.tally, removed: self.removed, ..ListCounts::default() },
@@ -185,9 +186,10 @@ impl ActionPlan {
             revisions: (revision, self.revision.max(plan.revision())),
             next_row: first_new.0,
             counted: self.counted,
+            of_tiers: judged.of_tiers(),
             hash,
             rows_hash,
-            holds,
+            holds: judged.holds(),
         };
         Ok(ListEnd { summary, removed: Vec::new(), examples: self.examples.finish() })
     }

@@ -1,9 +1,9 @@
 //! Why a plan waits for approval.
 
-use crate::model::{GuardCounts, GuardExpectation, GuardKind, GuardState, Hold};
+use crate::model::{GuardCounts, GuardExpectation, GuardKind, GuardState, Hold, Tier};
 
 /// What decides whether a plan waits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Judged {
     /// What the guard counts of it.
     pub wanted: GuardCounts,
@@ -22,6 +22,11 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// The removals of members of single tiers that have a limit of their own.
+    pub fn of_tiers(&self) -> Vec<(Tier, u64)> {
+        self.state.tiers.named(&self.wanted.of_tiers)
+    }
+
     /// Why the plan waits; empty if it may be applied at once. An expected number lets the guard pass it, but
     /// not a list that is empty or has unreadable rows.
     pub fn holds(&self) -> Vec<Hold> {
@@ -29,9 +34,11 @@ impl Judged {
         let is_expected = |kind: GuardKind| self.expected.get(kind) == Some(self.wanted.get(kind));
         let is_too_much =
             |kind: GuardKind| !self.state.allows(kind, self.wanted.get(kind)) && !is_expected(kind);
+        let is_too_much_of_a_tier = !is_expected(GuardKind::Removals)
+            && self.wanted.of_tiers.counted().any(|(slot, removals)| !self.state.allows_tier(slot, removals));
         let is_other = |kind: &GuardKind| *kind != GuardKind::Removals;
         let holds = [
-            (Hold::Removals, is_too_much(GuardKind::Removals)),
+            (Hold::Removals, is_too_much(GuardKind::Removals) || is_too_much_of_a_tier),
             (Hold::Changes, GuardKind::ALL.into_iter().filter(is_other).any(is_too_much)),
             (Hold::UnreadableRows, self.unreadable > 0 && self.missing > 0),
             (Hold::EmptyList, self.rows == 0 && self.missing > 0),
@@ -48,7 +55,7 @@ mod tests {
 
     fn judged(removals: u64, missing: u64) -> Judged {
         let (window, limits) = (GuardCounts::default(), GuardLimits::default());
-        let state = GuardState { of: 100, window, limits };
+        let state = GuardState { of: 100, window, limits, ..GuardState::default() };
         let wanted = GuardCounts::of_removals(removals);
         let expected = GuardExpectation::default();
         Judged { wanted, missing, rows: 50, unreadable: 0, present: 100, state, expected }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    GuardExpectation, ListCounts, MemberRow, PlanSummary, Row, RowKeys, UnreadRow, UpsertOptions,
+    GuardCounts, GuardExpectation, ListCounts, MemberRow, PlanSummary, Row, RowKeys, UnreadRow, UpsertOptions,
 };
 use crate::table::TableError;
 use crate::table::index::hash::Hashes;
@@ -143,13 +143,15 @@ impl ListPlan {
             options: &self.request.options,
             named: &self.so_far.named,
             now: plan.now(),
+            limits: &plan.header().settings.tier_limits,
         };
         let mut scope = Scope::new(self.request.scope, self.open.parts.hashes.fold());
         let missing = missing::find(&self.open, &criteria, &mut scope, &mut self.so_far.examples).await?;
         let removed = u64::try_from(missing.rows.len()).unwrap_or(u64::MAX);
-        self.so_far.counted.removals += removed;
+        let missing_counts = GuardCounts { of_tiers: missing.of_tiers, ..GuardCounts::of_removals(removed) };
+        self.so_far.counted = self.so_far.counted.plus(&missing_counts);
         let counts = plan.header().counts;
-        let holds = Judged {
+        let judged = Judged {
             wanted: self.so_far.counted,
             missing: removed,
             rows: self.so_far.tally.rows(),
@@ -161,8 +163,7 @@ impl ListPlan {
             } else {
                 GuardExpectation::default()
             },
-        }
-        .holds();
+        };
         let (hash, rows_hash) = self.so_far.digest.finish(&missing.rows);
         let summary = PlanSummary {
             counts: ListCounts {
@@ -178,9 +179,10 @@ impl ListPlan {
             revisions: (self.begun.revision, self.revision.max(plan.revision())),
             next_row: self.begun.next_row,
             counted: self.so_far.counted,
+            of_tiers: judged.of_tiers(),
             hash,
             rows_hash,
-            holds,
+            holds: judged.holds(),
         };
         let examples = self.so_far.examples.finish();
         Ok(ListEnd { summary, removed: missing.rows, examples })

@@ -4,7 +4,7 @@
 //! as it was then, before the list is applied.
 
 use crate::compute::Stretch;
-use crate::model::{ListOptions, Member, Row, Status, Timestamp};
+use crate::model::{ListOptions, Member, Row, Status, TierCounts, TierLimits, Timestamp};
 use crate::table::TableError;
 use crate::table::index::block::Stored;
 use crate::table::index::sets::{CHUNK_ROWS, RowSet, SetField, union};
@@ -33,6 +33,8 @@ pub struct Missing {
     pub not_judged: u64,
     /// Those to be removed that are younger than a day, and than a week.
     pub young: (u64, u64),
+    /// Those to be removed of tiers that have a limit of their own.
+    pub of_tiers: TierCounts,
 }
 
 /// By what members are found to be missing.
@@ -42,6 +44,8 @@ pub struct Criteria<'a> {
     pub named: &'a Named,
     /// The time by which their age is judged.
     pub now: Timestamp,
+    /// The tiers that have a limit of their own.
+    pub limits: &'a TierLimits,
 }
 
 /// Finds the members that no row names. `scope` says which it may remove at all.
@@ -107,6 +111,8 @@ impl Missing {
         let age = criteria.now.micros().saturating_sub(member.created_at.micros());
         self.young.0 += u64::from(age < DAY);
         self.young.1 += u64::from(age < 7 * DAY);
+        let slot = criteria.limits.slot(member.profile.tier.as_ref());
+        slot.into_iter().for_each(|slot| self.of_tiers.add(slot, 1));
         self.rows.push(row);
         examples.add_removed(row, member);
     }

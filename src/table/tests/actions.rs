@@ -1,7 +1,7 @@
 //! Plans of batches of actions, compared with applying them.
 
 use super::*;
-use crate::model::{Edit, GuardCounts, Hold, Sight};
+use crate::model::{Edit, GuardCounts, GuardExpectation, Hold, Sight};
 
 /// Values of keys come from a small range, so that actions collide.
 const VALUES: u16 = 6;
@@ -64,7 +64,8 @@ impl Subject {
     /// The outcomes of a plan that gets so many actions together, and its end.
     async fn plan_acts(&self, actions: &[Act], together: usize) -> (Vec<RowOutcome>, ListEnd) {
         let (origin, sight) = (Origin::default(), Sight::Whole);
-        let request = ActionsRequest { origin, sight, actions: actions.len() as u64 };
+        let expected = GuardExpectation::default();
+        let request = ActionsRequest { origin, sight, actions: actions.len() as u64, expected };
         let mut plan = self.base.plan_actions(request).await.unwrap();
         let mut outcomes = Vec::new();
         for some in actions.chunks(together) {
@@ -79,7 +80,7 @@ impl Subject {
         for action in actions {
             let request = StepRequest {
                 ops: StepOps::Edits(vec![action.what()]),
-                judging: Judging::Done { left: GuardCounts::ONE_EACH },
+                judging: Judging::Done { left: GuardCounts::ONE_EACH, of_tiers: Vec::new() },
                 is_last: false,
                 write: Box::new(|_, _| StepWrites::default()),
                 origin: Origin::default(),
@@ -140,7 +141,8 @@ fn what_others_write_meanwhile_does_not_change_what_the_plan_did() {
         let subject = Subject::new().await;
         let fields = |email| Fields { email: Some(email), worker_id: None, tier: 0 };
         subject.apply_acts(&[Act::Add(fields(0)), Act::Add(fields(1))]).await;
-        let request = ActionsRequest { origin: Origin::default(), sight: Sight::Whole, actions: 9 };
+        let (origin, expected) = (Origin::default(), GuardExpectation::default());
+        let request = ActionsRequest { origin, sight: Sight::Whole, actions: 9, expected };
         let mut plan = subject.base.plan_actions(request).await.unwrap();
         let mut next = async |act: Act| {
             let mut planned = plan.actions(&[act.what()]).await.unwrap();

@@ -305,7 +305,7 @@ async fn apply(subject: &Subject, case: &Case, planned: &[PlannedRow], end: &Lis
     let left = GuardCounts::of_removals(u64::try_from(end.removed.len()).unwrap());
     let request = StepRequest {
         ops,
-        judging: Judging::Done { left },
+        judging: Judging::Done { left, of_tiers: Vec::new() },
         is_last: true,
         write: Box::new(|_, _| StepWrites::default()),
         origin: Origin::default(),

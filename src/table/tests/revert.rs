@@ -111,7 +111,7 @@ impl Subject {
             }
             let reply = self.base.step(StepRequest {
                 ops: StepOps::Reversals(rest[..size].to_vec(), Arc::clone(&returned)),
-                judging: Judging::Done { left: summary.counted },
+                judging: Judging::Done { left: summary.counted, of_tiers: Vec::new() },
                 is_last: false,
                 write: Box::new(|_, _| StepWrites::default()),
                 origin: Origin { cause: crate::model::origin::Cause::Job(u128::from(job.0)), ..origin },

@@ -55,7 +55,7 @@ fn rows(range: std::ops::Range<u16>) -> StepOps<MemberRow> {
 
 /// The judgement of a step of a job that may remove so many members.
 fn may_remove(removals: u64) -> Judging {
-    Judging::Done { left: GuardCounts::of_removals(removals) }
+    Judging::Done { left: GuardCounts::of_removals(removals), of_tiers: Vec::new() }
 }
 
 fn removals(range: std::ops::Range<u64>, since: u64) -> StepOps<MemberRow> {
@@ -138,7 +138,7 @@ fn the_guard_judges_the_whole_job_before_its_first_step() {
         let since = subject.base.view().await.revision();
         let whole = |removals| {
             let expected = GuardExpectation::of_removals(removals);
-            Judging::Whole { wanted: GuardCounts::of_removals(20), expected }
+            Judging::Whole { wanted: GuardCounts::of_removals(20), of_tiers: Vec::new(), expected }
         };
         let held = refused(subject.step(removals(0..5, since), whole(None), writes(None)).await);
         assert_eq!((held.would_change, held.of), (20, 40));

@@ -201,9 +201,9 @@ impl Job {
     /// What the guard has allowed it, and is not planned yet.
     pub(in crate::table) fn reserved(&self) -> GuardCounts {
         let allowance = match self {
-            Self::Upsert(job) => job.allowance,
-            Self::Delete(job) => job.allowance,
-            Self::Attributes(job) => job.allowance,
+            Self::Upsert(job) => job.allowance.as_ref(),
+            Self::Delete(job) => job.allowance.as_ref(),
+            Self::Attributes(job) => job.allowance.as_ref(),
             Self::Undelete(_)
             | Self::Step(_)
             | Self::Edit { .. }

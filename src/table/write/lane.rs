@@ -120,7 +120,7 @@ impl Lane {
                 continue;
             }
             let planned = self.plan_batch().await;
-            if self.publisher.send(ToPublish::Planned(planned)).await.is_err() {
+            if self.publisher.send(ToPublish::Planned(Box::new(planned))).await.is_err() {
                 break;
             }
         }
@@ -204,6 +204,7 @@ impl Lane {
         let mut plan = Plan::new(&open, &in_flight, self.head.clone(), (open.parts.clock)());
         let below = self.build.as_ref().map_or(Row(0), Build::below);
         plan.keep(Arc::clone(&self.definitions), below);
+        plan.know_tiers().await;
         let mut planned = Planned::default();
         let mut room = BATCH_ROWS;
         while room > 0 && !plan.is_full() && planned.failure.is_none() {

@@ -109,7 +109,7 @@ fn tell<T>(to: ReplySender<T>, reply: T, failure: Option<&TableError>) {
 /// What the lane sends.
 pub enum ToPublish {
     /// The next batch.
-    Planned(Planned),
+    Planned(Box<Planned>),
     /// The lane will start again from what is published, once everything before this message has been replied
     /// to.
     Restart(oneshot::Sender<()>),
@@ -133,7 +133,7 @@ impl Publisher {
     pub async fn run(mut self) {
         while let Some(next) = self.batches.recv().await {
             match next {
-                ToPublish::Planned(planned) => self.publish(planned).await,
+                ToPublish::Planned(planned) => self.publish(*planned).await,
                 ToPublish::Restart(done) => {
                     self.failure = None;
                     self.open.failed.store(false, Ordering::Release);

@@ -254,6 +254,7 @@ async fn limits_are_set_one_by_one_and_the_share_of_removals_has_two_names() {
         clears: limit(Some(0), Some(0)),
         reactivations: limit(Some(5), Some(0)),
         tiers: limit(Some(5), Some(500)),
+        removals_of_tiers: Vec::new(),
     };
     assert_eq!((changed.guard_limits, changed.removal_limit_percent), (Some(expected), 30));
     let limits = v1::GuardLimits { removals: limit(Some(30), None), ..Default::default() };
@@ -263,4 +264,65 @@ async fn limits_are_set_one_by_one_and_the_share_of_removals_has_two_names() {
     let status = server.bases().update_member_base(update(limits, None)).await.unwrap_err();
     let fields = refused(&status, Code::InvalidArgument, "FIELD_INVALID");
     assert_eq!(fields, ["guard_limits.tiers.percent", "guard_limits.tiers.count"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tier_has_a_limit_of_its_own_for_calls_and_for_plans() {
+    use memberbase::api::grpc::v1::job_service_client::JobServiceClient;
+
+    let server = Server::start().await;
+    let mut base = guarded(&server, 200).await;
+    let gold = |n: usize| v1::MemberInput { tier: Some("Gold".into()), ..row(&format!("a{n}")) };
+    base.upsert((0..100).map(gold).collect()).await;
+    let tier = |tier: &str, percent, count| v1::GuardTierLimit { tier: tier.into(), percent, count };
+    let update = |removals_of_tiers: Vec<v1::GuardTierLimit>| v1::UpdateMemberBaseRequest {
+        id: base.id.clone(),
+        guard_limits: Some(v1::GuardLimits { removals_of_tiers, ..Default::default() }),
+        ..Default::default()
+    };
+    let wrong =
+        update(vec![tier("Gold", Some(101), None), tier("", None, None), tier("Gold", None, Some(3))]);
+    let status = server.bases().update_member_base(wrong).await.unwrap_err();
+    let fields = refused(&status, Code::InvalidArgument, "FIELD_INVALID");
+    let field = |index: usize, name: &str| format!("guard_limits.removals_of_tiers[{index}].{name}");
+    assert_eq!(fields, [field(0, "percent"), field(1, "tier"), field(2, "tier")]);
+    let request = update(vec![tier("Gold", Some(12), None)]);
+    let changed = server.bases().update_member_base(request).await.unwrap().into_inner().member_base.unwrap();
+    assert_eq!(changed.guard_limits.unwrap().removals_of_tiers, [tier("Gold", Some(12), Some(0))]);
+
+    // 13 of 100 members of the tier are too many, although 20 percent of all 200 are 40.
+    let mut request = delete(&base, 0..13);
+    let status = base.client.bulk_delete_members(request.clone()).await.unwrap_err();
+    let mut of_it = expected([("would_remove", "13"), ("of", "100"), ("limit", "12"), ("window", "0")]);
+    of_it.insert("tier".to_owned(), "Gold".to_owned());
+    assert_eq!(numbers(&status), of_it);
+    assert!(status.message().contains("members of the tier \"Gold\""), "{status:?}");
+    assert_eq!(
+        base.client.bulk_delete_members(delete(&base, 100..113)).await.unwrap().into_inner().deleted,
+        13
+    );
+    request.expect_removals = Some(13);
+    assert_eq!(base.client.bulk_delete_members(request).await.unwrap().into_inner().deleted, 13);
+
+    // A full list that leaves out two of the tier is held, says so, and can be approved.
+    let mut jobs = JobServiceClient::new(server.channel());
+    let options = v1::SyncOptions { member_base_id: base.id.clone(), ..Default::default() };
+    let listed: String = (15..100).chain(113..200).map(|n| format!("a{n}\n")).collect();
+    let messages = [
+        v1::SyncMembersRequest { options: Some(options), ..Default::default() },
+        v1::SyncMembersRequest { data: format!("ref\n{listed}").into_bytes(), ..Default::default() },
+        v1::SyncMembersRequest { complete: Some(v1::SyncComplete::default()), ..Default::default() },
+    ];
+    let sent = jobs.sync_members(tokio_stream::iter(messages)).await.unwrap().into_inner().job;
+    let held = crate::grpc::jobs::follow(&mut jobs, sent).await;
+    assert_eq!((held.state(), held.reason.as_str()), (v1::JobState::Held, "REMOVAL_GUARD"), "{held:?}");
+    assert!(held.message.contains("2 of the tier \"Gold\""), "{held:?}");
+    let counts = held.plan.clone().unwrap().removals_of_tiers;
+    assert_eq!(counts, [v1::GuardTierCount { tier: "Gold".into(), removals: 2 }]);
+    let done = crate::grpc::jobs::approve(&mut jobs, &held).await;
+    assert_eq!((done.state(), done.applied.unwrap().removed), (v1::JobState::Succeeded, 2), "{done:?}");
+    let off = update(vec![tier("Gold", Some(100), Some(0))]);
+    let changed = server.bases().update_member_base(off).await.unwrap().into_inner().member_base.unwrap();
+    assert!(changed.guard_limits.unwrap().removals_of_tiers.is_empty());
+    assert_eq!(base.client.bulk_delete_members(delete(&base, 20..25)).await.unwrap().into_inner().deleted, 5);
 }

@@ -72,6 +72,32 @@ async fn the_limit_is_set_at_the_publisher_door() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_publisher_door_sets_and_names_the_limit_of_a_tier() {
+    let server = Server::start().await;
+    let http = Http::new(&server);
+    let base = http.base().await;
+    let rows: Vec<Value> = (0..60).map(|n| json!({"ref": format!("a{n}"), "tier": "Gold"})).collect();
+    http.ok("member/bulk-upsert", json!({"member_base_id": base, "members": rows})).await;
+    let limits = |tiers: Value| json!({"id": base, "guard_limits": {"removals_of_tiers": tiers}});
+    let set = http.ok("member-base/update", limits(json!([{"tier": "Gold", "count": 11}]))).await;
+    let expected = json!([{"tier": "Gold", "percent": 100, "count": 11}]);
+    assert_eq!(set["guard_limits"]["removals_of_tiers"], expected);
+    let wrong = limits(json!([{"tier": "Gold", "percent": 101}]));
+    let refused = http.call("member-base/update", wrong).await;
+    let data = refused.refused(400, "bad_request");
+    assert!(data.to_string().contains("removals_of_tiers[0].percent"), "{data}");
+    let refs: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
+    let delete = json!({"member_base_id": base, "refs": refs});
+    let refused = http.call("member/bulk-delete", delete.clone()).await;
+    let data = refused.refused(409, "conflict");
+    assert_eq!((&data["tier"], &data["reason"]), (&json!("Gold"), &json!("REMOVAL_GUARD")));
+    let numbers = ["would_remove", "of", "limit_count", "window"].map(|key| data[key].as_u64().unwrap());
+    assert_eq!(numbers, [12, 60, 11, 0]);
+    let deleted = with(&http, "member/bulk-delete", "x-expect-removals: 12", &delete).await;
+    assert_eq!(deleted.body, json!({"deleted": 12}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_onsi_door_offboards_ten_members_and_then_only_those_that_its_header_expects() {
     let server = Server::start().await;
     let (onsi, _, _) = Onsi::base_at(server.address(), 20).await;

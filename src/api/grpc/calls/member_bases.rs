@@ -30,6 +30,7 @@ impl MemberBaseService for MemberBases {
             share_accounts: request.share_accounts,
             tiers: Some(request.tiers),
             removal_limit: request.removal_limit_percent.map(u64::from),
+            tier_limits: guard::tier_limits(request.guard_limits.as_ref()),
             guard_limits: guard::limits(request.guard_limits),
         };
         let CreatedBase { base, is_new } = if request.unless_named {
@@ -82,6 +83,7 @@ impl MemberBaseService for MemberBases {
             share_accounts: request.share_accounts,
             tiers: None,
             removal_limit: request.removal_limit_percent.map(u64::from),
+            tier_limits: guard::tier_limits(request.guard_limits.as_ref()),
             guard_limits: guard::limits(request.guard_limits),
         };
         let changed = directory.update_base(number, change, deadline).await?;

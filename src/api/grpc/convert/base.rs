@@ -14,7 +14,7 @@ pub fn to_wire(base: BaseSummary, sealer: &Sealer) -> v1::MemberBase {
         share_accounts: base.settings.share_accounts,
         tiers: base.settings.tiers.into_iter().map(Tier::into_string).collect(),
         removal_limit_percent: base.settings.guard_limits.removals.percent().into(),
-        guard_limits: Some(guard::to_wire(&base.settings.guard_limits)),
+        guard_limits: Some(guard::to_wire(&base.settings.guard_limits, &base.settings.tier_limits)),
         counts: Some(counts(base.counts)),
         unindexed_fields: base.unindexed,
         created_at: Some(timestamp(base.created_at)),

@@ -54,7 +54,7 @@ fn rows_done(job: &Job) -> u64 {
 fn kind(task: &JobTask) -> v1::JobKind {
     match task {
         JobTask::Sync(_) => v1::JobKind::Sync,
-        JobTask::Batch => v1::JobKind::Batch,
+        JobTask::Batch { .. } => v1::JobKind::Batch,
         JobTask::DeleteByFilter { .. } => v1::JobKind::DeleteByFilter,
         JobTask::Revert(_) => v1::JobKind::Revert,
     }
@@ -92,6 +92,7 @@ fn plan(plan: &PlanSummary) -> v1::JobPlan {
         last_revision: plan.revisions.1,
         examples: Vec::new(),
         guarded: Some(guard::counts(&plan.counted)),
+        removals_of_tiers: guard::tier_counts(&plan.of_tiers),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::api::http::receive::is_json;
 use crate::api::http::tree::Entries;
 use crate::directory::{self, BatchUpload, Error, NewBatch};
 use crate::model::limits::{BATCH_MAX_ACTIONS, VIOLATIONS_MAX};
-use crate::model::{Change, Job, Reason};
+use crate::model::{Change, GuardExpectation, Job, Reason};
 
 /// The field with the actions.
 const ACTIONS: &str = "actions";
@@ -94,7 +94,8 @@ impl Call for PostBatch {
 
 /// Reads the body to its end, and returns the job that it makes.
 async fn receive(request: &CallRequest, is_dry_run: bool, pieces: &mut Pieces) -> Result<Job, Failure> {
-    let upload = request.directory.begin_batch(NewBatch { base: request.base, is_dry_run }).await?;
+    let new = NewBatch { base: request.base, is_dry_run, expect: GuardExpectation::default() };
+    let upload = request.directory.begin_batch(new).await?;
     let reading = Reading {
         sealer: request.directory.sealer(),
         base: request.base,

@@ -134,7 +134,7 @@ fn render(request: &CallRequest, job: &model::Job) -> Job {
 fn progress(job: &model::Job) -> Progress {
     let removals = match job.task {
         // The actions of a batch remove members themselves, and the members of a revert count as its rows.
-        JobTask::Batch | JobTask::Revert(_) => (0, 0),
+        JobTask::Batch { .. } | JobTask::Revert(_) => (0, 0),
         JobTask::Sync(_) | JobTask::DeleteByFilter { .. } => {
             (job.plan.as_ref().map_or(0, |plan| plan.counts.removed), job.cursor.removal)
         }

@@ -64,6 +64,9 @@ struct Data {
     /// The token that a request created, if its reply with the secret cannot be repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
     api_token_id: Option<String>,
+    /// The tier whose limit the guard applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<String>,
     /// How many rows cannot be applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<usize>,
@@ -193,6 +196,7 @@ impl From<Error> for Failure {
         data.resource = resource(reason);
         let mut known = error::metadata(&error);
         data.api_token_id = known.remove("api_token_id");
+        data.tier = known.remove("tier");
         let number = |(key, text): (String, String)| Some((key, text.parse().ok()?));
         data.numbers = known.into_iter().filter_map(number).collect();
         if let Some(first) = error.violations().first() {

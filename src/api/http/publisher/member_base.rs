@@ -58,7 +58,7 @@ fn render(base: BaseSummary, sealer: &Sealer) -> MemberBase {
         name: base.settings.name.into_string(),
         share_accounts: base.settings.share_accounts,
         removal_limit_percent: base.settings.guard_limits.removals.percent(),
-        guard_limits: Limits::of(&base.settings.guard_limits),
+        guard_limits: Limits::of(&base.settings.guard_limits, &base.settings.tier_limits),
         counts: Counts {
             active: base.counts.active,
             invited: base.counts.invited,
@@ -100,11 +100,18 @@ impl Call for Create {
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
         let CreateRequest { name, new_members, share_accounts, removal_limit_percent, guard_limits } =
             body.parse::<Self>().await?;
-        let guard_limits = limits(guard_limits);
+        let (guard_limits, tier_limits) = limits(guard_limits);
         let removal_limit = removal_limit_percent.map(number);
         let name = Some(name);
-        let change =
-            BaseChange { name, new_members, share_accounts, tiers: None, removal_limit, guard_limits };
+        let change = BaseChange {
+            name,
+            new_members,
+            share_accounts,
+            tiers: None,
+            removal_limit,
+            guard_limits,
+            tier_limits,
+        };
         Ok(render(directory.create_base(change).await?, directory.sealer()))
     }
 }
@@ -198,11 +205,18 @@ impl Call for Update {
     async fn run(directory: Directory, body: Received) -> Result<MemberBase, Failure> {
         let UpdateRequest { id, name, new_members, share_accounts, removal_limit_percent, guard_limits } =
             body.parse::<Self>().await?;
-        let guard_limits = limits(guard_limits);
+        let (guard_limits, tier_limits) = limits(guard_limits);
         let base = directory.base_number(&id, "id")?;
         let removal_limit = removal_limit_percent.map(number);
-        let change =
-            BaseChange { name, new_members, share_accounts, tiers: None, removal_limit, guard_limits };
+        let change = BaseChange {
+            name,
+            new_members,
+            share_accounts,
+            tiers: None,
+            removal_limit,
+            guard_limits,
+            tier_limits,
+        };
         Ok(render(directory.update_base(base, change, None).await?, directory.sealer()))
     }
 }

@@ -57,7 +57,7 @@ pub async fn step(
     };
     let request = StepRequest {
         ops,
-        judging: if is_last { Judging::Done { left: GuardCounts::default() } } else { judging(job) },
+        judging: if is_last { nothing_left() } else { judging(job) },
         is_last,
         write: Box::new(write),
         origin: Origin { cause: Cause::Job(u128::from(job.number.0)), ..job.origin },
@@ -84,18 +84,25 @@ fn has_written(outcome: &StepOutcome) -> bool {
     }
 }
 
+/// The last step changes no members.
+fn nothing_left() -> Judging {
+    Judging::Done { left: GuardCounts::default(), of_tiers: Vec::new() }
+}
+
 /// How the guard judges the next step: the whole plan before the first one.
 fn judging(job: &Job) -> Judging {
     let wanted = job.plan.as_ref().map_or(GuardCounts::default(), |plan| plan.counted);
+    let of_tiers = job.plan.as_ref().map(|plan| plan.of_tiers.clone()).unwrap_or_default();
     if job.has_begun() {
         // Until the missing members are removed, rows may use what the plan counts for them.
-        let removed = if matches!(job.task, JobTask::Batch) { job.done.removed } else { job.cursor.removal };
-        return Judging::Done { left: wanted.minus(&GuardCounts::of_removals(removed)) };
+        let removed =
+            if matches!(job.task, JobTask::Batch { .. }) { job.done.removed } else { job.cursor.removal };
+        return Judging::Done { left: wanted.minus(&GuardCounts::of_removals(removed)), of_tiers };
     }
     let expected = match &job.task {
         JobTask::Sync(options) => options.expect,
-        JobTask::DeleteByFilter { expect, .. } => *expect,
-        JobTask::Batch | JobTask::Revert(_) => GuardExpectation::default(),
+        JobTask::Batch { expect } | JobTask::DeleteByFilter { expect, .. } => *expect,
+        JobTask::Revert(_) => GuardExpectation::default(),
     };
     // An approval lets pass only what the plan was held for: somebody without an admin token may have
     // approved a plan that was within the limits.
@@ -109,5 +116,5 @@ fn judging(job: &Job) -> Judging {
         }
         expected.get(kind).filter(|_| job.by_admin)
     });
-    Judging::Whole { wanted, expected }
+    Judging::Whole { wanted, of_tiers, expected }
 }

@@ -71,7 +71,10 @@ async fn a_batch_of_a_restored_store_goes_on_where_it_was_and_does_each_action_o
         origin: Origin::default(),
     };
     table.base(base).await.unwrap().upsert(request).await.unwrap();
-    let mut batch = directory.begin_batch(NewBatch { base, is_dry_run: false }).await.unwrap();
+    let mut batch = directory
+        .begin_batch(NewBatch { base, is_dry_run: false, expect: Default::default() })
+        .await
+        .unwrap();
     batch.push(&actions()).await.unwrap();
     let number = batch.complete(false).await.unwrap().unwrap().number;
     let before = work(&table, base, number);

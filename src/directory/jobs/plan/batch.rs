@@ -7,15 +7,21 @@ use super::written::{Written, stored};
 use crate::directory::jobs::action::Action;
 use crate::directory::jobs::actions::Actions;
 use crate::directory::jobs::work::{Halt, Work};
-use crate::model::Job;
+use crate::model::{GuardExpectation, Job};
 use crate::table::{ActionsRequest, Base, EditWhat, ListEnd, PlannedExample, PlannedRow, TableError};
 
 /// Actions that are planned together.
 const ACTIONS: usize = 1_000;
 
-/// Plans the actions of a job, in their order.
-pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job) -> Result<Made, Halt> {
-    let request = ActionsRequest { origin: job.origin, sight: job.sight, actions: job.input.rows };
+/// Plans the actions of a job, in their order. The guard accepts exactly the expected numbers of changes.
+pub async fn plan(
+    work: &Work,
+    base: &Arc<Base>,
+    job: &Job,
+    expected: GuardExpectation,
+) -> Result<Made, Halt> {
+    let Job { origin, sight, .. } = *job;
+    let request = ActionsRequest { origin, sight, actions: job.input.rows, expected };
     let mut plan = base.plan_actions(request).await?;
     let mut actions = Actions::open(work.jobs(), work.table.sealer(), job);
     let mut written = Written::new(work);

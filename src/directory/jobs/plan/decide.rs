@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::directory::jobs::work::{Halt, Work};
 use crate::model::words::count;
 use crate::model::{
-    GuardKind, Hold, Job, JobEnd, JobState, JobTask, ListCounts, PlanSummary, Reason, Row, RowTally,
+    GuardKind, Hold, Job, JobEnd, JobState, JobTask, ListCounts, PlanSummary, Reason, Row, RowTally, Tier,
+    TierCounts,
 };
 use crate::table::Base;
 
@@ -33,6 +34,8 @@ pub async fn decide(
     made: Made,
 ) -> Result<(), Halt> {
     let Made { mut summary, removals } = made;
+    // The places of limits may change, so a plan keeps the names of their tiers.
+    summary.counted.of_tiers = TierCounts::NONE;
     work.jobs().put_removals(work.base, work.number, &removals).await?;
     let is_approved = match (&job.approved, &before) {
         (Some((hash, _)), Some((plan, removed))) => {
@@ -93,6 +96,12 @@ fn is_covered(now: &PlanSummary, removals: &[Row], before: &PlanSummary, removed
     does_the_same
         && now.holds.iter().all(|hold| before.holds.contains(hold))
         && now.counted.first_above(&before.counted).is_none()
+        && now.of_tiers.iter().all(|(tier, removals)| *removals <= removals_of(before, tier))
+}
+
+/// How many members of a tier with a limit of its own a plan removes.
+fn removals_of(plan: &PlanSummary, tier: &Tier) -> u64 {
+    plan.of_tiers.iter().find(|(other, _)| other == tier).map_or(0, |(_, removals)| *removals)
 }
 
 /// Whether the plan changes no member.
@@ -115,7 +124,16 @@ fn message(hold: Hold, plan: &PlanSummary) -> String {
     let (removed, would_remove) = (plan.counts.removed, plan.counted.removals);
     match hold {
         Hold::Removals => {
-            format!("it would remove {would_remove} members, which is over the limit of the memberbase")
+            let of_tiers: Vec<String> = plan
+                .of_tiers
+                .iter()
+                .map(|(tier, removals)| format!("{removals} of the tier {:?}", tier.as_str()))
+                .collect();
+            let of_tiers =
+                if of_tiers.is_empty() { String::new() } else { format!(", {}", of_tiers.join(", ")) };
+            format!(
+                "it would remove {would_remove} members{of_tiers}, which is over the limit of the memberbase"
+            )
         }
         Hold::Changes => {
             let kinds = GuardKind::ALL.into_iter().filter(|kind| *kind != GuardKind::Removals);

@@ -1,5 +1,6 @@
 //! The plan of a delete by filter: which members match.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -10,7 +11,7 @@ use super::written::stored;
 use crate::directory::jobs::work::{Halt, Work};
 use crate::model::{
     Effort, GuardCounts, GuardExpectation, Hold, Job, ListCounts, MemberView, Parsed, PlanHash, PlanSummary,
-    RawFilter, Row,
+    RawFilter, Row, Tier,
 };
 use crate::table::{AudienceMembers, Base, Examples, PlannedExample};
 
@@ -31,6 +32,7 @@ pub async fn plan(
     let (first, next_row, living) = (view.revision(), view.next_row(), view.sets().living());
     drop(view);
     let (mut rows, mut examples) = (Vec::new(), Examples::new(job.sight));
+    let mut of_tiers: HashMap<Tier, u64> = HashMap::new();
     let mut last = first;
     for number in living.chunks() {
         let chunk = living.chunk(number);
@@ -48,6 +50,9 @@ pub async fn plan(
                 let view = MemberView { row, member: &member, fold, audiences };
                 if wanted.matches(&view, &mut Effort::default()) {
                     rows.push(row);
+                    if let Some(tier) = &member.profile.tier {
+                        *of_tiers.entry(tier.clone()).or_default() += 1;
+                    }
                     examples.add_removed(row, member);
                 }
             }
@@ -57,8 +62,12 @@ pub async fn plan(
     work.jobs().put_examples(work.base, work.number, &examples).await?;
     let removed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     let hash = digest(&rows);
-    let counted = GuardCounts::of_removals(removed);
-    let is_held = base.guard_state().await.judge(&counted, &expected).is_err();
+    let state = base.guard_state().await;
+    let mut counted = GuardCounts::of_removals(removed);
+    for (tier, members) in &of_tiers {
+        state.tiers.slot(Some(tier)).into_iter().for_each(|slot| counted.of_tiers.add(slot, *members));
+    }
+    let is_held = state.judge(&counted, &expected).is_err();
     let summary = PlanSummary {
         counts: ListCounts { removed, ..ListCounts::default() },
         unreadable: 0,
@@ -66,6 +75,7 @@ pub async fn plan(
         revisions: (first, last),
         next_row: next_row.0,
         counted,
+        of_tiers: state.tiers.named(&counted.of_tiers),
         hash,
         rows_hash: PlanHash::default(),
         holds: is_held.then_some(Hold::Removals).into_iter().collect(),

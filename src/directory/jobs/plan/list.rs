@@ -104,7 +104,7 @@ async fn check_newest(work: &Work, job: &Job, options: &ListOptions) -> Result<(
             let made_at = newer.as_of.unwrap_or(other.created_at);
             !other.is_dry_run && newer.scope == options.scope && made_at > as_of
         }
-        JobTask::Batch | JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => false,
+        JobTask::Batch { .. } | JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => false,
     };
     if applied.iter().any(is_newer) {
         let text =

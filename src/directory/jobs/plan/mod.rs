@@ -48,11 +48,15 @@ pub async fn plan(work: &Work, job: Job) -> Result<(), Halt> {
     let made = match &job.task {
         JobTask::Sync(options) => list::plan(work, &base, &job, options).await?,
         JobTask::DeleteByFilter { filters, expect } => {
-            let expected = if job.by_admin { *expect } else { GuardExpectation::default() };
-            delete::plan(work, &base, &job, filters, expected).await?
+            delete::plan(work, &base, &job, filters, expected(&job, expect)).await?
         }
-        JobTask::Batch => batch::plan(work, &base, &job).await?,
+        JobTask::Batch { expect } => batch::plan(work, &base, &job, expected(&job, expect)).await?,
         JobTask::Revert(of) => revert::plan(work, &base, &job, *of).await?,
     };
     decide::decide(work, job, before.map(|plan| (plan, removed_before)), made).await
+}
+
+/// What a job may do beyond the limits because an admin expects it.
+fn expected(job: &Job, expect: &GuardExpectation) -> GuardExpectation {
+    if job.by_admin { *expect } else { GuardExpectation::default() }
 }

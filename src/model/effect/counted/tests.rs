@@ -180,6 +180,7 @@ proptest! {
             clears: u64::from(cleared),
             reactivations: u64::from(there == [false, true]),
             tiers: u64::from(old.tier.is_some() && old.tier != new.tier),
+            ..GuardCounts::default()
         };
         let written = Written { ref_is_identity, ..SEEN };
         prop_assert_eq!(GuardCounts::of_write(Some(&before), Some(&after), written), expected);

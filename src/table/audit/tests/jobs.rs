@@ -42,6 +42,7 @@ pub(super) async fn store_jobs(store: &Store) {
         revisions: (1, 1),
         next_row: 200,
         counted: GuardCounts::default(),
+        of_tiers: Vec::new(),
         hash: PlanHash::default(),
         rows_hash: PlanHash::default(),
         holds: Vec::new(),

@@ -53,6 +53,7 @@ async fn a_plan_counts_and_a_removed_job_frees_its_room() {
             revisions: (0, 0),
             next_row: 0,
             counted: GuardCounts::default(),
+            of_tiers: Vec::new(),
             hash: crate::model::PlanHash::default(),
             rows_hash: crate::model::PlanHash::default(),
             holds: Vec::new(),

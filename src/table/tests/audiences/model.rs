@@ -184,7 +184,10 @@ impl Subject {
                     StepOps::Removals(rows, u64::MAX)
                 };
                 let (origin, sight) = (Origin::default(), Sight::default());
-                let (judging, write) = (Judging::Done { left }, Box::new(|_: &[_], _| StepWrites::default()));
+                let (judging, write) = (
+                    Judging::Done { left, of_tiers: Vec::new() },
+                    Box::new(|_: &[_], _| StepWrites::default()),
+                );
                 let request = StepRequest { ops, judging, is_last: true, write, origin, sight };
                 self.base.step(request).await.unwrap();
             }

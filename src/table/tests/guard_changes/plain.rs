@@ -23,6 +23,7 @@ fn plain_counts(before: &Plain, after: &Plain) -> GuardCounts {
         clears: u64::from(lost(before.email, after.email) || lost(before.phone, after.phone)),
         reactivations: u64::from(!before.is_there && after.is_there),
         tiers: u64::from(before.tier.is_some() && before.tier != after.tier),
+        ..GuardCounts::default()
     }
 }
 

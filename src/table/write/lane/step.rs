@@ -15,15 +15,17 @@ pub(super) async fn plan_step(
 ) -> (usize, Option<GuardCounts>) {
     let size = job.ops.len();
     let allowance = match job.judging {
-        Judging::Whole { wanted, expected } => match plan.guard_state().judge(&wanted, &expected) {
-            Ok(allowance) => allowance,
-            Err(held) => {
-                let held = TableError::Guard(held);
-                planned.replies.push(WaitingReply::Refused(Box::new(Job::Step(job)), held));
-                return (size, None);
+        Judging::Whole { wanted, ref of_tiers, expected } => {
+            match plan.judge_job(wanted, of_tiers, &expected) {
+                Ok(allowance) => allowance.of_any_tier(),
+                Err(held) => {
+                    let held = TableError::Guard(held);
+                    planned.replies.push(WaitingReply::Refused(Box::new(Job::Step(job)), held));
+                    return (size, None);
+                }
             }
-        },
-        Judging::Done { left } => Allowance::new(left, left, plan.guard_state()),
+        }
+        Judging::Done { left, .. } => Allowance::new(left, left, plan.guard_state()).of_any_tier(),
     };
     plan.allow(allowance);
     let outcomes = match plan.job_step(&job.ops).await {
@@ -34,7 +36,7 @@ pub(super) async fn plan_step(
             return (size, None);
         }
     };
-    let left = plan.allowance().left();
+    let left = plan.left_of_job(&job.judging);
     let revision = plan.end_request();
     let Some(write) = job.write.take() else { return (size, None) };
     plan.add_writes(write(&outcomes, revision));

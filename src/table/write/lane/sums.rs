@@ -23,7 +23,7 @@ pub async fn delete(
     }
     // The guard need not count members if it allows even the deletion of every listed one.
     let most = u64::try_from(job.doomed.len().saturating_sub(job.gone.done)).unwrap_or(u64::MAX);
-    let allowance = job.allowance.or_else(|| plan.allowed_at_once(&GuardCounts::of_removals(most)));
+    let allowance = job.allowance.clone().or_else(|| plan.allowed_at_once(&GuardCounts::of_removals(most)));
     let Some(allowance) = allowance else { return judge(plan, job, room, planned).await };
     plan.allow(allowance);
     let left = job.doomed.get(job.gone.done..).unwrap_or_default();
@@ -76,7 +76,7 @@ async fn judge(
     if job.uncounted().is_empty() {
         let members = job.counted.members();
         let is_expected = job.expect_removals == Some(members.saturating_add(job.gone.members));
-        let wanted = GuardCounts::of_removals(members);
+        let wanted = job.counted.counts();
         let expected = GuardExpectation::of_removals(is_expected.then_some(members));
         match plan.guard_state().judge(&wanted, &expected) {
             Ok(allowance) => job.allowance = Some(allowance),
@@ -125,14 +125,14 @@ pub async fn attributes(
             }
         }
     }
-    job.allowance.into_iter().for_each(|allowance| plan.allow(allowance));
+    job.allowance.iter().for_each(|allowance| plan.allow(allowance.clone()));
     let left = job.wishes.get(job.changes.done..).unwrap_or_default();
     let changes = if job.is_strict {
         plan.change_all_attributes(left, &job.expected).await
     } else {
         plan.change_attributes_while_room(left.get(..room).unwrap_or(left)).await
     };
-    job.allowance = job.allowance.map(|_| plan.allowance());
+    job.allowance = job.allowance.is_some().then(|| plan.allowance());
     let changes = match changes {
         Ok(changes) => changes,
         // A strict change is judged before it changes anything.

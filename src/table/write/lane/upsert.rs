@@ -154,7 +154,7 @@ impl UpsertJob {
         room: usize,
     ) -> Result<Option<Allowance>, TableError> {
         if self.allowance.is_some() {
-            return Ok(self.allowance);
+            return Ok(self.allowance.clone());
         }
         let left = self.rows.get(self.outcomes.len()..).unwrap_or_default();
         self.allowance = plan.allow_rows_at_once(left, &self.options).await?;
@@ -164,7 +164,7 @@ impl UpsertJob {
             }
             self.allowance = Some(self.judge(plan).await?);
         }
-        Ok(self.allowance)
+        Ok(self.allowance.clone())
     }
 
     fn left(&self) -> &[Result<Prepared, RowError>] {
