@@ -19,6 +19,7 @@ use super::issues::Issues;
 use super::query::flags;
 use crate::api::http::about::About;
 use crate::api::http::elements::{Elements, TooLong};
+use crate::api::http::expected::{self, LISTS};
 use crate::api::http::json::parse_with;
 use crate::api::http::openapi::{Document, content};
 use crate::api::http::pieces::Pieces;
@@ -39,6 +40,7 @@ pub struct PostBatch;
 /// What the caller says about a batch.
 pub struct AboutBatch {
     is_dry_run: bool,
+    expect: GuardExpectation,
 }
 
 /// A batch of actions, which are applied in order.
@@ -58,7 +60,9 @@ impl Input for AboutBatch {
             issues.add(Code::HeaderValidation, "content-type".to_owned(), "must be application/json");
         }
         let [is_dry_run] = flags([DRY_RUN], &request.query, issues)?;
-        Some(Self { is_dry_run })
+        // The header was checked already.
+        let expect = expected::read(LISTS, &request.head.headers).unwrap_or_default().changes;
+        Some(Self { is_dry_run, expect })
     }
 
     fn parameters(_document: &mut Document) -> Vec<Value> {
@@ -74,6 +78,7 @@ impl Call for PostBatch {
         "Applies actions on single members in order, in the background. If any action has a fault, none is applied.",
     )
     .succeeding(StatusCode::ACCEPTED)
+    .expecting(LISTS)
     .refusing(&[StatusCode::CONFLICT]);
     type Input = AboutBatch;
     type Reply = Accepted;
@@ -82,7 +87,7 @@ impl Call for PostBatch {
         let Some(mut pieces) = request.take_pieces() else {
             return Err(Error::Internal { private: "a call with a body has none".to_owned() }.into());
         };
-        match receive(&request, input.is_dry_run, &mut pieces).await {
+        match receive(&request, &input, &mut pieces).await {
             Ok(job) => Ok(Accepted::new(request.directory.sealer(), &job)),
             Err(failure) => {
                 pieces.drain(&request.head.headers).await;
@@ -93,9 +98,9 @@ impl Call for PostBatch {
 }
 
 /// Reads the body to its end, and returns the job that it makes.
-async fn receive(request: &CallRequest, is_dry_run: bool, pieces: &mut Pieces) -> Result<Job, Failure> {
-    let new = NewBatch { base: request.base, is_dry_run, expect: GuardExpectation::default() };
-    let upload = request.directory.begin_batch(new).await?;
+async fn receive(request: &CallRequest, input: &AboutBatch, pieces: &mut Pieces) -> Result<Job, Failure> {
+    let AboutBatch { is_dry_run, expect } = *input;
+    let upload = request.directory.begin_batch(NewBatch { base: request.base, is_dry_run, expect }).await?;
     let reading = Reading {
         sealer: request.directory.sealer(),
         base: request.base,

@@ -87,3 +87,27 @@ async fn only_an_admin_approves_what_the_guard_holds_or_says_it_in_advance() {
     expecting(&onsi).apply("v1", &list(&["new@x.com"])).await;
     assert_eq!(writer.member_of("old@x.com").await["status"], "inactive");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_says_in_advance_what_a_batch_offboards() {
+    let (server, secret) = Server::start_with_token().await;
+    let admin = Http::with_token(&server, &secret);
+    let base = admin.base().await;
+    let made = admin.ok("api-token/create", json!({ "access": "write", "member_base_id": base })).await;
+    let writer = Onsi::new(&server, made["token"].as_str(), None);
+    let old = writer.member("old@x.com", "active").await;
+    let onsi = Onsi::new(&server, Some(&secret), Some(&base));
+    let actions = json!([{ "type": "Offboard", "memberId": old }]);
+    // Another number does not count, nor does that of somebody else than an admin.
+    for other in [onsi.with("x-expect-removals: 2"), writer.with("x-expect-removals: 1")] {
+        let job = other.settled(&other.post_batch("", actions.clone()).await).await;
+        assert_eq!(
+            (&job["progress"]["type"], &job["reason"]),
+            (&json!("AwaitingReview"), &json!("EVERYBODY_REMOVED"))
+        );
+    }
+    let wrong = onsi.with("x-expect-removals: -1").post_batch("", actions.clone()).await;
+    assert_eq!(wrong.issues(400), [("HeaderValidation", "x-expect-removals")]);
+    onsi.with("x-expect-removals: 1").run_batch(actions).await;
+    assert_eq!(writer.member_of("old@x.com").await["status"], "inactive");
+}
