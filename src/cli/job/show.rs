@@ -50,7 +50,10 @@ fn progress(job: &v1::Job) -> String {
     if !job.name.is_empty() {
         let _ = write!(text, " {:?}", job.name);
     }
-    let is_planned = job.dry_run || matches!(job.state(), v1::JobState::Held | v1::JobState::Rejected);
+    let has_written = job.applied.is_some_and(|applied| applied != v1::JobCounts::default());
+    // A rejected job has written something if the store was restored to a moment in the middle of it.
+    let is_rejected = job.state() == v1::JobState::Rejected && !has_written;
+    let is_planned = job.dry_run || is_rejected || job.state() == v1::JobState::Held;
     let planned = job.plan.as_ref().and_then(|plan| plan.counts);
     let (counts, what) = if is_planned { (planned, "planned") } else { (job.applied, "done") };
     if let Some(counts) = counts.filter(|counts| *counts != v1::JobCounts::default()) {
@@ -244,5 +247,15 @@ mod tests {
         let listed = listed(&job);
         let rest = listed.strip_prefix("job_1 2026-11-30T00:53:20Z sync held \"nightly\"; planned: ");
         assert!(rest.is_some(), "{listed}");
+    }
+
+    #[test]
+    fn a_rejected_job_shows_what_it_had_written_if_anything() {
+        let rejected = |applied| v1::Job { state: v1::JobState::Rejected.into(), applied, ..job() };
+        for nothing in [None, Some(v1::JobCounts::default())] {
+            assert!(summary(&rejected(nothing)).contains("; planned: 1 updated, 30 unchanged, 2 removed;"));
+        }
+        let some = v1::JobCounts { removed: 1, ..Default::default() };
+        assert!(summary(&rejected(Some(some))).contains("; done: 1 removed;"));
     }
 }

@@ -142,7 +142,12 @@ impl Directory {
                 return Err(wrong_state(job, "rejected"));
             }
             job.state = JobState::Rejected;
-            job.end = Some(JobEnd::new("REJECTED", "the plan was rejected"));
+            let text = if job.has_begun() {
+                "the plan was rejected; what the job had written before the store was restored stays"
+            } else {
+                "the plan was rejected"
+            };
+            job.end = Some(JobEnd::new("REJECTED", text));
             Ok(())
         })
         .await

@@ -7,7 +7,8 @@ pub enum JobState {
     Pending,
     /// Its plan is being made. Nothing is written to members.
     Planning,
-    /// The plan is complete and waits for somebody to approve or reject it. Nothing is written to members.
+    /// The plan is complete and waits for somebody to approve or reject it. Nothing is written to members;
+    /// the store may have been restored to a moment at which a part of the plan was applied.
     Held,
     /// The plan is being applied.
     Running,
@@ -15,7 +16,8 @@ pub enum JobState {
     Succeeded,
     /// It stopped because of an error. What it had written by then stays.
     Failed,
-    /// Somebody rejected the plan, it waited too long, or a newer list took its place. Nothing was written.
+    /// Somebody rejected the plan, it waited too long, or a newer list took its place. Nothing was written,
+    /// except before the store was restored; that stays.
     Rejected,
     /// Somebody cancelled it. What it had written by then stays.
     Cancelled,

@@ -74,7 +74,7 @@ pub struct Progress {
 pub enum Stage {
     /// It waits, or its plan is being made.
     NotReady,
-    /// Its plan waits for an approval. Nothing was written.
+    /// Its plan waits for an approval. Nothing was written, except before the store was restored.
     AwaitingReview,
     /// Its plan is being applied.
     Processing,

@@ -52,8 +52,8 @@ fn actions() -> Vec<Action> {
     added.chain(offboarded).chain(moved).collect()
 }
 
-#[tokio::test]
-async fn a_batch_of_a_restored_store_goes_on_where_it_was_and_does_each_action_once() {
+/// A batch in a store that was restored to a moment in the middle of it. Its plan waits.
+async fn restored() -> (Arc<Table>, Directory, BaseNumber, Job) {
     let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
     let (table, directory) = open(&engine).await;
     let base = table.create_base(crate::model::samples::unguarded("test"), None).await.unwrap().number;
@@ -103,7 +103,14 @@ async fn a_batch_of_a_restored_store_goes_on_where_it_was_and_does_each_action_o
         (held.state, &held.plan.as_ref().unwrap().holds[..]),
         (JobState::Held, &[Hold::StoreRestored][..])
     );
-    let id = table.sealer().job_id(base, number);
+    (table, directory, base, held)
+}
+
+#[tokio::test]
+async fn a_batch_of_a_restored_store_goes_on_where_it_was_and_does_each_action_once() {
+    let (table, directory, base, held) = restored().await;
+    let after = work(&table, base, held.number);
+    let id = table.sealer().job_id(base, held.number);
     directory.approve_job(&id, &held.plan.unwrap().hash.to_string()).await.unwrap();
     plan(&after, after.job().await.unwrap()).await.unwrap();
     assert_eq!(after.job().await.unwrap().state, JobState::Running);
@@ -123,4 +130,16 @@ async fn a_batch_of_a_restored_store_goes_on_where_it_was_and_does_each_action_o
         }
     }
     assert_eq!((applied, all), (3 * ACTIONS, 3 * ACTIONS));
+}
+
+#[tokio::test]
+async fn a_batch_of_a_restored_store_that_is_rejected_says_that_something_stays() {
+    let (table, directory, base, held) = restored().await;
+    let counts = async || table.base(base).await.unwrap().view().await.summary().counts;
+    let before = counts().await;
+    let rejected = directory.reject_job(&table.sealer().job_id(base, held.number)).await.unwrap();
+    let message = rejected.end.unwrap().message;
+    assert_eq!((rejected.state, rejected.done.removed), (JobState::Rejected, held.done.removed));
+    assert!(held.done.removed > 0 && message.contains("what the job had written"), "{message}");
+    assert_eq!((counts().await, before.inactive), (before, held.done.removed));
 }
