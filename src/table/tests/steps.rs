@@ -167,6 +167,32 @@ fn the_guard_judges_the_whole_job_before_its_first_step() {
 }
 
 #[test]
+fn what_a_job_has_still_to_do_no_longer_counts_once_it_fails_with_its_base() {
+    block_on(async {
+        let subject = Subject::with(40).await;
+        let since = subject.base.view().await.revision();
+        let judging = Judging::Whole {
+            wanted: GuardCounts::of_removals(20),
+            of_tiers: Vec::new(),
+            expected: GuardExpectation::of_removals(Some(20)),
+        };
+        subject.step(removals(0..5, since), judging, writes(None)).await.unwrap();
+        let deleted = |deleted| SettingsRequest {
+            deleted: Some(deleted),
+            expect_members: deleted.then_some(40),
+            ..SettingsRequest::default()
+        };
+        subject.base.change_settings(deleted(true)).await.unwrap();
+        let failed = subject.step(removals(5..20, since), may_remove(15), writes(Some(5))).await;
+        assert_eq!(failed.map(|reply| reply.outcomes.len()), Err(TableError::BaseDeleted));
+        subject.base.change_settings(deleted(false)).await.unwrap();
+        // Ten removals within a day need nothing special; five were made.
+        let request = DeleteRequest { rows: (20..25).map(Row).collect(), ..DeleteRequest::default() };
+        assert_eq!(subject.base.delete(request).await.map(|reply| reply.deleted), Ok(5));
+    });
+}
+
+#[test]
 fn a_step_removes_no_more_than_the_job_has_left() {
     block_on(async {
         let subject = Subject::with(20).await;

@@ -263,6 +263,10 @@ impl Lane {
     async fn plan_job(&mut self, plan: &mut Plan<'_>, job: Job, room: usize, planned: &mut Planned) -> usize {
         let undeletes = matches!(&job, Job::Settings { request, .. } if request.deleted == Some(false));
         if plan.header().deleted_at.is_some() && !undeletes {
+            if matches!(job, Job::Step(_)) {
+                // The durable job fails by this, so it does nothing more.
+                self.job_left = GuardCounts::default();
+            }
             planned.replies.push(WaitingReply::Refused(Box::new(job), TableError::BaseDeleted));
             return 0;
         }
