@@ -42,7 +42,7 @@ pub async fn save(
     let emails: Vec<String> = rows.iter().zip(names).map(|(row, sent)| address(row, sent)).collect();
     let options = UpsertOptions { match_by: MatchBy::Email, needs_name: true, ..UpsertOptions::default() };
     let rows = directory::Upsert { rows, options, mode: WriteMode::Atomic, deadline: None };
-    let reply = directory.bulk_upsert(base, rows).await?;
+    let reply = directory.bulk_upsert(base, rows).await.map_err(too_large)?;
     let id = |row| directory.sealer().member_id(base, row);
     if let Some(refused) = none_applied(&reply.outcomes, id) {
         return Err(refuse(refused));
@@ -70,6 +70,22 @@ fn word(outcome: Outcome) -> &'static str {
         Outcome::Updated | Outcome::Reactivated | Outcome::Failed => "updated",
         Outcome::Unchanged => "unchanged",
     }
+}
+
+/// The failure of a request that is larger than a commit: this door has no atomic calls beside others.
+fn too_large(error: Error) -> Failure {
+    let text = match &error {
+        Error::AtomicRows { rows, max_rows } => {
+            format!("{ROWS} may have at most {max_rows} rows; this request has {rows}")
+        }
+        Error::AtomicBytes { bytes, max_bytes } => {
+            format!(
+                "a request may change at most {max_bytes} bytes of stored data; this one would change {bytes}"
+            )
+        }
+        _ => return error.into(),
+    };
+    Failure::faulty(error.reason(), text, Vec::new())
 }
 
 /// The failure that lists the faults of the first rows that cannot be applied.
