@@ -11,6 +11,7 @@ use crate::cli::list::FileFormat;
 use crate::cli::output::is_stdout;
 use crate::cli::{files, json, output};
 use crate::lists::columns::export::{COLUMNS, SERVER_COLUMNS, header};
+use crate::lists::one_line;
 use crate::model::ProfileField;
 
 const BUFFER: usize = 256 << 10;
@@ -79,7 +80,7 @@ impl Out {
     pub fn write_line(&mut self, value: &Value) -> io::Result<()> {
         match self {
             Self::Csv { .. } => Err(io::Error::other("a CSV file has no lines of JSON")),
-            Self::Ndjson { sink, .. } => writeln!(sink, "{value}"),
+            Self::Ndjson { sink, .. } => writeln!(sink, "{}", one_line(&value.to_string())),
         }
     }
 
@@ -168,13 +169,13 @@ mod tests {
         fs::write(&part, "left by one that was killed").unwrap();
         let mut first = open().unwrap();
         assert!(open().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
-        first.write_line(&Value::from(1)).unwrap();
+        first.write_line(&Value::from("1\u{2028}")).unwrap();
         first.finish(&file).unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), "1\n");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "\"1\\u2028\"\n");
         let second = open().unwrap();
         assert_eq!(
             fs::read_to_string(&file).unwrap(),
-            "1\n",
+            "\"1\\u2028\"\n",
             "the old file stays until the new one is complete"
         );
         second.finish(&file).unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::api::grpc::v1;
-use crate::lists::{FAILED, fields};
+use crate::lists::{FAILED, fields, one_line};
 use crate::model::words;
 
 /// Why a row failed, in the importer or on the server.
@@ -51,6 +51,10 @@ impl RowFailure {
 /// A failed row of NDJSON: the row with one more field or, if it is not an object, with its text. The failure
 /// of an earlier import is removed.
 pub fn annotated(line: u64, text: &str, failure: &RowFailure) -> String {
+    one_line(&with_failure(line, text, failure)).into_owned()
+}
+
+fn with_failure(line: u64, text: &str, failure: &RowFailure) -> String {
     let why =
         json!({ "line": line, "reason": failure.reason, "field": failure.field, "message": failure.message });
     let Some((fields, rest)) = fields(text).zip(text.strip_prefix('{')) else {

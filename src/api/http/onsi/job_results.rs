@@ -23,7 +23,7 @@ use crate::api::http::about::About;
 use crate::api::http::camel::camel;
 use crate::api::http::openapi::Document;
 use crate::directory::{Error, JobResultRow, RemovedResult, ResultReader, Reverted, RevertedAs, ShownInput};
-use crate::lists::guarded;
+use crate::lists::{guarded, one_line};
 use crate::model::{self, Outcome, Sealer};
 
 const NDJSON: &str = "application/x-ndjson";
@@ -177,9 +177,10 @@ impl Pieces {
                 if self.as_csv {
                     bytes.extend(csv(&cells(result)));
                 } else {
-                    serde_json::to_writer(&mut bytes, &result).map_err(|fault| Error::Internal {
+                    let json = serde_json::to_string(&result).map_err(|fault| Error::Internal {
                         private: format!("a result cannot be written as JSON: {fault}"),
                     })?;
+                    bytes.extend_from_slice(one_line(&json).as_bytes());
                     bytes.push(b'\n');
                 }
             }

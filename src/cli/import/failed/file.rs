@@ -156,6 +156,8 @@ mod tests {
     #[test]
     fn a_line_that_is_not_an_object_becomes_a_text() {
         assert!(annotate("[1").ends_with(r#""text":"[1"}"#));
+        assert!(annotate("[\u{2028}").ends_with(r#""text":"[\u2028"}"#));
+        assert!(annotate("{\"ref\":\"\u{2028}\"}").ends_with(r#""ref":"\u2028"}"#));
         assert!(annotate("{}").ends_with("}}"));
         let twice = annotate(&annotate("[1"));
         assert_eq!(twice, annotate("[1"));

@@ -14,13 +14,16 @@ async fn every_row_and_every_offboarded_member_has_a_result() {
     let (_, same) = onsi.create(member("=same@x.com")).await;
     onsi.create(with(member("taken@x.com"), json!({ "workerId": "w1" }))).await;
     let text = format!(
-        "{HEADER},worker_id\nnew@x.com,Jane,Smith,Gold,\n\n=same@x.com,Jane,Smith,Gold,\nnobody,Jane,Smith,Gold,w1\n"
+        "{HEADER},worker_id\nnew@x.com,Jane,Smith,Gold,\n\n=same@x.com,Jane,Smith,Gold,\n\
+         no\u{2028}body,Jane,Smith,Gold,w1\n"
     );
     for target in ["v1?dryRun=true", "v1"] {
         let job = onsi.apply(target, &text).await;
         let path = format!("members/jobs/{}/results", job["id"].as_str().unwrap());
         let reply = onsi.get(&path).await;
         assert!(reply.head.contains("content-type: application/x-ndjson\r\n"), "{}", reply.head);
+        // Some programs would end a line there.
+        assert!(reply.text.contains("no\\u2028body"), "{}", reply.text);
         let results: Vec<Value> =
             lines(&reply).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         let shown: Vec<_> = results
@@ -32,7 +35,7 @@ async fn every_row_and_every_offboarded_member_has_a_result() {
         let expected = [
             (Some(2), Some("new@x.com"), "Added"),
             (Some(4), Some("=same@x.com"), "Unchanged"),
-            (Some(5), Some("nobody"), "Failed"),
+            (Some(5), Some("no\u{2028}body"), "Failed"),
             (None, Some("left@x.com"), "Offboarded"),
         ];
         assert_eq!(shown, expected, "{results:?}");
