@@ -77,6 +77,16 @@ impl MemberRecord {
         Ok((merged != *self).then_some(merged))
     }
 
+    /// When it was changed last.
+    #[must_use]
+    pub fn changed_at(&self) -> Timestamp {
+        match self {
+            Self::Clip(clip) => clip.updated_at,
+            Self::StampCollection(stamps) => stamps.updated_at,
+            Self::Transaction(transaction) => transaction.updated_at,
+        }
+    }
+
     /// The record, changed at `now`.
     #[must_use]
     pub fn updated_at(mut self, now: Timestamp) -> Self {

@@ -189,8 +189,9 @@ reasons! {
     RevertTooLarge = "REVERT_TOO_LARGE", FailedPrecondition, "more was changed than one revert takes back";
     /// Somebody else changed the member after the changes that a revert takes back.
     ChangedSince = "CHANGED_SINCE", FailedPrecondition, "somebody else changed the member since";
-    /// A member that a revert would delete has records.
-    RecordsAttached = "RECORDS_ATTACHED", FailedPrecondition, "records were attached to the member since";
+    /// A member that a revert would delete has records that are newer than it.
+    RecordsAttached = "RECORDS_ATTACHED", FailedPrecondition,
+        "records of the member were attached or changed since";
     /// A revert does not take back changes of this kind.
     NotReverted = "NOT_REVERTED", FailedPrecondition, "a revert does not take back changes of this kind";
     /// Too many members exchange their keys with each other, so that they do not fit into one commit.

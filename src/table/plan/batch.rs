@@ -98,6 +98,8 @@ pub struct Plan<'a> {
     pub(super) foreseen: Blocks,
     /// The keys of records, with their values as published or in flight.
     pub(super) fetched_records: HashMap<Key, Option<Value>>,
+    /// When records of members that a revert deletes changed last.
+    pub(super) records_changed: HashMap<Row, Timestamp>,
     /// Whether any member has published records; `None` until the plan has checked.
     pub(super) has_records: Option<bool>,
     /// The bytes of blocks, commits, keys of records and stored results.
@@ -174,6 +176,7 @@ impl<'a> Plan<'a> {
             fetched_bytes: 0,
             foreseen: Blocks::default(),
             fetched_records: HashMap::new(),
+            records_changed: HashMap::new(),
             has_records: None,
             weight: Weight::default(),
         }

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use crate::model::{Member, Outcome, Reason, Refusal, Row, Status};
+use crate::engine::Key;
+use crate::model::{Member, Outcome, Reason, RecordCounts, Refusal, Row, Status};
 use crate::stored::block::place;
 use crate::stored::commit::Change;
 use crate::stored::job::{Reversal, Undo};
@@ -21,6 +22,7 @@ use crate::table::plan::batch::{CHANGE_BYTES, FULL_BYTES, Plan, Stop};
 use crate::table::plan::guard::FETCHED_MAX_BYTES;
 use crate::table::plan::reversal::{Decided, Draft};
 use crate::table::plan::step_request::StepOutcome;
+use crate::table::read::attached::last_change;
 use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
 
@@ -94,6 +96,12 @@ impl Plan<'_> {
             (Undo::Stays(_) | Undo::Unchanged | Undo::Back { .. } | Undo::Offboard(_), _) => None,
         });
         self.fetch_records(keys).await?;
+        for reversal in next {
+            let (Undo::Delete(counts), Some(row)) = (&reversal.does, reversal.row) else { continue };
+            if *counts != RecordCounts::default() {
+                self.fetch_last_change(row).await?;
+            }
+        }
         let mut wanted: Vec<Wanted> = Vec::new();
         for reversal in next {
             let (Undo::Back { record, .. } | Undo::Returns { record, .. }) = &reversal.does else { continue };
@@ -108,6 +116,14 @@ impl Plan<'_> {
             wanted.iter().flat_map(|wanted| self.known(*wanted)).map(|(row, _)| Row(*row)).collect();
         self.fetch_blocks_of(holders.into_iter()).await?;
         Ok(together)
+    }
+
+    async fn fetch_last_change(&mut self, row: Row) -> Result<(), TableError> {
+        let in_flight = self.in_flight;
+        let newer = |key: &Key| in_flight.iter().rev().find_map(|layer| layer.records.get(key)).cloned();
+        let last = last_change(&self.open.parts.engine, self.open.number, row, newer).await?;
+        self.records_changed.extend(last.map(|last| (row, last)));
+        Ok(())
     }
 
     async fn fetch_blocks_of(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), TableError> {

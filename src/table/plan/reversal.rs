@@ -136,7 +136,8 @@ impl Plan<'_> {
         }))
     }
 
-    /// A member that is deleted, unless it has other records than planned.
+    /// A member that is deleted, unless it has other records than planned, or one that changed since it came
+    /// back.
     fn going(
         &self,
         row: Row,
@@ -145,7 +146,8 @@ impl Plan<'_> {
     ) -> Result<Result<Draft, RowError>, Stop> {
         let counts = self.record_value(&record_key::record_counts(self.open.number, row));
         let counts = counts.map(|bytes| decode_counts(&bytes)).transpose()?.unwrap_or_default();
-        if counts != *planned {
+        let changed = self.records_changed.get(&row).is_some_and(|at| *at >= before.0.updated_at);
+        if counts != *planned || changed {
             return Ok(Err(Refusal::new(Reason::RecordsAttached)));
         }
         let outcome = StepOutcome::Deleted(counts);

@@ -12,6 +12,7 @@ use crate::table::index::entries::match_keys;
 use crate::table::index::resolve::Wanted;
 use crate::table::open::OpenBase;
 use crate::table::plan::{changed_since, is_same};
+use crate::table::read::attached::last_change;
 use crate::table::read::view::{View, holds};
 use crate::table::revert::log::Trace;
 
@@ -29,11 +30,8 @@ pub struct Candidate {
 /// Compares members with the present, which is one revision for all of them.
 pub async fn compare(open: &OpenBase, slice: Vec<(Row, Trace)>) -> Result<Vec<Candidate>, TableError> {
     let rows: Vec<Row> = slice.iter().map(|(row, _)| *row).collect();
-    let created: Vec<(Row, u64)> = slice
-        .iter()
-        .filter(|(_, trace)| trace.before.is_none())
-        .map(|(row, trace)| (*row, trace.first))
-        .collect();
+    let created: Vec<(Row, &Trace)> =
+        slice.iter().filter(|(_, trace)| trace.before.is_none()).map(|(row, trace)| (*row, trace)).collect();
     let view = View::new(open, open.published.read().await);
     let present: HashMap<Row, Member> = view.members(&rows).await?.into_iter().collect();
     drop(view);
@@ -52,7 +50,8 @@ pub async fn compare(open: &OpenBase, slice: Vec<(Row, Trace)>) -> Result<Vec<Ca
         .collect()
 }
 
-/// The records of a member, and whether some of them were attached since it was created or came back.
+/// The records of a member, and whether some of them were attached or changed since it was created or came
+/// back.
 #[derive(Debug, Clone, Copy, Default)]
 struct Attached {
     counts: RecordCounts,
@@ -120,12 +119,15 @@ fn keys(
     Ok((lacks(after.as_ref(), present), lacks(present, after.as_ref())))
 }
 
-/// The records of members that were created or came back at these revisions.
-async fn records_of(open: &OpenBase, created: &[(Row, u64)]) -> Result<HashMap<Row, Attached>, TableError> {
+/// The records of members that were created or came back by these changes.
+async fn records_of(
+    open: &OpenBase,
+    created: &[(Row, &Trace)],
+) -> Result<HashMap<Row, Attached>, TableError> {
     let base = open.number;
     let keys: Vec<_> = created.iter().map(|(row, _)| record_key::record_counts(base, *row)).collect();
     let mut attached = HashMap::new();
-    for ((row, first), value) in created.iter().zip(open.parts.engine.get_many(&keys).await?) {
+    for ((row, trace), value) in created.iter().zip(open.parts.engine.get_many(&keys).await?) {
         let Some(value) = value else { continue };
         let counts = decode_counts(&value)?;
         let mut since = false;
@@ -133,7 +135,12 @@ async fn records_of(open: &OpenBase, created: &[(Row, u64)]) -> Result<HashMap<R
             let range = record_key::records_of(base, *row, kind, None, true);
             let newest = open.parts.engine.scan(range, Direction::Backward, 1).await?.pop();
             let place = newest.and_then(|(key, _)| record_key::record_place(&key));
-            since |= place.is_some_and(|place| record_key::revision(place.sequence) >= *first);
+            since |= place.is_some_and(|place| record_key::revision(place.sequence) >= trace.first);
+        }
+        if !since {
+            // Those that came back with the member may have changed since.
+            let last = last_change(&open.parts.engine, base, *row, |_| None).await?;
+            since = last.is_some_and(|last| last >= trace.since);
         }
         attached.insert(*row, Attached { counts, since });
     }

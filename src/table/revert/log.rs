@@ -24,6 +24,8 @@ const TRACE_BYTES: usize = 160;
 pub struct Trace {
     /// The revision of the first change that is taken back.
     pub first: u64,
+    /// The time of the first change.
+    pub since: Timestamp,
     /// The revision of the last one.
     pub last: u64,
     /// The stored form before the first one; `None` if there was no member.
@@ -145,7 +147,8 @@ impl Traces {
         let trace = self.members.entry(change.row).or_insert_with(|| {
             *bytes += TRACE_BYTES + change.before.map_or(0, <[u8]>::len);
             let before = change.before.map(Bytes::copy_from_slice);
-            Trace { first: revision, last: revision, before, deleted_at: None, is_foreign: false }
+            let (first, last) = (revision, revision);
+            Trace { first, since: time, last, before, deleted_at: None, is_foreign: false }
         });
         trace.last = revision;
         trace.deleted_at = (change.change == Change::Deleted).then_some(time);

@@ -144,6 +144,16 @@ async fn deleted_members_come_back_with_their_records_unless_a_key_is_taken() {
     let error = listed[0].error.clone().unwrap();
     assert_eq!((listed.len(), error.reason.as_str()), (1, "REF_TAKEN"), "{listed:?}");
     assert_eq!(error.member_id, holder, "{error:?}");
+    // Once a record that came back has changed, its member is not deleted again.
+    let redeemed_at = Some(Timestamp { seconds: 1, nanos: 0 });
+    let member_id = base.get("a0").await.unwrap().id;
+    let clip = v1::SaveClipRequest { member_id, creative_id: "c".into(), redeemed_at, ..Default::default() };
+    records.save_clip(clip).await.unwrap();
+    let again = revert(&mut jobs, of_job(&taken_back.id)).await;
+    assert_eq!(again.state(), Succeeded, "{again:?}");
+    assert_eq!(statuses(&mut base, "a", 2).await, ["inactive", ""]);
+    let listed = results(&mut jobs, &again.id, true).await;
+    assert_eq!(listed[0].error.as_ref().unwrap().reason, "RECORDS_ATTACHED", "{listed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -124,6 +124,56 @@ fn a_revert_of_more_than_fits_into_memory_is_refused() {
 }
 
 #[test]
+fn a_record_that_changes_before_or_after_the_plan_keeps_its_member() {
+    block_on(async {
+        let subject = with_plain(4).await;
+        let tick = || subject.clock.fetch_add(1, Ordering::Relaxed);
+        let clip = |row, deal| record_change(&SmallChange::Clip { row, name: 0, deal }, row);
+        subject.change_records((0..3).map(|row| clip(row, None)).collect()).await.unwrap().0.unwrap();
+        tick();
+        subject.make(&Step::Delete { rows: vec![0, 1, 2, 3], refs: Vec::new() }, Origin::default()).await;
+        tick();
+        subject.make(&Step::Undelete { rows: vec![0, 1, 2, 3] }, own()).await;
+        tick();
+        subject.change_records(vec![clip(0, Some(1))]).await.unwrap().0.unwrap();
+        let (origin, sight) = (Origin::default(), Sight::default());
+        let of = RevertOf::Token(TokenId(7), Timestamp::from_micros(0));
+        let (job, asked_at) = (JobNumber(1), Timestamp::from_micros(i64::MAX));
+        let request = RevertRequest { of, revisions: None, job, asked_at, origin, sight };
+        let mut plan = subject.base.plan_revert(request).await.unwrap();
+        while plan.go_on().await.unwrap() {}
+        let mut judge = plan.order().judge().await.unwrap();
+        let mut reversals: Vec<Reversal> = Vec::new();
+        while let Some(more) = judge.next().await.unwrap() {
+            reversals.extend(more);
+        }
+        let summary = judge.end().summary;
+        subject.change_records(vec![clip(1, Some(1))]).await.unwrap().0.unwrap();
+        let returned = Arc::new(Mutex::new(Returned::after(summary.revisions.0, Row(summary.next_row))));
+        let request = StepRequest {
+            ops: StepOps::Reversals(reversals, returned),
+            judging: Judging::Done { left: summary.counted, of_tiers: Vec::new() },
+            is_last: true,
+            write: Box::new(|_, _| StepWrites::default()),
+            origin,
+            sight,
+        };
+        let outcomes = subject.base.step(request).await.unwrap().outcomes;
+        assert_eq!(outcomes[0], StepOutcome::Removed);
+        match &outcomes[1] {
+            StepOutcome::Row(row) => {
+                assert_eq!(row.error.as_ref().map(|why| why.reason), Some(Reason::RecordsAttached))
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(outcomes[2..].iter().all(|it| matches!(it, StepOutcome::Deleted(_))), "{outcomes:?}");
+        let left: Vec<_> = subject.all_members().await.into_values().map(|member| member.status).collect();
+        assert_eq!(left, [Status::Inactive, Status::Active]);
+        assert_sound(&subject.engine).await;
+    });
+}
+
+#[test]
 fn of_a_circle_with_a_member_that_somebody_changed_only_those_stay_whose_keys_are_taken() {
     block_on(async {
         let subject = Subject::with(5).await;
