@@ -54,7 +54,7 @@ pub use self::plan::request::{
     UndeleteRequest, UpsertReply, UpsertRequest, Which, WriteMode,
 };
 pub use self::plan::step_request::{
-    Judging, Spared, StepOps, StepOutcome, StepReply, StepRequest, StepWrite, StepWrites,
+    Judging, Spared, StepOps, StepOutcome, StepReply, StepRequest, StepWrite, StepWrites, StillMeant,
 };
 pub use self::read::deleted::WhichDeleted;
 pub use self::read::returned::Returned;

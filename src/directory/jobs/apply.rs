@@ -5,8 +5,8 @@
 //! - Each step stores the cursor with its changes, so that the job goes on after a crash exactly where it
 //!   was.
 //! - Only members that the plan removes are removed, and of these only those that nobody has written since
-//!   the plan was begun. They cannot be in the list: their keys are those that the plan compared with every
-//!   row.
+//!   the plan was begun, and who are still in the audiences that a filter or scope names. They cannot be in
+//!   the list: their keys are those that the plan compared with every row.
 //! - The guard judges the whole plan again before the first step. If it holds the plan now, nothing was
 //!   written.
 
@@ -20,9 +20,10 @@ use std::sync::Arc;
 
 use self::step::{STEP, step};
 use super::input::RowSource;
+use super::plan::filter;
 use super::work::{Halt, Work};
-use crate::model::{Hold, Job, JobEnd, JobState, JobTask, ListCounts, MemberRow, Outcome, RowError};
-use crate::table::{Base, PlannedResult, RowResult, StepOps, StepOutcome, TableError};
+use crate::model::{Hold, Job, JobEnd, JobState, JobTask, ListCounts, MemberRow, Outcome, Parsed, RowError};
+use crate::table::{Base, PlannedResult, RowResult, StepOps, StepOutcome, StillMeant, TableError};
 
 /// Applies the plan of a job from its cursor on.
 pub async fn apply(work: &Work) -> Result<(), Halt> {
@@ -78,7 +79,9 @@ pub async fn apply(work: &Work) -> Result<(), Halt> {
         job.end = end;
         Vec::new()
     };
-    step(work, &base, &mut job, StepOps::Removals(Vec::new(), 0), true, done).await.map(drop)
+    step(work, &base, &mut job, StepOps::Removals(Vec::new(), StillMeant::default()), true, done)
+        .await
+        .map(drop)
 }
 
 /// Applies the rows that the plan changes.
@@ -154,16 +157,33 @@ async fn apply_some(
 /// Removes the members that the plan removes.
 async fn remove(work: &Work, base: &Arc<Base>, job: &mut Job) -> Result<(), Halt> {
     let since = job.plan.as_ref().map_or(0, |plan| plan.revisions.0);
+    let filter = filter_to_check(work, job)?;
     loop {
         work.check()?;
         let rows = work.jobs().removals(work.base, work.number, job.cursor.removal, STEP).await?;
         if rows.is_empty() {
             return Ok(());
         }
+        if let Some(parsed) = &filter {
+            filter::check(job, &parsed.named, &base.view().await)?;
+        }
+        let meant = StillMeant { since, filter: filter.clone() };
         let ops = match &job.task {
-            JobTask::DeleteByFilter { .. } => StepOps::Deletes(rows, since),
-            JobTask::Sync(_) | JobTask::Batch { .. } | JobTask::Revert(_) => StepOps::Removals(rows, since),
+            JobTask::DeleteByFilter { .. } => StepOps::Deletes(rows, meant),
+            JobTask::Sync(_) | JobTask::Batch { .. } | JobTask::Revert(_) => StepOps::Removals(rows, meant),
         };
         step(work, base, job, ops, false, |_, _| Vec::new()).await?;
     }
+}
+
+/// The filter that members to be removed must still match, if it names audiences: who is in an audience
+/// changes without a write of the member.
+fn filter_to_check(work: &Work, job: &Job) -> Result<Option<Arc<Parsed>>, Halt> {
+    let filters = match &job.task {
+        JobTask::Sync(options) => &options.scope,
+        JobTask::DeleteByFilter { filters, .. } => filters,
+        JobTask::Batch { .. } | JobTask::Revert(_) => return Ok(None),
+    };
+    let parsed = filter::parse(&work.table, work.base, filters)?;
+    Ok((!parsed.named.audiences.is_empty()).then(|| Arc::new(parsed)))
 }

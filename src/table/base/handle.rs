@@ -186,8 +186,8 @@ impl Base {
             StepOps::Rows(rows, options) => {
                 StepOps::Rows(prepare_all(rows, &options, &self.open.parts.hashes).await, options)
             }
-            StepOps::Removals(rows, since) => StepOps::Removals(rows, since),
-            StepOps::Deletes(rows, since) => StepOps::Deletes(rows, since),
+            StepOps::Removals(rows, meant) => StepOps::Removals(rows, meant),
+            StepOps::Deletes(rows, meant) => StepOps::Deletes(rows, meant),
             StepOps::Edits(edits) => StepOps::Edits(edits),
             StepOps::Reversals(mut reversals, returned) => {
                 undeleting = self.keep_deleted(&mut reversals, &returned).await?;

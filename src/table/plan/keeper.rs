@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{AudienceNumber, Hand, Member, Row};
+use crate::model::filter::Memberships;
+use crate::model::{AudienceNumber, Hand, Member, NamedAudiences, Row};
 use crate::stored::commit::AudienceDelta;
 use crate::table::index::audiences::{Definitions, Evaluator, Next, Sided};
 
@@ -48,6 +49,16 @@ pub struct Kept {
     pub now: Vec<AudienceDelta>,
     /// In the next one.
     pub next: Vec<AudienceDelta>,
+}
+
+/// The audiences that one member is in.
+#[derive(Debug, Default)]
+pub struct IsIn(Vec<AudienceNumber>);
+
+impl Memberships for IsIn {
+    fn is_in(&self, audience: AudienceNumber, _: Row) -> bool {
+        self.0.contains(&audience)
+    }
 }
 
 impl Keeper {
@@ -133,6 +144,18 @@ impl Keeper {
             Some(_) | None => Vec::new(),
         };
         Kept { now, next }
+    }
+
+    /// In which of these audiences a member is, as reads see it.
+    pub fn memberships(&mut self, row: Row, member: &Member, named: &NamedAudiences) -> IsIn {
+        let definitions = Arc::clone(&self.definitions);
+        let side = Sided::new(member, &definitions.hands);
+        let mut is_in = IsIn::default();
+        if let Some(serving) = &mut self.serving {
+            let within = serving.world().mask(named.iter().map(|(_, audience)| audience));
+            serving.each(row, side, &within, |audience| is_in.0.push(audience));
+        }
+        is_in
     }
 
     /// Whether the filter of an audience matches a member: the one that serves, and the newest one.

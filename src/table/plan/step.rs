@@ -1,16 +1,16 @@
 //! One step of a durable job: what it does to members, in one commit.
 //!
 //! - A step stops after the change that fills its batch. What is left is for the next step.
-//! - A member is removed only if nobody has written it since the job's plan was made. Otherwise it is spared,
-//!   and the outcome says why.
+//! - A member is removed only if nobody has written it since the job's plan was made, and it still matches a
+//!   filter that names audiences. Otherwise it is spared, and the outcome says why.
 //! - The guard has judged the whole job before its first step; a step gets the allowance for its own changes.
 
-use crate::model::{Edit, Member, Outcome, Row, Status};
+use crate::model::{Edit, Effort, Member, MemberView, Outcome, Parsed, Row, Status};
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::delete::{Doomed, LOOKED_UP_TOGETHER};
 use crate::table::plan::prepare::Prepared;
 use crate::table::plan::request::EditWhat;
-use crate::table::plan::step_request::{Spared, StepOps, StepOutcome};
+use crate::table::plan::step_request::{Spared, StepOps, StepOutcome, StillMeant};
 use crate::table::{Edited, MemberKey, TableError};
 
 impl Plan<'_> {
@@ -21,8 +21,8 @@ impl Plan<'_> {
                 let outcomes = self.upsert_while_room(rows, options).await?;
                 Ok(outcomes.into_iter().map(StepOutcome::Row).collect())
             }
-            StepOps::Removals(rows, since) => self.remove_while_room(rows, *since, Removal::Offboard).await,
-            StepOps::Deletes(rows, since) => self.remove_while_room(rows, *since, Removal::Delete).await,
+            StepOps::Removals(rows, meant) => self.remove_while_room(rows, meant, Removal::Offboard).await,
+            StepOps::Deletes(rows, meant) => self.remove_while_room(rows, meant, Removal::Delete).await,
             StepOps::Edits(edits) => self.edit_while_room(edits).await,
             StepOps::Reversals(reversals, _) => self.reverse_while_room(reversals).await,
         }
@@ -31,7 +31,7 @@ impl Plan<'_> {
     async fn remove_while_room(
         &mut self,
         rows: &[Row],
-        since: u64,
+        meant: &StillMeant,
         how: Removal,
     ) -> Result<Vec<StepOutcome>, TableError> {
         let mut outcomes = Vec::with_capacity(rows.len());
@@ -40,7 +40,7 @@ impl Plan<'_> {
             let doomed: Vec<Doomed> = together.iter().copied().map(Doomed::Row).collect();
             self.prefetch_doomed(&doomed).await?;
             for doomed in &doomed {
-                outcomes.push(self.remove_unchanged(doomed, since, how).await?);
+                outcomes.push(self.remove_meant(doomed, meant, how).await?);
                 if self.is_full() {
                     return Ok(outcomes);
                 }
@@ -49,17 +49,20 @@ impl Plan<'_> {
         Ok(outcomes)
     }
 
-    /// Removes a member, unless it was written after the revision `since`.
-    async fn remove_unchanged(
+    /// Removes a member if it is still meant.
+    async fn remove_meant(
         &mut self,
         doomed: &Doomed,
-        since: u64,
+        meant: &StillMeant,
         how: Removal,
     ) -> Result<StepOutcome, TableError> {
         let Some((row, member)) = self.find_fetched(doomed).await? else {
             return Ok(StepOutcome::Spared(Spared::Gone));
         };
-        if member.revision > since {
+        let filter = meant.filter.as_deref();
+        if member.revision > meant.since
+            || filter.is_some_and(|filter| !self.still_matches(row, &member, filter))
+        {
             return Ok(StepOutcome::Spared(Spared::Changed));
         }
         match how {
@@ -83,6 +86,15 @@ impl Plan<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a member matches a filter now. Nobody does if it names an audience that is archived.
+    fn still_matches(&mut self, row: Row, member: &Member, wanted: &Parsed) -> bool {
+        let Parsed { filter, named } = wanted;
+        let is_known = self.audiences.definitions().audiences().check_named(&named.audiences).is_ok();
+        let audiences = self.audiences.memberships(row, member, &named.audiences);
+        let view = MemberView { row, member, fold: self.open.parts.hashes.fold(), audiences: &audiences };
+        is_known && filter.matches(&view, &mut Effort::default())
     }
 
     async fn find_fetched(&mut self, doomed: &Doomed) -> Result<Option<(Row, Member)>, TableError> {

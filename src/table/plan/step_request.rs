@@ -6,7 +6,8 @@ use tokio::sync::Mutex;
 
 use crate::engine::{Key, Value};
 use crate::model::{
-    GuardCounts, GuardExpectation, MemberRow, Origin, RecordCounts, Row, RowError, Sight, Tier, UpsertOptions,
+    GuardCounts, GuardExpectation, MemberRow, Origin, Parsed, RecordCounts, Row, RowError, Sight, Tier,
+    UpsertOptions,
 };
 use crate::stored::job::Reversal;
 use crate::table::plan::request::{EditWhat, Edited};
@@ -73,15 +74,31 @@ pub struct StepReply {
     pub revision: u64,
 }
 
+/// What a step looks at again before it removes a member that a plan removes.
+#[derive(Debug, Clone, Default)]
+pub struct StillMeant {
+    /// No commit after this revision has written the member.
+    pub since: u64,
+    /// It still matches this filter. `None` if that follows from the revision, because the filter names no
+    /// audience.
+    pub filter: Option<Arc<Parsed>>,
+}
+
+impl From<u64> for StillMeant {
+    fn from(since: u64) -> Self {
+        Self { since, filter: None }
+    }
+}
+
 /// What a step does; all of one kind.
 #[derive(Debug)]
 pub enum StepOps<R> {
     /// Applies rows of a list, in order.
     Rows(Vec<Result<R, RowError>>, UpsertOptions),
-    /// Makes members inactive that no commit after a revision has written.
-    Removals(Vec<Row>, u64),
+    /// Makes members inactive that are still meant.
+    Removals(Vec<Row>, StillMeant),
     /// Deletes such members for good.
-    Deletes(Vec<Row>, u64),
+    Deletes(Vec<Row>, StillMeant),
     /// Changes single members, in order.
     Edits(Vec<EditWhat>),
     /// Takes changes of members back, in order. Also which members came back since the plan, as far as earlier

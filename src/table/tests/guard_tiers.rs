@@ -185,7 +185,7 @@ fn a_job_is_judged_by_the_limits_of_tiers_before_its_first_step() {
         let since = subject.base.view().await.revision();
         let step = async |rows: std::ops::Range<u64>, judging| {
             let request = StepRequest {
-                ops: StepOps::Removals(rows.map(Row).collect(), since),
+                ops: StepOps::Removals(rows.map(Row).collect(), since.into()),
                 judging,
                 is_last: false,
                 write: Box::new(|_, _| StepWrites::default()),

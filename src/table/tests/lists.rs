@@ -301,7 +301,7 @@ async fn apply(subject: &Subject, case: &Case, planned: &[PlannedRow], end: &Lis
             assert_eq!(done.row, outcome.row, "{small:?}");
         }
     }
-    let ops = StepOps::Removals(end.removed.clone(), end.summary.revisions.1);
+    let ops = StepOps::Removals(end.removed.clone(), end.summary.revisions.1.into());
     let left = GuardCounts::of_removals(u64::try_from(end.removed.len()).unwrap());
     let request = StepRequest {
         ops,

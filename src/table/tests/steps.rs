@@ -59,7 +59,7 @@ fn may_remove(removals: u64) -> Judging {
 }
 
 fn removals(range: std::ops::Range<u64>, since: u64) -> StepOps<MemberRow> {
-    StepOps::Removals(range.map(Row).collect(), since)
+    StepOps::Removals(range.map(Row).collect(), since.into())
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn members_that_somebody_wrote_after_the_plan_stay() {
         for (ops, done) in [
             (removals(0..4, planned_at), StepOutcome::Removed),
             (
-                StepOps::Deletes((1..5).map(Row).collect(), planned_at),
+                StepOps::Deletes((1..5).map(Row).collect(), planned_at.into()),
                 StepOutcome::Deleted(crate::model::RecordCounts::default()),
             ),
         ] {

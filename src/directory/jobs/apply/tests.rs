@@ -1,5 +1,7 @@
 //! A job of a store that is restored to a moment in the middle of it.
 
+mod audiences;
+
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;

@@ -9,7 +9,7 @@
 mod batch;
 mod decide;
 mod delete;
-mod filter;
+pub mod filter;
 mod list;
 mod revert;
 #[cfg(test)]

@@ -179,9 +179,9 @@ impl Subject {
                 let rows: Vec<Row> = rows.into_iter().map(|row| Row(row.into())).collect();
                 let left = GuardCounts::of_removals(u64::try_from(rows.len()).unwrap());
                 let ops = if *deletes {
-                    StepOps::Deletes(rows, u64::MAX)
+                    StepOps::Deletes(rows, u64::MAX.into())
                 } else {
-                    StepOps::Removals(rows, u64::MAX)
+                    StepOps::Removals(rows, u64::MAX.into())
                 };
                 let (origin, sight) = (Origin::default(), Sight::default());
                 let (judging, write) = (

@@ -142,7 +142,8 @@ fn a_record_that_changes_before_or_after_the_plan_keeps_its_member() {
         let request = RevertRequest { of, revisions: None, job, asked_at, origin, sight };
         let mut plan = subject.base.plan_revert(request).await.unwrap();
         while plan.go_on().await.unwrap() {}
-        let mut judge = plan.order().judge().await.unwrap();
+        let ready = plan.order();
+        let mut judge = ready.judge().await.unwrap();
         let mut reversals: Vec<Reversal> = Vec::new();
         while let Some(more) = judge.next().await.unwrap() {
             reversals.extend(more);
