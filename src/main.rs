@@ -6,7 +6,6 @@ use std::env;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
-use std::time::Duration;
 
 use memberbase::cli::{self, Cli};
 use rustix::fs::Mode;
@@ -22,11 +21,6 @@ const PURGE_DELAY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "100");
 /// Permissions that created files grant to nobody but their owner: stores, backups and exports all contain
 /// personal data.
 const NOT_FOR_OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
-/// How long a thread of tokio's blocking pool may be idle before it ends, and its part of the allocator
-/// returns memory to the system. It must be shorter than the second between two checks of the store: each
-/// check runs on another idle thread of the pool, so otherwise all threads that a burst started would live
-/// for ever.
-const IDLE_THREAD: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     // Set here and not where files are created, because sled creates its own. No other thread runs yet.
@@ -48,17 +42,7 @@ fn main() -> ExitCode {
     if cli.is_server() {
         restart_with_purge_delay();
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cli.worker_threads(cores))
-        .thread_keep_alive(IDLE_THREAD)
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return cli::fail(&cli::Error::Threads(error)),
-    };
-    runtime.block_on(cli::run(cli))
+    cli::run(cli)
 }
 
 /// Executes this program again with [`PURGE_DELAY`] set, because the allocator reads it before `main` runs.

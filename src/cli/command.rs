@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
@@ -10,6 +11,12 @@ use super::{
     Error, audiences, backup, bench, check, count, export, get, import, jobs, output, refold, restore, serve,
     sync, token, undelete, verify,
 };
+
+/// How long a thread of tokio's blocking pool may be idle before it ends, and its part of the allocator
+/// returns memory to the system. It must be shorter than the second between two checks of the store: each
+/// check runs on another idle thread of the pool, so otherwise all threads that a burst started would live
+/// for ever.
+const IDLE_THREAD: Duration = Duration::from_millis(500);
 
 /// The arguments of the program.
 #[derive(Debug, clap::Parser)]
@@ -41,8 +48,7 @@ impl Cli {
 
     /// How many threads the runtime of this command should have on this many cores. Clients only wait for the
     /// network; more threads than cores would take time from a server on the same machine.
-    #[must_use]
-    pub fn worker_threads(&self, cores: usize) -> usize {
+    fn worker_threads(&self, cores: usize) -> usize {
         match self.command {
             Command::Serve(_) => crate::server::worker_threads(cores),
             _ => cores,
@@ -105,7 +111,23 @@ enum Command {
 
 /// Runs one command and returns its exit code: 0 for success, 1 if rows failed or members were not found, 64
 /// and above for an error.
-pub async fn run(cli: Cli) -> ExitCode {
+///
+/// It waits for the command itself: a program that polled one would compile all commands, and the server, a
+/// second time.
+pub fn run(cli: Cli) -> ExitCode {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cli.worker_threads(cores))
+        .thread_keep_alive(IDLE_THREAD)
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(execute(cli)),
+        Err(error) => fail(&Error::Threads(error)),
+    }
+}
+
+async fn execute(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(*args, read_by_commands(&Cli::command())).await,
         Command::Import(args) => import::run(args).await,
