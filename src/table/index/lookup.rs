@@ -113,6 +113,13 @@ impl<T> PerLookup<T> {
     }
 }
 
+/// An entry of an image.
+#[derive(Debug, Clone, Copy)]
+pub struct PlacedEntry {
+    place: usize,
+    entry: RowOp,
+}
+
 /// What is in memory of one stored bucket.
 #[derive(Debug)]
 pub struct Image {
@@ -144,14 +151,15 @@ impl Image {
     }
 
     /// The entry at a place.
-    pub fn entry(&self, place: usize) -> Option<RowOp> {
-        self.rows.get(place).map(|(row, fingerprint)| (*row, Op::Put(u128::from(*fingerprint))))
+    pub fn entry(&self, place: usize) -> Option<PlacedEntry> {
+        let (row, fingerprint) = self.rows.get(place)?;
+        Some(PlacedEntry { place, entry: (*row, Op::Put(u128::from(*fingerprint))) })
     }
 
-    /// The entries that may be of `hash`, the first of which is at `first`.
-    pub fn entries(&self, hash: u64, first: usize) -> impl Iterator<Item = RowOp> + '_ {
-        let next = move |place: &usize| self.place(hash, place + 1);
-        std::iter::successors(Some(first), next).filter_map(|place| self.entry(place))
+    /// The entries that may be of `hash`, of which this is the first one.
+    pub fn entries(&self, hash: u64, first: PlacedEntry) -> impl Iterator<Item = RowOp> + '_ {
+        let next = move |before: &PlacedEntry| self.entry(self.place(hash, before.place + 1)?);
+        std::iter::successors(Some(first), next).map(|placed| placed.entry)
     }
 }
 
@@ -359,10 +367,13 @@ mod tests {
         assert_eq!(lookup.bucket_to_read(there), None);
         let image = lookup.image(there).unwrap();
         assert_eq!((image.place(there, 0), image.place(absent, 0)), (Some(0), None));
-        assert_eq!(candidates(image.entries(there, 0)).to_vec(), [(3, 5)]);
+        assert_eq!(candidates(image.entries(there, image.entry(0).unwrap())).to_vec(), [(3, 5)]);
         let entry = |row| Entry { hash: if row < 40 { absent } else { there }, row, fingerprint: 7 };
         let image = Image::new(LookupKind::Ref, &(0..50).map(entry).collect::<Vec<_>>());
-        assert_eq!((image.place(there, 0), image.entries(there, 40).count()), (Some(40), 10));
+        assert_eq!(
+            (image.place(there, 0), image.entries(there, image.entry(40).unwrap()).count()),
+            (Some(40), 10)
+        );
         assert_eq!(image.place(there, 49), Some(49));
         assert_eq!(Image::new(LookupKind::Email, &[entry(40)]).place(there, 0), None);
     }

@@ -39,19 +39,23 @@ pub async fn resolve(
         .zip(hashes())
         .map(|(image, hash)| Some((image?, image?.place(hash, 0)?)))
         .collect();
+    let firsts: Vec<_> = places
+        .into_iter()
+        .map(|found| found.and_then(|(image, place)| Some((image, image.entry(place)?))))
+        .collect();
     let is_plain = layers.is_empty() && buckets.is_empty();
     wanted
         .iter()
-        .zip(places.into_iter().zip(has_overlay))
+        .zip(firsts.into_iter().zip(has_overlay))
         .map(|(&(kind, hash), (image, has_overlay))| {
             // Nearly every hash has one entry at most, in the image.
             if is_plain && !has_overlay {
-                let entries = image.map(|(image, place)| image.entries(hash, place));
+                let entries = image.map(|(image, first)| image.entries(hash, first));
                 return Ok(candidates(entries.into_iter().flatten()));
             }
             let pending = layers.iter().rev().flat_map(|layer| layer.overlays.get(kind).get(hash));
             let overlay = has_overlay.then(|| lookup(kind).in_memory(hash)).into_iter().flatten();
-            let image = image.map(|(image, place)| image.entries(hash, place)).into_iter().flatten();
+            let image = image.map(|(image, first)| image.entries(hash, first)).into_iter().flatten();
             let stored = buckets.stored(published, kind, hash)?;
             Ok(candidates(pending.chain(overlay).chain(image).chain(stored)))
         })
