@@ -1,7 +1,8 @@
 //! The plan of a list that is made while the list arrives, so that its rows are read once.
 //!
-//! Rows go to a task of their own. If anything fails there, the job plans its stored list again, and reports
-//! what it finds. The sender of a list waits while the plan is more than a few thousand rows behind.
+//! Rows are recognised in tasks of their own, some pieces of the list at once, and planned in another task, in
+//! the order of the list. If anything fails there, the job plans its stored list again, and reports what it
+//! finds. The sender of a list waits while the plan is more than a few thousand rows behind.
 
 use std::sync::Arc;
 
@@ -9,15 +10,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::input::{Parser, Sent};
-use super::plan::{Results, begin, plan_rows};
+use super::plan::{Recognising, Results, begin, plan_rows, recognise};
 use crate::lists;
 use crate::model::{Job, JobNumber, JobTask};
-use crate::table::{AheadTurn, Base, ListPlan, PlanAhead, Table, TableError};
+use crate::table::{AheadTurn, Base, ListPlan, PlanAhead, Recogniser, Table, TableError};
 use crate::tasks;
 
 /// Rows that are planned together.
 const ROWS: usize = 1_000;
-/// Pieces of rows that wait to be planned.
+/// Pieces of rows that are recognised or wait to be planned.
 const WAITING: usize = 8;
 /// Once what a plan says about rows takes so many bytes, it is not made ahead: it is held in memory.
 const MAX_RESULT_BYTES: usize = 16 * 1024 * 1024;
@@ -26,7 +27,8 @@ const MAX_RESULT_BYTES: usize = 16 * 1024 * 1024;
 pub struct Ahead {
     table: Arc<Table>,
     parser: Arc<Parser>,
-    rows: mpsc::Sender<Vec<Sent>>,
+    recogniser: Recogniser,
+    rows: mpsc::Sender<Recognising>,
     planning: JoinHandle<Result<Option<Planned>, TableError>>,
     turn: AheadTurn,
 }
@@ -48,9 +50,10 @@ impl Ahead {
         let parser = Arc::new(Parser::new(table, job)?);
         let base = table.base(job.base).await.ok()?;
         let plan = begin(table, &base, job, options).await.ok()?;
+        let recogniser = plan.recogniser();
         let (rows, waiting) = mpsc::channel(WAITING);
         let planning = tasks::for_caller(plan_all(Arc::clone(table), base, plan, waiting));
-        Some(Self { table: Arc::clone(table), parser, rows, planning, turn })
+        Some(Self { table: Arc::clone(table), parser, recogniser, rows, planning, turn })
     }
 
     /// Plans the next rows. Returns whether the plan goes on.
@@ -60,11 +63,9 @@ impl Ahead {
         }
         let mut sent = rows.map(|row| Sent { row, parser: Arc::clone(&self.parser) }).peekable();
         while sent.peek().is_some() {
-            let some = sent.by_ref().take(ROWS).collect();
             // The task ends early if it fails.
-            if self.rows.send(some).await.is_err() {
-                return false;
-            }
+            let Ok(place) = self.rows.reserve().await else { return false };
+            place.send(recognise(&self.recogniser, sent.by_ref().take(ROWS).collect()));
         }
         true
     }
@@ -81,19 +82,19 @@ impl Ahead {
     }
 }
 
-/// Plans the rows that arrive; `None` if the plan takes too much memory.
+/// Plans the rows that arrive; `None` if the plan takes too much memory, or its rows cannot be recognised.
 async fn plan_all(
     table: Arc<Table>,
     base: Arc<Base>,
     mut plan: ListPlan,
-    mut waiting: mpsc::Receiver<Vec<Sent>>,
+    mut waiting: mpsc::Receiver<Recognising>,
 ) -> Result<Option<Planned>, TableError> {
-    let recogniser = plan.recogniser();
     let mut results = Results::default();
     let mut rows = 0_u64;
     while let Some(some) = waiting.recv().await {
-        rows += u64::try_from(some.len()).unwrap_or(u64::MAX);
-        let listed = recogniser.rows(some).await?;
+        let Ok(listed) = some.await else { return Ok(None) };
+        let listed = listed?;
+        rows += u64::try_from(listed.len()).unwrap_or(u64::MAX);
         results.add(plan_rows(&table, base.number(), &mut plan, listed).await?);
         if results.bytes() > MAX_RESULT_BYTES {
             return Ok(None);

@@ -1,11 +1,12 @@
 //! The plan of a full list.
 //!
-//! One task reads the list and recognises the rows that change nothing, another one plans: so a plan uses two
-//! cores, and holds a few thousand rows.
+//! One task reads the list, others recognise the rows that change nothing, some pieces of it at once, and
+//! another one plans in the order of the list: so a plan uses several cores, and holds a few thousand rows.
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::decide::Made;
 use super::filter;
@@ -21,8 +22,11 @@ use crate::tasks;
 
 /// Rows that are planned together.
 const ROWS: usize = 1_000;
-/// Pieces of rows that are read ahead.
+/// Pieces of rows that are recognised or wait to be planned.
 const AHEAD: usize = 4;
+
+/// Rows that a task recognises.
+pub type Recognising = JoinHandle<Result<Vec<Listed<Sent>>, TableError>>;
 
 /// Plans the list of a job, unless that was done while the list arrived.
 pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOptions) -> Result<Made, Halt> {
@@ -48,6 +52,8 @@ pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOption
     let mut done = 0_u64;
     while let Some(rows) = read.recv().await {
         work.check()?;
+        // A piece whose task panicked leaves the plan short of rows.
+        let Ok(rows) = rows?.await else { break };
         let planned = plan_rows(&work.table, work.base, &mut plan, rows?).await?;
         done += u64::try_from(planned.len()).unwrap_or(u64::MAX);
         written.add(planned).await?;
@@ -127,32 +133,35 @@ async fn read_all(
     mut rows: Rows,
     parser: Arc<Parser>,
     recogniser: Recogniser,
-    send: mpsc::Sender<Result<Vec<Listed<Sent>>, TableError>>,
+    send: mpsc::Sender<Result<Recognising, TableError>>,
 ) -> u64 {
     loop {
-        match read_some(&mut rows, &parser, &recogniser).await {
+        let some = read_some(&mut rows, &parser).await;
+        let is_over = match &some {
             Ok(some) if some.is_empty() => return rows.hidden(),
-            some => {
-                let is_over = some.is_err();
-                if send.send(some).await.is_err() || is_over {
-                    return 0;
-                }
-            }
+            some => some.is_err(),
+        };
+        let Ok(place) = send.reserve().await else { return 0 };
+        place.send(some.map(|some| recognise(&recogniser, some)));
+        if is_over {
+            return 0;
         }
     }
 }
 
+/// Begins to recognise the next rows of a list, in a task of their own.
+pub fn recognise(recogniser: &Recogniser, rows: Vec<Sent>) -> Recognising {
+    let recogniser = recogniser.clone();
+    tasks::for_caller(async move { recogniser.rows(rows).await })
+}
+
 /// The next rows; none at the end.
-async fn read_some(
-    rows: &mut Rows,
-    parser: &Arc<Parser>,
-    recogniser: &Recogniser,
-) -> Result<Vec<Listed<Sent>>, TableError> {
+async fn read_some(rows: &mut Rows, parser: &Arc<Parser>) -> Result<Vec<Sent>, TableError> {
     let mut some = Vec::with_capacity(ROWS);
     while some.len() < ROWS
         && let Some(row) = rows.next().await?
     {
         some.push(Sent { row, parser: Arc::clone(parser) });
     }
-    recogniser.rows(some).await
+    Ok(some)
 }

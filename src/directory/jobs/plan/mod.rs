@@ -16,7 +16,7 @@ mod revert;
 mod tests;
 mod written;
 
-pub use self::list::{begin, plan_rows};
+pub use self::list::{Recognising, begin, plan_rows, recognise};
 pub use self::written::Results;
 use super::work::{Halt, Work};
 use crate::model::{GuardExpectation, Job, JobState, JobTask};
