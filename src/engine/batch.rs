@@ -28,6 +28,9 @@ pub struct Batch {
     pub puts: Vec<(Key, Value)>,
     /// Keys to remove; removing an absent key is not an error.
     pub deletes: Vec<Key>,
+    /// Its values are packed already, or are of a kind that does not pack, such as hashes: packing them again
+    /// would cost time and save next to nothing.
+    pub is_packed: bool,
 }
 
 impl Batch {

@@ -199,7 +199,7 @@ impl<'a> Work<'a> {
         count: u32,
     ) -> Result<(), TableError> {
         let base = self.open.number;
-        let mut batch = Batch::default();
+        let mut batch = Batch { is_packed: true, ..Batch::default() };
         let mut images = Vec::with_capacity(buckets.len());
         for (bucket, entries) in buckets {
             let stored = bucket::encode(kind.width(), bits_of(bucket, count), &entries);

@@ -100,7 +100,8 @@ async fn write(
 ) -> Result<(), TableError> {
     let kind = LookupKind::Email;
     let mut entries = entries.into_iter().peekable();
-    let mut batch = Batch::default();
+    let new = || Batch { is_packed: true, ..Batch::default() };
+    let mut batch = new();
     for bucket in buckets {
         let mut own = Vec::new();
         while let Some((_, entry)) = entries.next_if(|(of, _)| *of == bucket) {
@@ -109,7 +110,7 @@ async fn write(
         let stored = bucket::encode(kind.width(), bits_of(bucket, count), &own);
         batch.put(key::bucket(base, kind.number(), bucket), stored);
         if batch.puts.len() >= at_once {
-            engine.commit(std::mem::take(&mut batch)).await?;
+            engine.commit(std::mem::replace(&mut batch, new())).await?;
         }
     }
     engine.commit(batch).await?;

@@ -102,7 +102,7 @@ impl Jobs {
         let jobs = Arc::clone(self);
         let is_removed = tasks::to_the_end("job", async move {
             let batch =
-                Batch { checks: vec![(key.clone(), Some(value))], puts: Vec::new(), deletes: vec![key] };
+                Batch { checks: vec![(key.clone(), Some(value))], deletes: vec![key], ..Batch::default() };
             let removed = match jobs.engine.commit(batch).await {
                 Ok(_) => true,
                 Err(EngineError::Conflict) => false,

@@ -27,7 +27,7 @@ impl Jobs {
         first: u64,
         plain: &[Vec<u8>],
     ) -> Result<(), TableError> {
-        let mut batch = Batch::default();
+        let mut batch = Batch { is_packed: true, ..Batch::default() };
         for (n, value) in (first..).zip(plain) {
             batch.put(stored::value(base, number, part, n), stored::pack(value));
         }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Numbers are little-endian. A payload over [`COMPRESS_FROM_BYTES`] is stored as one zstd frame if that is
-//! smaller.
+//! smaller, unless its values are packed already.
 
 use std::sync::Mutex;
 
@@ -44,8 +44,9 @@ static COMPRESSORS: Mutex<Vec<zstd::bulk::Compressor<'static>>> = Mutex::new(Vec
 /// The number of idle compressors that are kept, at about 600 KB each.
 const SPARE_COMPRESSORS: usize = 2;
 
-/// Encodes `ops`. The CPU time is proportional to the batch, so the caller does this, not the syncer.
-pub(crate) fn encode(ops: &[Op]) -> Result<Payload, EngineError> {
+/// Encodes `ops`; values that are packed already are not compressed. The CPU time is proportional to the
+/// batch, so the caller does this, not the syncer.
+pub(crate) fn encode(ops: &[Op], is_packed: bool) -> Result<Payload, EngineError> {
     let size = ops.len() * LENGTHS_BYTES + bytes_of(ops);
     if size > MAX_PAYLOAD_BYTES {
         return Err(EngineError::TooLarge { what: "batch", bytes: size, limit: MAX_PAYLOAD_BYTES });
@@ -65,7 +66,7 @@ pub(crate) fn encode(ops: &[Op]) -> Result<Payload, EngineError> {
             None => plain.extend_from_slice(&REMOVED.to_le_bytes()),
         }
     }
-    Ok(compress(plain))
+    Ok(if is_packed { Payload { stored: plain.into(), plain_len: None } } else { compress(plain) })
 }
 
 fn compress(plain: Vec<u8>) -> Payload {

@@ -89,7 +89,7 @@ impl<'a> Writer<'a> {
     }
 
     fn end_block(&mut self) -> Result<u64, EngineError> {
-        let payload = payload::encode(&self.block)?;
+        let payload = payload::encode(&self.block, false)?;
         self.block.clear();
         self.in_block = 0;
         self.push_entry(Kind::Block, &payload);

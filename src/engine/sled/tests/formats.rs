@@ -81,7 +81,7 @@ fn golden_payload() {
         Op { key: Value::from_static(b"c"), value: None },
         Op { key: Value::from_static(b"d"), value: Some(Value::new()) },
     ];
-    let payload = payload::encode(&ops).unwrap();
+    let payload = payload::encode(&ops, false).unwrap();
     let expected = ["0200", "6162", "03000000", "78797a", "0100", "63", "ffffffff", "0100", "64", "00000000"];
     assert_eq!(hex(&payload.stored), expected.concat());
     assert_eq!(payload.plain_len, None);
@@ -132,14 +132,15 @@ fn op() -> impl Strategy<Value = Op> {
 
 proptest! {
     #[test]
-    fn payloads_come_back(ops in vec(op(), 0..20)) {
-        let payload = payload::encode(&ops).unwrap();
+    fn payloads_come_back(ops in vec(op(), 0..20), is_packed in any::<bool>()) {
+        let payload = payload::encode(&ops, is_packed).unwrap();
+        prop_assert!(!is_packed || payload.plain_len.is_none());
         prop_assert_eq!(payload::decode(&payload).unwrap(), ops);
     }
 
     #[test]
     fn cut_payloads_are_errors_or_fewer_writes(ops in vec(op(), 1..5), cut in any::<prop::sample::Index>()) {
-        let payload = payload::encode(&ops).unwrap();
+        let payload = payload::encode(&ops, false).unwrap();
         let len = cut.index(payload.stored.len());
         let cut = Payload { stored: payload.stored.slice(..len), ..payload };
         if let Ok(found) = payload::decode(&cut) {

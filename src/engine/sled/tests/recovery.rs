@@ -27,7 +27,7 @@ fn len(path: &Path) -> u64 {
 
 /// The size of an entry of [`fill`], which is the same for all.
 fn entry_bytes() -> u64 {
-    let payload = payload::encode(&ops_of(batch(1))).unwrap();
+    let payload = payload::encode(&ops_of(batch(1)), false).unwrap();
     (entry::HEADER_BYTES + payload.stored.len()).next_multiple_of(ALIGN) as u64
 }
 
