@@ -1,8 +1,13 @@
 //! The input of a job that is to be.
+//!
+//! Its values are stored while the next ones arrive: [`Upload::push`] waits only while more than
+//! [`STORED_AT_ONCE`] batches are on their way, and [`Upload::finish`] for all of them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 
 use crate::engine::{Batch, EngineError};
 use crate::model::limits::{JOB_RECORD_MAX_BYTES, OPEN_JOBS_MAX};
@@ -17,6 +22,8 @@ use crate::tasks;
 
 /// Values in one batch.
 const VALUES_AT_ONCE: usize = 16;
+/// Batches that are stored at once.
+const STORED_AT_ONCE: usize = 2;
 
 /// An input that arrives. Dropping it before it is accepted removes what was stored of it, in the background.
 pub struct Upload {
@@ -27,6 +34,9 @@ pub struct Upload {
     rest: Vec<u8>,
     /// Full values that are not stored yet.
     ready: Vec<Vec<u8>>,
+    /// Batches that are being stored, in the order of their values.
+    storing: VecDeque<JoinHandle<Result<(), TableError>>>,
+    /// The values that were given to a batch.
     stored: u64,
     bytes: u64,
     /// The room that it has taken, in bytes.
@@ -54,6 +64,7 @@ impl Jobs {
             number,
             rest: Vec::new(),
             ready: Vec::new(),
+            storing: VecDeque::new(),
             stored: 0,
             bytes: 0,
             counted: 0,
@@ -86,7 +97,8 @@ impl Upload {
                 self.ready.push(std::mem::take(&mut self.rest));
             }
             if self.ready.len() == VALUES_AT_ONCE {
-                self.flush().await?;
+                self.flush();
+                self.stored_up_to(STORED_AT_ONCE).await?;
             }
         }
         Ok(())
@@ -108,7 +120,8 @@ impl Upload {
         if !self.rest.is_empty() {
             self.ready.push(std::mem::take(&mut self.rest));
         }
-        self.flush().await
+        self.flush();
+        self.stored_up_to(0).await
     }
 
     /// Makes the job, whose record says what was received. `claim` is that of its request, if it has a
@@ -158,13 +171,29 @@ impl Upload {
         .await
     }
 
-    async fn flush(&mut self) -> Result<(), TableError> {
+    /// Begins to store the values that are ready.
+    fn flush(&mut self) {
         if self.ready.is_empty() {
-            return Ok(());
+            return;
         }
         let values = std::mem::take(&mut self.ready);
-        self.jobs.put_values(self.base, self.number, JobPart::Input, self.stored, &values).await?;
+        let (jobs, base, number, first) = (Arc::clone(&self.jobs), self.base, self.number, self.stored);
         self.stored += u64::try_from(values.len()).unwrap_or(u64::MAX);
+        self.storing.push_back(tasks::for_caller(async move {
+            jobs.put_values(base, number, JobPart::Input, first, &values).await
+        }));
+    }
+
+    /// Waits until at most so many batches are being stored.
+    async fn stored_up_to(&mut self, most: usize) -> Result<(), TableError> {
+        while self.storing.len() > most
+            && let Some(oldest) = self.storing.front_mut()
+        {
+            // A task that panicked has stored nothing.
+            let stored = oldest.await.unwrap_or(Err(TableError::Closing));
+            self.storing.pop_front();
+            stored?;
+        }
         Ok(())
     }
 
@@ -188,11 +217,16 @@ impl Drop for Upload {
             return;
         }
         let (jobs, base, number, bytes) = (Arc::clone(&self.jobs), self.base, self.number, self.counted);
+        let storing = std::mem::take(&mut self.storing);
         // Without a runtime the process is ending, and the next housekeeping removes the values.
         if tokio::runtime::Handle::try_current().is_err() {
             return;
         }
         drop(tasks::for_caller(async move {
+            for batch in storing {
+                // Stored or not, it is removed.
+                let _ = batch.await;
+            }
             // What is left is removed by the housekeeping.
             if let Err(error) = jobs.delete_values(base, number, None).await {
                 tracing::warn!(base = base.0, %error, "an interrupted upload is removed later");
