@@ -131,7 +131,7 @@ fn records(text: &str, delimiter: Option<u8>, takes_backslash: bool) -> Vec<Vec<
     }
     while let Ok(true) = records.next(&mut rest, true, &|name| name == "ref") {
         let cells = records.record().into_iter().flat_map(|record| record.cells());
-        all.push(cells.map(|cell| String::from_utf8_lossy(cell).into_owned()).collect());
+        all.push(cells.map(str::to_owned).collect());
     }
     all
 }

@@ -233,7 +233,7 @@ impl Reader {
 fn header(records: &mut Records, has_mark: bool, wanted: &Wanted) -> Result<Arc<List>, Refusal> {
     let (header, line) = match records.record() {
         Some(record) => {
-            let names = record.cells().map(|name| String::from_utf8_lossy(name).into_owned());
+            let names = record.cells().map(str::to_owned);
             (names.collect::<Vec<_>>(), record.row_line())
         }
         None => (Vec::new(), 1),
@@ -259,10 +259,5 @@ fn row(records: &Records, list: &Arc<List>, spread: &mut (u64, Vec<u64>)) -> Opt
             spread.1.push(line);
         }
     }
-    // Characters were cut only at delimiters and quotes, so this is valid.
-    let text = match std::str::from_utf8(record.text()) {
-        Ok(text) => text.into(),
-        Err(_) => String::from_utf8_lossy(record.text()).into(),
-    };
-    Some(ListRow::new(list.clone(), line, text, record.ends().into()))
+    Some(ListRow::new(list.clone(), line, record.text().into(), record.ends().into()))
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::attributes::RowAttributes;
 use super::columns::Earlier;
 use super::field::Field;
@@ -132,7 +134,7 @@ impl ListRow {
     pub fn texts<'a>(&'a self, texts: &mut RowTexts<'a>) -> bool {
         match &*self.list {
             List::Table(Table { columns, .. }) if self.faults.is_empty() => {
-                table::texts(columns, &self.cells().collect::<Vec<_>>(), texts)
+                table::texts(columns, &self.cells().collect::<SmallVec<[&str; 16]>>(), texts)
             }
             List::Table(_) | List::Ndjson => false,
         }

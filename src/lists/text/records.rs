@@ -54,7 +54,7 @@ impl Records {
             None => {
                 let mut before = Splitter::new(0, 1);
                 // A fault in the beginning is found later, and only the lines count here.
-                let mut text = self.beginning.as_bytes();
+                let mut text = self.beginning.as_str();
                 while let Ok((taken @ 1.., _)) = before.take(text) {
                     text = text.get(taken..).unwrap_or_default();
                 }
@@ -78,7 +78,7 @@ impl Records {
         loop {
             let is_beginning = *cut < beginning.len();
             let source = if is_beginning { beginning.get(*cut..).unwrap_or_default() } else { *text };
-            let (taken, is_whole) = splitter.take(source.as_bytes())?;
+            let (taken, is_whole) = splitter.take(source)?;
             if is_beginning {
                 *cut += taken;
             } else {
@@ -122,10 +122,9 @@ impl Records {
 }
 
 /// Whether a record has only white space.
-fn is_blank(text: &[u8]) -> bool {
+fn is_blank(text: &str) -> bool {
     // Nearly every record has a letter or a digit soon.
-    !text.iter().any(u8::is_ascii_graphic)
-        && std::str::from_utf8(text).is_ok_and(|text| text.trim().is_empty())
+    !text.bytes().any(|byte| byte.is_ascii_graphic()) && text.trim().is_empty()
 }
 
 #[cfg(test)]
@@ -144,7 +143,7 @@ mod tests {
             for (number, mut piece) in (1..).zip(pieces) {
                 while records.next(&mut piece, number == last, &|name| name == "ref")? {
                     let record = records.record().unwrap();
-                    let cells = record.cells().map(|cell| String::from_utf8(cell.to_vec()).unwrap());
+                    let cells = record.cells().map(str::to_owned);
                     all.push((record.row_line(), cells.collect()));
                 }
             }

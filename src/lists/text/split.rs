@@ -1,4 +1,4 @@
-//! Cuts the bytes of a CSV file into rows and cells, strictly.
+//! Cuts the text of a CSV file into rows and cells, strictly.
 //!
 //! Errors of careless authors or in damaged files are never repaired by guessing: a quote that is opened in
 //! one row and closed in another would merge several people into one. So after a closing quote only the end
@@ -25,7 +25,7 @@ enum State {
     Closed,
 }
 
-/// Consumes the bytes of a file piece by piece, and holds one row at a time.
+/// Consumes the text of a file piece by piece, and holds one row at a time.
 #[derive(Debug)]
 pub struct Splitter {
     delimiter: u8,
@@ -41,7 +41,7 @@ pub struct Splitter {
     opened: u64,
     /// The size of the row in the file so far, in bytes.
     size: usize,
-    cells: Vec<u8>,
+    cells: String,
     ends: Vec<usize>,
     is_whole: bool,
 }
@@ -58,7 +58,7 @@ impl Splitter {
             row_line: line,
             opened: line,
             size: 0,
-            cells: Vec::new(),
+            cells: String::new(),
             ends: Vec::new(),
             is_whole: false,
         }
@@ -85,14 +85,12 @@ impl Splitter {
         if self.line <= self.row_line + 1 {
             return None;
         }
-        let is_spread = |cell: &[u8]| {
-            cell.contains(&self.delimiter) && cell.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
-        };
+        let is_spread = |cell: &str| cell.as_bytes().contains(&self.delimiter) && cell.contains(['\r', '\n']);
         self.cells().position(is_spread)
     }
 
     /// The cells of the last complete row.
-    pub fn cells(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn cells(&self) -> impl Iterator<Item = &str> {
         let mut start = 0;
         self.ends.iter().map(move |&end| {
             let cell = self.cells.get(start..end).unwrap_or_default();
@@ -102,7 +100,7 @@ impl Splitter {
     }
 
     /// The last complete row without delimiters.
-    pub fn text(&self) -> &[u8] {
+    pub fn text(&self) -> &str {
         &self.cells
     }
 
@@ -111,18 +109,20 @@ impl Splitter {
         &self.ends
     }
 
-    /// Consumes bytes up to the end of a row. Returns how many, and whether the row is complete.
-    pub fn take(&mut self, input: &[u8]) -> Result<(usize, bool), TextFault> {
+    /// Consumes text up to the end of a row. Returns how many bytes, and whether the row is complete.
+    pub fn take(&mut self, input: &str) -> Result<(usize, bool), TextFault> {
         if std::mem::take(&mut self.is_whole) {
             self.cells.clear();
             self.ends.clear();
             self.size = 0;
         }
         let mut rest = input;
-        while let Some((&byte, after)) = rest.split_first() {
-            let (text, more) = rest.split_at(self.plain_bytes(rest));
+        while let Some(&byte) = rest.as_bytes().first() {
+            // What ends plain text is ASCII.
+            let (text, more) = rest.split_at(self.plain_bytes(rest.as_bytes()));
             if text.is_empty() {
-                rest = after;
+                // A character of several bytes is a fault here.
+                rest = rest.get(1..).unwrap_or_default();
                 self.size += 1;
                 self.is_whole = self.special(byte)?;
             } else {
@@ -130,7 +130,7 @@ impl Splitter {
                 self.size += text.len();
                 self.begin(State::Plain);
                 self.after_cr = false;
-                self.cells.extend_from_slice(text);
+                self.cells.push_str(text);
             }
             if self.is_whole {
                 break;
@@ -186,9 +186,9 @@ impl Splitter {
         self.line += u64::from(is_break && !ends_crlf);
         match (self.state, byte) {
             (State::Quoted, b'"') => self.state = State::Closed,
-            (State::Quoted, b'\r' | b'\n') => self.cells.push(byte),
+            (State::Quoted, b'\r' | b'\n') => self.cells.push(char::from(byte)),
             (State::Closed, b'"') => {
-                self.cells.push(byte);
+                self.cells.push(char::from(byte));
                 self.state = State::Quoted;
             }
             (State::RowStart | State::CellStart, b'"') => {
@@ -199,7 +199,7 @@ impl Splitter {
             (State::Plain, b'"') if self.is_space_so_far() => {
                 return Err(TextFault::SpaceBeforeQuote { line, column: self.ends.len() + 1 });
             }
-            (State::Plain, b'"') => self.cells.push(byte),
+            (State::Plain, b'"') => self.cells.push(char::from(byte)),
             // Between rows: an empty line, or the LF of a CRLF.
             (State::RowStart, b'\r' | b'\n') => self.size = 0,
             (State::CellStart | State::Plain | State::Closed, b'\r' | b'\n') => {
@@ -233,15 +233,15 @@ impl Splitter {
 
     /// Whether the cell so far ends with a backslash that may be meant to escape the quote after it.
     fn is_after_backslash(&self) -> bool {
-        !self.takes_backslash && self.cell().ends_with(b"\\")
+        !self.takes_backslash && self.cell().ends_with('\\')
     }
 
     fn is_space_so_far(&self) -> bool {
-        self.cell().iter().all(|byte| matches!(byte, b' ' | b'\t'))
+        self.cell().bytes().all(|byte| matches!(byte, b' ' | b'\t'))
     }
 
     /// The cell so far.
-    fn cell(&self) -> &[u8] {
+    fn cell(&self) -> &str {
         self.cells.get(self.ends.last().copied().unwrap_or_default()..).unwrap_or_default()
     }
 }

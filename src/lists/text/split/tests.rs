@@ -4,14 +4,17 @@ use super::super::fault::TextFault;
 use super::super::limits::MAX_ROW_BYTES;
 use super::Splitter;
 
-type Rows = Vec<(u64, Vec<Vec<u8>>)>;
+type Rows = Vec<(u64, Vec<String>)>;
 
-/// The rows of `text` with their lines, cut from pieces of `step` bytes.
-fn split_by(text: &[u8], step: usize) -> Result<Rows, TextFault> {
+/// The rows of `text` with their lines, cut from pieces of `step` characters.
+fn split_by(text: &str, step: usize) -> Result<Rows, TextFault> {
     let mut splitter = Splitter::new(b',', 1);
     let mut rows = Rows::new();
-    let row = |splitter: &Splitter| (splitter.row_line(), splitter.cells().map(<[u8]>::to_vec).collect());
-    for mut piece in text.chunks(step) {
+    let row = |splitter: &Splitter| (splitter.row_line(), splitter.cells().map(str::to_owned).collect());
+    let characters: Vec<char> = text.chars().collect();
+    for piece in characters.chunks(step) {
+        let piece: String = piece.iter().collect();
+        let mut piece = piece.as_str();
         while !piece.is_empty() {
             let (taken, is_whole) = splitter.take(piece)?;
             piece = &piece[taken..];
@@ -27,11 +30,10 @@ fn split_by(text: &[u8], step: usize) -> Result<Rows, TextFault> {
 }
 
 #[track_caller]
-fn split(text: &str) -> Result<Vec<(u64, Vec<String>)>, TextFault> {
-    let all = split_by(text.as_bytes(), text.len().max(1));
-    assert_eq!(all, split_by(text.as_bytes(), 1), "{text:?} byte by byte");
-    let text = |cells: Vec<Vec<u8>>| cells.into_iter().map(|cell| String::from_utf8(cell).unwrap()).collect();
-    Ok(all?.into_iter().map(|(line, cells)| (line, text(cells))).collect())
+fn split(text: &str) -> Result<Rows, TextFault> {
+    let all = split_by(text, text.len().max(1));
+    assert_eq!(all, split_by(text, 1), "{text:?} character by character");
+    all
 }
 
 #[track_caller]
@@ -63,6 +65,7 @@ fn text_after_a_closing_quote_names_the_line_where_the_quote_was_opened() {
         ("a\nb\n\"x\ny\n\"z\"\n", 3),
         ("\"a\" ,b", 1),
         ("\"a\"\u{0}", 1),
+        ("\"a\"é", 1),
     ] {
         assert_eq!(split(text), Err(TextFault::TextAfterQuote { opened }), "{text:?}");
     }
@@ -97,8 +100,8 @@ fn a_backslash_before_a_quote_is_refused_where_it_may_be_an_escape() {
     assert_rows("a\\,b", &[(1, &["a\\", "b"])]);
     let mut splitter = Splitter::new(b',', 1);
     splitter.take_backslash();
-    assert_eq!(splitter.take(b"\"a\\\",b\\\"\n").unwrap(), (9, true));
-    assert_eq!(splitter.cells().collect::<Vec<_>>(), [&b"a\\"[..], b"b\\\""]);
+    assert_eq!(splitter.take("\"a\\\",b\\\"\n").unwrap(), (9, true));
+    assert_eq!(splitter.cells().collect::<Vec<_>>(), ["a\\", "b\\\""]);
 }
 
 #[test]
@@ -116,11 +119,11 @@ fn control_characters_are_refused_with_their_place_and_tabs_are_text() {
 #[test]
 fn a_row_without_end_is_refused() {
     let text = format!("a\n\nb,\"{}", "x,y\n".repeat(MAX_ROW_BYTES));
-    assert_eq!(split_by(text.as_bytes(), 4096), Err(TextFault::TooLong { line: 3 }));
+    assert_eq!(split_by(&text, 4096), Err(TextFault::TooLong { line: 3 }));
     let text = "ab,".repeat(MAX_ROW_BYTES);
-    assert_eq!(split_by(text.as_bytes(), 4096), Err(TextFault::TooLong { line: 1 }));
+    assert_eq!(split_by(&text, 4096), Err(TextFault::TooLong { line: 1 }));
     let text = "\n".repeat(2 * MAX_ROW_BYTES);
-    assert_eq!(split_by(text.as_bytes(), 4096), Ok(Vec::new()));
+    assert_eq!(split_by(&text, 4096), Ok(Vec::new()));
 }
 
 /// A cell of a well-formed file, often with special characters.
@@ -141,6 +144,12 @@ fn cell() -> impl Strategy<Value = String> {
     .prop_map(|characters| characters.into_iter().collect())
 }
 
+/// The rows that the csv crate reads.
+fn read_by_csv(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
 proptest! {
     #[test]
     fn files_that_the_csv_crate_writes_are_cut_into_the_same_rows(
@@ -155,38 +164,29 @@ proptest! {
         for row in &rows {
             writer.write_record(row).unwrap();
         }
-        let text = writer.into_inner().unwrap();
+        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
         let cut = split_by(&text, step).unwrap();
-        let cells: Vec<Vec<Vec<u8>>> = cut.into_iter().map(|(_, cells)| cells).collect();
-        let expected: Vec<Vec<Vec<u8>>> =
-            rows.iter().map(|row| row.iter().map(|cell| cell.as_bytes().to_vec()).collect()).collect();
-        prop_assert_eq!(&cells, &expected);
-        let mut reader =
-            csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_slice());
-        let read: Vec<Vec<Vec<u8>>> =
-            reader.byte_records().map(|row| row.unwrap().iter().map(<[u8]>::to_vec).collect()).collect();
-        prop_assert_eq!(cells, read);
+        let cells: Vec<Vec<String>> = cut.into_iter().map(|(_, cells)| cells).collect();
+        prop_assert_eq!(&cells, &rows);
+        prop_assert_eq!(cells, read_by_csv(&text));
     }
 
-    /// For any bytes, the sizes of the pieces make no difference, and rows that are not refused equal those
-    /// of the csv crate.
+    /// For any text, the sizes of the pieces make no difference, and rows that are not refused equal those of
+    /// the csv crate.
     #[test]
-    fn any_bytes_are_cut_the_same_in_pieces_and_as_by_the_csv_crate_or_refused(
+    fn any_text_is_cut_the_same_in_pieces_and_as_by_the_csv_crate_or_refused(
         text in proptest::collection::vec(
-            prop_oneof![Just(b'"'), Just(b','), Just(b'\n'), Just(b'\r'), Just(b' '), Just(b'a'), Just(0xff)],
+            prop_oneof![Just('"'), Just(','), Just('\n'), Just('\r'), Just(' '), Just('a'), Just('é')],
             0..24,
         ),
         step in 1_usize..5,
     ) {
+        let text = String::from_iter(text);
         let cut = split_by(&text, text.len().max(1));
         prop_assert_eq!(&cut, &split_by(&text, step));
         if let Ok(cut) = cut {
-            let cells: Vec<Vec<Vec<u8>>> = cut.into_iter().map(|(_, cells)| cells).collect();
-            let mut reader =
-                csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_slice());
-            let read: Vec<Vec<Vec<u8>>> =
-                reader.byte_records().map(|row| row.unwrap().iter().map(<[u8]>::to_vec).collect()).collect();
-            prop_assert_eq!(cells, read);
+            let cells: Vec<Vec<String>> = cut.into_iter().map(|(_, cells)| cells).collect();
+            prop_assert_eq!(cells, read_by_csv(&text));
         }
     }
 }
