@@ -12,6 +12,7 @@ mod check;
 mod client;
 mod command;
 mod count;
+mod draw;
 mod error;
 mod expect;
 mod export;

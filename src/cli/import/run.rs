@@ -4,8 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::api::grpc::v1;
-use crate::cli::{Error, base, files, output};
-use crate::model::ImportId;
+use crate::cli::{Error, base, draw, files, output};
 
 use super::args::Args;
 use super::failed::FailedRows;
@@ -41,7 +40,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         base::need(&mut client, &args.base).await?
     };
     let format = source.format.clone();
-    let id = args.import_id.map_or_else(draw_import_id, Ok)?;
+    let id = args.import_id.map_or_else(draw::id, Ok)?;
     let mut session = Session {
         options: args.options(member_base_id, id),
         chunks: source.read(usize::from(args.chunk_rows), is_checked),
@@ -79,10 +78,4 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     }
     args.mention_earlier(&session.format);
     Ok(ExitCode::SUCCESS)
-}
-
-fn draw_import_id() -> Result<ImportId, Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Broken(format!("no random numbers: {error}")))?;
-    Ok(ImportId(u128::from_le_bytes(bytes)))
 }

@@ -13,36 +13,42 @@ use crate::model::words;
 
 /// How often to print a line if there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-/// How often a lost connection is opened again, and the pause before it.
+/// How often a connection that brings no message is opened again, and the pause before it.
 const RESUMES: usize = 60;
 const RESUME_AFTER: Duration = Duration::from_secs(1);
 const BAR: &str = "{wide_bar} {percent:>3} %  {msg}";
 
 /// Shows the progress of a job until it is held or has ended, and returns the job. A lost connection is
-/// opened again.
+/// opened again, as often as there is news: a job may wait for hours behind a proxy that cuts silent streams
+/// each minute.
 pub async fn follow(client: &mut Client, id: &str, quiet: bool) -> Result<v1::Job, Error> {
     let mut shown = Shown::new(quiet);
-    let mut resumed = 0;
+    let mut losses = Losses::default();
     loop {
-        match once(client, id, &mut shown).await {
+        match once(client, id, &mut shown, &mut losses).await {
             Ok(Some(job)) => return Ok(job),
             // The server is stopping: the job goes on after its start.
-            Ok(None) if resumed < RESUMES => {}
+            Ok(None) if losses.may_go_on() => {}
             Ok(None) => return Err(Error::Broken("the server no longer reports the job".to_owned())),
-            Err(Error::Refused(refusal)) if refusal.is_retryable() && resumed < RESUMES => {}
+            Err(Error::Refused(refusal)) if refusal.is_retryable() && losses.may_go_on() => {}
             Err(error) => return Err(error),
         }
-        resumed += 1;
         tokio::time::sleep(RESUME_AFTER).await;
     }
 }
 
 /// `None` if the stream ended while the job was still at work.
-async fn once(client: &mut Client, id: &str, shown: &mut Shown) -> Result<Option<v1::Job>, Error> {
+async fn once(
+    client: &mut Client,
+    id: &str,
+    shown: &mut Shown,
+    losses: &mut Losses,
+) -> Result<Option<v1::Job>, Error> {
     let request = v1::WatchJobRequest { id: id.to_owned() };
     let mut stream = client.jobs.watch_job(request).await?.into_inner();
     let mut last = None;
     while let Some(message) = client::next(&mut stream).await? {
+        losses.forget();
         shown.update(&message, Instant::now());
         last = message.job;
     }
@@ -51,6 +57,22 @@ async fn once(client: &mut Client, id: &str, shown: &mut Shown) -> Result<Option
     };
     shown.clear();
     Ok(last.filter(is_over))
+}
+
+/// How often the connection was lost since the last message.
+#[derive(Default)]
+struct Losses(usize);
+
+impl Losses {
+    /// Counts one, and says whether to connect again.
+    fn may_go_on(&mut self) -> bool {
+        self.0 += 1;
+        self.0 <= RESUMES
+    }
+
+    fn forget(&mut self) {
+        self.0 = 0;
+    }
 }
 
 enum Shown {
@@ -113,6 +135,16 @@ fn describe(message: &v1::WatchJobResponse, job: &v1::Job) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_connections_that_bring_nothing_count() {
+        let mut losses = Losses::default();
+        for _ in 0..3 {
+            assert!((0..RESUMES).all(|_| losses.may_go_on()));
+            losses.forget();
+        }
+        assert!((0..RESUMES).all(|_| losses.may_go_on()) && !losses.may_go_on());
+    }
 
     #[test]
     fn progress_says_what_the_job_does_and_how_far_it_is() {

@@ -8,7 +8,7 @@ use super::args::Args;
 use super::send::send;
 use crate::api::grpc::v1;
 use crate::cli::job::{self, Review};
-use crate::cli::{Error, base, files, filter, output};
+use crate::cli::{Error, base, draw, files, filter, output};
 
 /// Makes the memberbase equal to the list.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
@@ -53,7 +53,7 @@ fn options(args: &Args, member_base_id: String) -> Result<v1::SyncOptions, Error
         dry_run: args.dry_run,
         format: args.format.clone().or_else(|| by_name.filter(known)).unwrap_or_default(),
         sheet: args.sheet.clone().unwrap_or_default(),
-        request_id: String::new(),
+        request_id: draw::id()?.to_string(),
         ask_first: !args.dry_run && !args.yes,
         expect: Some(args.expect.to_wire()),
         columns: args

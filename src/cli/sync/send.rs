@@ -1,9 +1,13 @@
 //! Sends a list to the server.
+//!
+//! If the connection is lost, a file is sent again from its beginning, under the same request id: so one list
+//! becomes one job, also if the server had all of it and only its reply was lost. A pipe cannot be read again.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::stream;
 use sha2::{Digest, Sha256};
@@ -15,9 +19,25 @@ use crate::model::Reason;
 
 /// Bytes of the file in one message.
 const PIECE_BYTES: usize = 256 * 1024;
+/// The pauses before the file is sent again.
+const AGAIN_AFTER_SECONDS: [u64; 5] = [1, 2, 4, 8, 16];
 
 /// Sends the file, and returns the job.
 pub async fn send(client: &mut Client, options: v1::SyncOptions, path: &Path) -> Result<v1::Job, Error> {
+    let can_be_read_again = std::fs::metadata(path).is_ok_and(|there| there.is_file());
+    let mut pauses = AGAIN_AFTER_SECONDS.into_iter().filter(|_| can_be_read_again);
+    loop {
+        let refusal = match once(client, options.clone(), path).await {
+            Err(Error::Refused(refusal)) if refusal.is_retryable() => refusal,
+            done => return done,
+        };
+        let Some(pause) = pauses.next() else { return Err(Error::Refused(refusal)) };
+        output::note(format_args!("memberbase: {refusal}; sending the list again in {pause} s"));
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+    }
+}
+
+async fn once(client: &mut Client, options: v1::SyncOptions, path: &Path) -> Result<v1::Job, Error> {
     let file = File::open(path).map_err(Error::file("open", path))?;
     let unread = Arc::new(Mutex::new(None));
     let sending = Sending {

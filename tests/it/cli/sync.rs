@@ -1,5 +1,8 @@
 //! `memberbase sync` and `memberbase jobs`.
 
+use std::sync::atomic::Ordering;
+
+use super::proxy::Proxy;
 use super::{World, memberbase};
 
 /// A list of the members `m0` to `m<count - 1>`.
@@ -214,4 +217,19 @@ async fn a_filtered_sheet_removes_nobody_until_somebody_has_seen_it() {
     let ended = memberbase(&known).await.expect(2);
     assert!(ended.stderr.contains("2 hidden rows left out"), "{}", ended.stderr);
     assert!(ended.stdout.contains("rows of the sheet are hidden"), "{}", ended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_whose_connection_breaks_is_sent_again_and_becomes_one_job() {
+    let world = World::new().await;
+    let file = world.file("full.csv", list(40_000));
+    world.import(&world.file("one.csv", list(1)), "people", &["--create-base"]).await.expect(0);
+    // Twice in the middle of the list.
+    let proxy = Proxy::start(world.server.address(), vec![300_007, 500_001], true).await;
+    let ended =
+        memberbase(&["sync", &file, "--base", "people", "--yes", "--server", &proxy.url]).await.expect(0);
+    assert_eq!(ended.stderr.matches("sending the list again").count(), 2, "{}", ended.stderr);
+    assert_eq!(proxy.connections.load(Ordering::Relaxed), 3);
+    let listed = memberbase(&["jobs", "list", "--base", "people", "--server", &world.url]).await.expect(0);
+    assert_eq!(listed.stdout.lines().count(), 1, "{}", listed.stdout);
 }
