@@ -5,6 +5,7 @@
 //! No two writers use the same ref, so a test knows exactly what may be stored: what was acknowledged, or
 //! what was being written at the kill.
 
+mod audiences;
 mod batches;
 mod chain;
 mod jobs;
