@@ -16,7 +16,7 @@ use crate::stored::idempotency::StoredResult;
 use crate::stored::index::{IndexState, decode_chunk};
 use crate::stored::meta::{self, Meta};
 use crate::stored::{
-    block, bucket, idempotency, job, key, member, member_record, record_key, set_key, token,
+    block, bucket, idempotency, job, key, member, member_record, record_key, search, set_key, token,
 };
 
 /// A target: its name, which is also the name of the folder with its seeds, and its function.
@@ -107,6 +107,8 @@ fn records(bytes: &[u8]) {
         set_key::set_parts(bytes),
         key::base_of(bytes),
     );
+    let _ = search::decode(bytes).map(|sets| search::encode(sets.iter().map(|(place, rows)| (*place, rows))));
+    let _ = search::part_of(bytes);
     let _ = (key::token_number(bytes), key::token_use_number(bytes));
     let _ = (key::block_parts(bytes), key::commit_parts(bytes), key::bucket_parts(bytes));
 }

@@ -175,6 +175,7 @@ async fn lists_show_what_a_naive_reading_shows() {
                 base,
                 filters: filters.clone(),
                 page: page.clone(),
+                search: None,
                 total: true,
                 ends: false,
                 min_revision: None,

@@ -188,3 +188,10 @@ pub const BIN_MIN_DIGITS: usize = 6;
 pub const BIN_MAX_DIGITS: usize = 8;
 /// Largest integer that JSON numbers represent exactly (2^53 - 1).
 pub const SAFE_INTEGER_MAX: u64 = 9_007_199_254_740_991;
+
+/// Most bytes of what a caller searches for.
+pub const SEARCH_MAX_BYTES: usize = 256;
+/// Most different words of what a caller searches for.
+pub const SEARCH_MAX_WORDS: usize = 16;
+/// Matches of a search up to which their number is exact.
+pub const SEARCH_TOTAL_MAX: u64 = 10_000;

@@ -27,6 +27,7 @@ mod request;
 mod row;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod search;
 mod value;
 pub mod words;
 

@@ -6,11 +6,13 @@ use roaring::RoaringBitmap;
 use super::bytes::{Reader, Writer};
 use super::decode::{DecodeError, versioned};
 use crate::model::schema::FieldNumber;
+use crate::model::search::SEARCH_VERSION;
 
 const VALUE: &str = "index state";
 const CHUNK: &str = "set chunk";
-/// The version of index states. In version 1 fields had one byte, and the sets were in table `32`.
-const VERSION: u8 = 2;
+/// The version of index states. In version 1 fields had one byte, and the sets were in table `32`. Up to
+/// version 2 there were no search sets.
+const VERSION: u8 = 3;
 /// The version of chunks.
 const CHUNK_VERSION: u8 = 1;
 
@@ -43,6 +45,8 @@ pub struct IndexState {
     pub unindexed: Vec<FieldNumber>,
     /// Which table has the chunks of its sets.
     pub sets: SetTable,
+    /// The version of the words in its search sets ([`SEARCH_VERSION`]); 0 if they were not built.
+    pub search: u8,
 }
 
 /// The table that has the chunks of a base's sets. Keys in the other one are ignored.
@@ -73,7 +77,14 @@ impl IndexState {
         });
         w.varint(self.unindexed.len().try_into().unwrap_or(u64::MAX));
         self.unindexed.iter().for_each(|field| w.varint(u64::from(field.0)));
+        w.u8(self.search);
         w.0
+    }
+
+    /// The state of a new base.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { search: SEARCH_VERSION, ..Self::default() }
     }
 
     /// The state of a base without a stored one: an older program created it without an index state, and it
@@ -107,6 +118,9 @@ impl IndexState {
             let field = u16::try_from(r.varint()?).map_err(|_| r.damaged("a field is out of range"))?;
             state.unindexed.push(FieldNumber(field));
         }
+        if version > 2 {
+            state.search = r.u8()?;
+        }
         r.end()?;
         Ok(state)
     }
@@ -137,7 +151,7 @@ mod tests {
 
     fn state() -> IndexState {
         let unindexed = vec![FieldNumber(1), FieldNumber(300)];
-        let mut state = IndexState { watermark: 1 << 40, unindexed, ..IndexState::default() };
+        let mut state = IndexState { watermark: 1 << 40, unindexed, ..IndexState::new() };
         state.lookups[1] = LookupState { buckets: 70_000, entries: 1 << 33 };
         state
     }
@@ -159,10 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn the_state_has_its_golden_bytes_in_both_versions() {
-        let golden = "02 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02".replace(' ', "");
+    fn the_state_has_its_golden_bytes_in_all_versions() {
+        let golden = "03 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02 01".replace(' ', "");
         assert_eq!(hex(&state().encode()), golden);
         assert_documented(&state().encode());
+        // Version 2 ends before the search sets.
+        let mut second = state().encode();
+        (second[0], _) = (2, second.pop());
+        assert_eq!(IndexState::decode(&second), Ok(IndexState { search: 0, ..state() }));
         let older = [1, 5, 1, 0, 2, 0x40, 1, 0, 2, 1, 200];
         assert_documented(&older);
         let mut expected = IndexState {

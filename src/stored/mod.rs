@@ -24,6 +24,7 @@ pub mod member_record;
 pub mod meta;
 mod origin;
 pub mod record_key;
+pub mod search;
 pub mod set_key;
 pub mod token;
 

@@ -44,6 +44,7 @@ pub use self::idempotency::{Begun, Claim, Idempotency, IdempotencyLimits, IfRunn
 pub use self::index::audiences::AudienceMembers;
 pub use self::index::damage::Damage;
 pub use self::index::lookup::LookupKind;
+pub use self::index::search::WordRows;
 pub use self::index::sets::{Chunk, Living, RowSet, SetField, Sets, union};
 pub use self::jobs::{JobLimits, Jobs, ReversalReader, ReversalWriter, Upload};
 pub use self::open::AudienceBuild;

@@ -26,6 +26,7 @@ mod rename;
 mod repeats;
 mod revert;
 mod rounds;
+mod search;
 mod slices;
 mod steps;
 mod turns;

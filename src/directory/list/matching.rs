@@ -65,11 +65,46 @@ pub async fn matching<'a>(
     if narrowed.exact {
         return Ok(Matching::All(narrowed));
     }
+    let found = find(base, Check::of_count(filter), narrowed, u64::MAX).await?;
+    if found.is_whole {
+        Ok(Matching::Checked(found.chunks))
+    } else {
+        Err(Refusal::new(Reason::TooManyToCheck).into())
+    }
+}
+
+/// How many rows among `narrowed` match `filter`, up to `most`, and whether there may be more: because there
+/// are, or because checking them takes more effort than a page may take.
+pub async fn count_to(
+    base: &Base,
+    filter: &Filter,
+    narrowed: &Narrowed,
+    most: u64,
+) -> Result<(u64, bool), Error> {
+    let (count, is_whole) = if narrowed.exact {
+        (narrowed.count().await, true)
+    } else {
+        let found = find(base, Check::new(filter), narrowed, most).await?;
+        (found.count, found.is_whole)
+    };
+    Ok((count.min(most), count > most || !is_whole))
+}
+
+/// The rows that were found to match.
+#[derive(Default)]
+struct Found {
+    chunks: BTreeMap<u64, Chunk>,
+    count: u64,
+    /// Whether these are all.
+    is_whole: bool,
+}
+
+/// Checks the narrowed rows until there are more than `most` that match, or the check is over.
+async fn find(base: &Base, mut check: Check<'_>, narrowed: &Narrowed, most: u64) -> Result<Found, Error> {
     let all = Part { direction: Direction::Ascending, after: None, skip: 0, limit: 0, bytes: 0 };
     let mut walk = Walk::new(narrowed, &all).await;
-    let mut check = Check::of_count(filter);
     let memberships = Arc::new(narrowed.memberships.clone());
-    let mut chunks = BTreeMap::new();
+    let mut found = Found::default();
     let mut changed = BTreeSet::new();
     loop {
         let rows = walk.take(READ_TOGETHER).await;
@@ -77,11 +112,12 @@ pub async fn matching<'a>(
             break;
         }
         let mut members = view(base, None).await?.members(&rows).await?;
-        let is_same = |(_, member): &(Row, Member)| member.revision <= narrowed.revision;
-        members.retain(is_same);
+        members.retain(|(_, member)| member.revision <= narrowed.revision);
         let same: BTreeSet<Row> = members.iter().map(|(row, _)| *row).collect();
         changed.extend(rows.iter().filter(|row| !same.contains(row)));
-        add_matching(&mut check, base, &memberships, members, &mut chunks).await?;
+        if !found.add(&mut check, base, &memberships, members).await || found.count > most {
+            return Ok(found);
+        }
     }
     let expected = changed.len();
     let members = base.members_at(narrowed.revision, changed).await?;
@@ -89,30 +125,31 @@ pub async fn matching<'a>(
         // The log was cut off meanwhile.
         return Err(Error::Overloaded);
     }
-    add_matching(&mut check, base, &memberships, members, &mut chunks).await?;
-    Ok(Matching::Checked(chunks))
+    found.is_whole = found.add(&mut check, base, &memberships, members).await;
+    Ok(found)
 }
 
-/// Checks members, and adds the rows of those that match.
-async fn add_matching(
-    check: &mut Check<'_>,
-    base: &Base,
-    memberships: &Arc<AudienceMembers>,
-    members: Vec<(Row, Member)>,
-    chunks: &mut BTreeMap<u64, Chunk>,
-) -> Result<(), Error> {
-    let (fold, count) = (base.fold(), members.len());
-    let memberships = Arc::clone(memberships);
-    let matches = move |filter: &Filter, (row, member): &(Row, Member), effort: &mut Effort| {
-        filter.matches(&MemberView { row: *row, member, fold, audiences: &*memberships }, effort)
-    };
-    let Checked { items, .. } = check.check(members, matches).await;
-    if items.len() < count {
-        return Err(Refusal::new(Reason::TooManyToCheck).into());
+impl Found {
+    /// Adds those of these members that match. Returns `false` if the check was over before the last one.
+    async fn add(
+        &mut self,
+        check: &mut Check<'_>,
+        base: &Base,
+        memberships: &Arc<AudienceMembers>,
+        members: Vec<(Row, Member)>,
+    ) -> bool {
+        let (fold, count) = (base.fold(), members.len());
+        let memberships = Arc::clone(memberships);
+        let matches = move |filter: &Filter, (row, member): &(Row, Member), effort: &mut Effort| {
+            filter.matches(&MemberView { row: *row, member, fold, audiences: &*memberships }, effort)
+        };
+        let Checked { items, .. } = check.check(members, matches).await;
+        let is_whole = items.len() == count;
+        for ((Row(row), _), _) in items.into_iter().filter(|(_, is_match)| *is_match) {
+            let (chunk, place) = split(row);
+            self.chunks.entry(chunk).or_default().insert(place);
+            self.count += 1;
+        }
+        is_whole
     }
-    for ((Row(row), _), _) in items.into_iter().filter(|(_, is_match)| *is_match) {
-        let (chunk, place) = split(row);
-        chunks.entry(chunk).or_default().insert(place);
-    }
-    Ok(())
 }

@@ -1,10 +1,12 @@
 //! Lists of members, page by page. A page shows one revision. Cursors are row numbers, so a member that
 //! exists throughout appears exactly once, whatever is written between two pages.
 
-use crate::directory::list::{Narrowed, Page, Part, RawPage, Shown, Walk, check, show};
+use crate::directory::list::{Narrowed, Page, Part, RawPage, Shown, Walk, both, check, count_to, show};
 use crate::directory::{Directory, Error, PageRoom};
+use crate::model::limits::SEARCH_TOTAL_MAX;
+use crate::model::search::SearchText;
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, CursorKey, Member, RawFilter, Row};
+use crate::model::{BaseNumber, CursorKey, Filter, Member, Parsed, RawFilter, Refusal, Row};
 use crate::table::View;
 
 /// Which members to list.
@@ -16,6 +18,9 @@ pub struct MemberList {
     pub filters: Vec<RawFilter>,
     /// Which page.
     pub page: RawPage,
+    /// Words of which each must be the beginning of some word of the member
+    /// ([`search`](crate::model::search)).
+    pub search: Option<String>,
     /// Whether to count all that match.
     pub total: bool,
     /// Whether to say where the page lies in the list.
@@ -41,10 +46,13 @@ pub struct MemberPage {
     pub members: Vec<(Row, Member)>,
     /// Where the next page starts; `None` at the end.
     pub cursor: Option<String>,
-    /// How many members match; `None` unless asked for and known without checking each of them.
+    /// How many members match; `None` unless asked for and known without checking each of them. With a
+    /// search it is known, up to [`SEARCH_TOTAL_MAX`].
     pub total: Option<u64>,
     /// Where the page lies; `None` unless asked for.
     pub ends: Option<PageEnds>,
+    /// Whether there may be more than `total`.
+    pub total_is_minimum: bool,
     /// The revision that the page shows.
     pub revision: u64,
     /// The memory that the members take.
@@ -57,6 +65,10 @@ impl Directory {
         let key = self.guarded.cursor_key();
         let parse = |filters| self.member_filter(filters, list.base);
         let filter = check::parse(list.filters, parse).await;
+        let search = list.search.map(|text| SearchText::parse(&text)).transpose();
+        let is_search = matches!(search, Ok(Some(_)));
+        let search = search.map_err(|rule| Refusal::rule("search", &rule));
+        let filter = both(filter, search).map(|(parsed, search)| searching(parsed, search));
         let page = Page::parse(list.page, filter, key, list.base)?;
         self.guarded.check_filter(&page.filter)?;
         let base = self.guarded.base(AccessLevel::Read, list.base).await?;
@@ -69,13 +81,20 @@ impl Directory {
         let (guarded, min_revision) = (&self.guarded, list.min_revision);
         let shown = show(guarded, &base, min_revision, &page.filter, admit, part, &mut room).await?;
         let Shown { read, narrowed } = shown;
-        let is_counted = list.total && narrowed.exact;
         let ends = if list.ends { Some(ends(&page, key, &read.members, &narrowed).await) } else { None };
+        let (mut total, mut total_is_minimum) = (None, false);
+        if list.total && is_search {
+            let (count, is_minimum) = count_to(&base, &page.filter, &narrowed, SEARCH_TOTAL_MAX).await?;
+            (total, total_is_minimum) = (Some(count), is_minimum);
+        } else if list.total && narrowed.exact {
+            total = Some(narrowed.count().await);
+        }
         Ok(MemberPage {
             members: read.members,
             ends,
             cursor: read.next.map(|next| page.cursor(key, next.after.0, next.skip)),
-            total: if is_counted { Some(narrowed.count().await) } else { None },
+            total,
+            total_is_minimum,
             revision: narrowed.revision,
             room,
         })
@@ -91,4 +110,15 @@ async fn ends(page: &Page, key: &CursorKey, members: &[(Row, Member)], narrowed:
         Some(after) => Walk::new(narrowed, &Part::before(page, after)).await.has_more().await,
     };
     PageEnds { cursors, has_earlier }
+}
+
+/// The filter, which members that are searched for must match too.
+fn searching(parsed: Parsed, search: Option<SearchText>) -> Parsed {
+    let Some(search) = search else { return parsed };
+    let search = Filter::Search(search);
+    let filter = match parsed.filter {
+        Filter::True => search,
+        filter => Filter::And(vec![filter, search]),
+    };
+    Parsed { filter, ..parsed }
 }

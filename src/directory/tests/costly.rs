@@ -41,6 +41,7 @@ async fn a_list_with_a_costly_filter_comes_in_short_pages_while_others_are_serve
                 base,
                 filters: vec![costly()],
                 page,
+                search: None,
                 total: false,
                 ends: false,
                 min_revision: None,

@@ -20,8 +20,15 @@ async fn answered(
     let (mut found, mut total) = (Vec::new(), None);
     loop {
         let filters = filters.to_vec();
-        let list =
-            MemberList { base, filters, page: page.clone(), total: true, ends: false, min_revision: None };
+        let list = MemberList {
+            base,
+            filters,
+            page: page.clone(),
+            search: None,
+            total: true,
+            ends: false,
+            min_revision: None,
+        };
         let part = directory.list_members(list).await.unwrap();
         found.extend(part.members.into_iter().map(|(row, _)| row));
         total = part.total.or(total);
@@ -215,6 +222,7 @@ async fn refused(directory: &Directory, base: BaseNumber, conditions: Vec<RawFil
             base,
             filters,
             page: RawPage::default(),
+            search: None,
             total: false,
             ends: false,
             min_revision: None,

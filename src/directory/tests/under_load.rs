@@ -125,7 +125,7 @@ impl Writer {
 
 fn list(base: BaseNumber, filters: Vec<RawFilter>) -> MemberList {
     let page = RawPage { limit: Some(5_000), ..RawPage::default() };
-    MemberList { base, filters, page, total: true, ends: false, min_revision: None }
+    MemberList { base, filters, page, search: None, total: true, ends: false, min_revision: None }
 }
 
 #[tokio::test]

@@ -60,7 +60,8 @@ fn one<'a>(raw: &'a RawFilter, filter: &'a Filter, path: &str, visit: &mut impl 
             parts(raw.and.as_deref().unwrap_or_default(), filter, &format!("{path}.and"), visit)
         }
         Filter::Or(_) => parts(raw.or.as_deref().unwrap_or_default(), filter, &format!("{path}.or"), visit),
-        Filter::True => {}
+        // No filter that a caller sent has a search.
+        Filter::Search(_) | Filter::True => {}
     }
 }
 

@@ -42,7 +42,7 @@ impl Filter {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.each(visit)),
             Self::Condition(condition) => visit(condition),
-            Self::True => {}
+            Self::Search(_) | Self::True => {}
         }
     }
 }

@@ -12,6 +12,10 @@ impl Filter {
             Self::True => hasher.write(&[0]),
             Self::And(parts) => digest_parts(hasher, 1, parts),
             Self::Or(parts) => digest_parts(hasher, 2, parts),
+            Self::Search(text) => {
+                digest_length(hasher, 4, text.words().len());
+                text.words().iter().for_each(|word| digest_text(hasher, 5, word));
+            }
             Self::Condition(Condition { field, op }) => {
                 hasher.write(&[3]);
                 digest_field(hasher, field);

@@ -7,7 +7,7 @@ use crate::model::attributes::attribute::AttributeValue;
 use crate::model::contact::email::Fold;
 use crate::model::filter::{Condition, Effort, Field, Filter, Memberships, Operand, Operator};
 use crate::model::id::{AudienceNumber, BaseNumber, Row};
-use crate::model::membership::member::{Gender, Member, Status};
+use crate::model::membership::member::{Gender, Member, Profile, Status};
 use crate::model::value::time::{Date, Timestamp};
 
 /// A member and its row, as filters see them.
@@ -73,6 +73,8 @@ trait View {
     fn text(&self, field: &Field) -> Option<&str>;
     /// Whether it is in an audience.
     fn is_in(&self, audience: AudienceNumber) -> bool;
+    /// The profile, if it has one.
+    fn profile(&self) -> Option<&Profile>;
 
     /// The value of a field as it is stored: what all operators except equality compare.
     fn stored(&self, field: &Field) -> Option<Value<'_>> {
@@ -114,6 +116,13 @@ impl Filter {
             Self::And(parts) => parts.iter().all(|part| part.holds(view, effort)),
             Self::Or(parts) => parts.iter().any(|part| part.holds(view, effort)),
             Self::Condition(condition) => effort.begin_condition() && condition.holds(view, effort),
+            Self::Search(text) => {
+                let mut bytes = 0;
+                let is_match = effort.begin_condition()
+                    && view.profile().is_some_and(|profile| text.matches(profile, &mut bytes));
+                effort.add(u64::try_from(bytes).unwrap_or(u64::MAX));
+                is_match
+            }
         }
     }
 }
@@ -178,6 +187,10 @@ fn any(value: Option<Value<'_>>, mut fits: impl FnMut(&Value<'_>) -> bool) -> bo
 }
 
 impl View for MemberView<'_> {
+    fn profile(&self) -> Option<&Profile> {
+        Some(&self.member.profile)
+    }
+
     fn value(&self, field: &Field) -> Option<Value<'_>> {
         let profile = &self.member.profile;
         match field {
@@ -249,6 +262,10 @@ impl View for MemberView<'_> {
 }
 
 impl View for BaseView<'_> {
+    fn profile(&self) -> Option<&Profile> {
+        None
+    }
+
     /// Parsing lets only these four keys into a filter over memberbases.
     fn value(&self, field: &Field) -> Option<Value<'_>> {
         match field {

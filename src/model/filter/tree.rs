@@ -3,6 +3,7 @@
 use super::pattern::Pattern;
 use crate::model::id::{AudienceNumber, BaseNumber, Row};
 use crate::model::membership::member::{Gender, Status};
+use crate::model::search::SearchText;
 use crate::model::value::time::{Date, Timestamp};
 
 /// The advice at the end of the refusal of an empty or null operand.
@@ -17,6 +18,8 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// One condition.
     Condition(Condition),
+    /// The words that a caller searches for. It is never inside the filter that a caller sent.
+    Search(SearchText),
     /// Matches everything: the meaning of no filter.
     True,
 }
@@ -27,6 +30,7 @@ impl Filter {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::conditions).sum(),
             Self::Condition(_) => 1,
+            Self::Search(text) => text.words().len(),
             Self::True => 0,
         }
     }
@@ -36,7 +40,7 @@ impl Filter {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::regexes).sum(),
             Self::Condition(condition) => usize::from(matches!(condition.op, Operator::Regex(_))),
-            Self::True => 0,
+            Self::Search(_) | Self::True => 0,
         }
     }
 
@@ -45,7 +49,7 @@ impl Filter {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::looks_at_pii),
             Self::Condition(condition) => matches!(condition.field, Field::Dob | Field::AccountDetails),
-            Self::True => false,
+            Self::Search(_) | Self::True => false,
         }
     }
 }

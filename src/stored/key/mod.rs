@@ -23,6 +23,7 @@
 //! | `32` set, in format 1 | base u32, field u8, value length u16, value, chunk u64 | chunk, in [`index`][index_value] |
 //! | `33` set | base u32, field u16, value length u16, value, chunk u64 | chunk, in [`index`][index_value] |
 //! | `34` rows of an audience | base u32, audience u32, kind u8, chunk u64 | chunk, in [`index`][index_value] |
+//! | `35` search sets | base u32, group u16, chunk u64, first place u8 | sets, in [`search`][search_value] |
 //!
 //! The name in table `23` is either 0 and the id u128, or 1 and the name that the caller chose.
 //!
@@ -30,8 +31,8 @@
 //! jobs, `0b` data of jobs.
 //!
 //! The keys of records are in [`record_key`], those of results in [`idempotency::key`], those of sets in
-//! [`set_key`], those of audiences in [`audience`]. `00` belongs to engines. A table byte that falls out of
-//! use stays in this list, so that it is never used again.
+//! [`set_key`], those of audiences in [`audience`], those of search sets in [`search`][search_value]. `00`
+//! belongs to engines. A table byte that falls out of use stays in this list, so that it is never used again.
 //!
 //! [`Meta`]: crate::stored::meta::Meta
 //! [`Numbers`]: crate::stored::audience::Numbers
@@ -50,6 +51,7 @@
 //! [`IndexState`]: crate::stored::index::IndexState
 //! [bucket_value]: crate::stored::bucket
 //! [index_value]: crate::stored::index
+//! [search_value]: crate::stored::search
 //! [`record_key`]: crate::stored::record_key
 //! [`idempotency::key`]: crate::stored::idempotency::key
 //! [`set_key`]: crate::stored::set_key
@@ -70,6 +72,6 @@ pub use self::store::{
 };
 pub(super) use self::table::{
     AUDIENCE, AUDIENCE_SET, BASE_BYTES, JOB, JOB_DATA, NARROW_SET, RECORD, RECORD_COUNTS, RECORD_NAME,
-    RECORD_PURGE, REQUEST, REQUEST_TIME, SET, TRANSACTION, of_base, own_part,
+    RECORD_PURGE, REQUEST, REQUEST_TIME, SEARCH, SET, TRANSACTION, of_base, own_part,
 };
 pub use self::table::{after_base, all_of, base_of, tables_of_bases, unclaimed};

@@ -28,6 +28,7 @@ pub(super) const BUCKET: u8 = 0x31;
 pub(in crate::stored) const NARROW_SET: u8 = 0x32;
 pub(in crate::stored) const SET: u8 = 0x33;
 pub(in crate::stored) const AUDIENCE_SET: u8 = 0x34;
+pub(in crate::stored) const SEARCH: u8 = 0x35;
 
 /// The length of the table byte and the base number, with which the keys of a base begin.
 pub(in crate::stored) const BASE_BYTES: usize = 5;
@@ -36,7 +37,7 @@ pub(in crate::stored) const BASE_BYTES: usize = 5;
 pub(super) const STORE_TABLES: [u8; 4] = [TOKEN, TOKEN_USE, REQUEST, REQUEST_TIME];
 
 /// The tables whose keys begin with a base number. A purge of the base empties all of them.
-pub(super) const BASE_TABLES: [u8; 17] = [
+pub(super) const BASE_TABLES: [u8; 18] = [
     JOB,
     JOB_DATA,
     HEADER,
@@ -54,6 +55,7 @@ pub(super) const BASE_TABLES: [u8; 17] = [
     NARROW_SET,
     SET,
     AUDIENCE_SET,
+    SEARCH,
 ];
 
 /// The ranges of all keys of a base, except its head and settings. A purge deletes these last and together,
@@ -80,6 +82,7 @@ pub fn tables_of_bases() -> impl Iterator<Item = (&'static str, KeyRange)> {
         INDEX => "index states",
         BUCKET => "buckets",
         AUDIENCE_SET => "chunks of audiences",
+        SEARCH => "search sets",
         _ => "set chunks",
     };
     let tables = BASE_TABLES.into_iter().filter(|table| *table != HEADER);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use roaring::RoaringTreemap;
+
 use crate::engine::{Direction, Value};
 use crate::model::{BaseNumber, Member, Row, Status, StatusCounts};
 use crate::stored::header::{Head, Header};
@@ -12,7 +14,8 @@ use crate::table::audit::audiences::Census;
 use crate::table::audit::sets::Recount;
 use crate::table::audit::state::Audit;
 use crate::table::audit::state::State;
-use crate::table::audit::{audiences, commits, lookups, records, sets};
+use crate::table::audit::words::Words;
+use crate::table::audit::{audiences, commits, lookups, records, sets, words};
 use crate::table::index::audiences::Members;
 use crate::table::index::damage::Damage;
 use crate::table::index::damage::hex;
@@ -106,12 +109,14 @@ async fn check(
         definitions: None,
         members: Members::default(),
         chunks: BTreeSet::new(),
+        replayed: RoaringTreemap::new(),
         overlays: PerLookup::default(),
     };
     sets::load(audit, &mut state).await?;
     audiences::load(audit, &mut state, hashes.map(Hashes::fold)).await?;
+    let words = words::load(audit, &state).await?;
     commits::check(audit, &mut state).await?;
-    let keys = check_records(audit, &mut state, hashes).await?;
+    let keys = check_records(audit, &mut state, words, hashes).await?;
     records::check(audit, &state).await?;
     if let Some(hashes) = hashes {
         lookups::check(audit, &state, hashes, keys).await?;
@@ -167,6 +172,7 @@ async fn index_state(audit: &mut Audit<'_>, number: BaseNumber) -> Result<IndexS
 async fn check_records(
     audit: &mut Audit<'_>,
     state: &mut State,
+    mut words: Words,
     hashes: Option<&Hashes>,
 ) -> Result<u64, TableError> {
     let (engine, findings) = (audit.engine, &mut audit.findings);
@@ -185,6 +191,7 @@ async fn check_records(
                 .for_each(|damage| findings.add(base, damage));
             recount.member(row, &member, state, findings);
             census.iter_mut().for_each(|census| census.member(Row(row), &member));
+            words.member(row, &member, state, findings);
             if let Some(hashes) = hashes {
                 keys += LookupKind::ALL
                     .iter()
@@ -196,6 +203,7 @@ async fn check_records(
     .await?;
     recount.end(state, findings);
     census.into_iter().for_each(|census| census.end(state, findings));
+    words.end(state, findings);
     for status in Status::ALL {
         let (header, counted) = (state.header.counts.get(status), counted.get(status));
         if header != counted {

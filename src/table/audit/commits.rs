@@ -247,6 +247,7 @@ fn replay_if_missing(state: &mut State, revision: u64, change: RowChange<'_>) {
 
 fn replay(state: &mut State, change: RowChange<'_>) {
     let Row(row) = change.row;
+    state.replayed.insert(row);
     for delta in change.lookups {
         let Some(kind) = LookupKind::from_number(delta.lookup) else { continue };
         let (op, growth) = match delta.op {

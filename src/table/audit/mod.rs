@@ -13,6 +13,7 @@
 //! | audiences | readable; who is in them equals an evaluation of every member; nobody is both picked and removed | `audiences` |
 //! | lookups | equal to the members, range by range; order and place of entries; no key twice | `lookups` |
 //! | records of members | each has its member and names; names and counts have their records | `records` |
+//! | search sets | exactly the members that have the words | `words` |
 //! | commit log | no gap, parts complete, times and previous values in order, fits the header | `commits` |
 //!
 //! The audit compares what a base would have after opening: the stored indexes, with the commits after their
@@ -39,6 +40,7 @@ mod sets;
 mod state;
 #[cfg(test)]
 pub(super) mod tests;
+mod words;
 
 pub use self::finding::Finding;
 pub use self::report::{AuditConfig, AuditReport};

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use roaring::RoaringTreemap;
+
 use crate::engine::Engine;
 use crate::model::BaseNumber;
 use crate::stored::header::Header;
@@ -35,6 +37,8 @@ pub struct State {
     pub members: Members,
     /// The chunks that have a set, and are not compared yet.
     pub chunks: BTreeSet<u64>,
+    /// The rows that commits after the watermark change.
+    pub replayed: RoaringTreemap,
     /// The lookup changes after the watermark.
     pub overlays: PerLookup<Overlay>,
     /// The number of entries of each lookup according to the stored counters.

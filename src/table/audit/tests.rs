@@ -254,6 +254,7 @@ mod jobs;
 mod keys;
 mod lookups;
 mod records;
+mod words;
 
 #[tokio::test]
 async fn a_sound_store_is_counted_and_nothing_is_found() {

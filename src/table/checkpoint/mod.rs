@@ -10,6 +10,7 @@
 //!   old one, and writing an entry that is already there changes nothing.
 //! - A lookup grows (linear hashing) before it is filled, one bucket at a time, so the stored bucket count
 //!   always says how the stored buckets are addressed.
+//! - Moves between search sets are frozen in the same way, and written group by group (`words`).
 //! - A checkpoint of a large base rewrites nearly every bucket. This is seconds of work, which would slow
 //!   down calls that change single members. So while few entries wait for the next checkpoint, this one rests
 //!   between its batches (`pace`). It does not rest under a load of many rows, which soon fills the overlay,
@@ -17,6 +18,7 @@
 
 mod changes;
 mod pace;
+mod words;
 mod work;
 
 pub use self::work::{checkpoint, run};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::engine::{Batch, Direction, KeyRange};
+use crate::model::search::SEARCH_VERSION;
 use crate::stored::audience::{self, Kind};
 use crate::stored::bucket::{self, Entry};
 use crate::stored::index::{IndexState, LookupState, SetTable, encode_chunk};
@@ -16,6 +17,7 @@ use crate::table::checkpoint::pace::Pace;
 use crate::table::index::audiences::DirtyRows;
 use crate::table::index::lookup::{Image, LookupKind, PerLookup, TARGET_ENTRIES, address, bits_of, parent};
 use crate::table::index::overlay::Overlay;
+use crate::table::index::search::WordMoves;
 use crate::table::index::sets::{DirtyChunk, SetField};
 use crate::table::open::OpenBase;
 
@@ -62,12 +64,14 @@ async fn write_out(open: &OpenBase, pace: Pace) -> Result<(), TableError> {
 }
 
 /// A running checkpoint.
-struct Work<'a> {
-    open: &'a OpenBase,
-    pace: Pace,
+pub(super) struct Work<'a> {
+    pub(super) open: &'a OpenBase,
+    pub(super) pace: Pace,
     frozen: PerLookup<Arc<Overlay>>,
     chunks: Vec<DirtyChunk>,
     rows: Vec<DirtyRows>,
+    /// The moves between search sets.
+    pub(super) words: Vec<Arc<WordMoves>>,
     given_up: Vec<SetField>,
     /// Whether the table of sets of format 1 has any entries.
     has_narrow_sets: bool,
@@ -88,7 +92,7 @@ impl<'a> Work<'a> {
         if published.stored.watermark == published.header.revision && !is_older && !is_other {
             return None;
         }
-        let frozen = published.freeze();
+        let (frozen, words) = (published.freeze(), published.search.freeze());
         open.note_overlay_entries(&published);
         let (chunks, given_up) = published.sets.take_dirty();
         let rows = published.members.take_dirty();
@@ -99,9 +103,15 @@ impl<'a> Work<'a> {
             LookupState { buckets: lookup.buckets.max(wanted), entries: lookup.entries }
         });
         let sets = SetTable::Wide;
-        let target = IndexState { watermark: published.header.revision, lookups, unindexed, sets };
+        let target = IndexState {
+            watermark: published.header.revision,
+            lookups,
+            unindexed,
+            sets,
+            search: SEARCH_VERSION,
+        };
         let has_narrow_sets = published.has_narrow_sets;
-        Some(Self { open, pace, frozen, chunks, rows, given_up, has_narrow_sets, target, stored })
+        Some(Self { open, pace, frozen, chunks, words, rows, given_up, has_narrow_sets, target, stored })
     }
 
     async fn write(&mut self) -> Result<(), TableError> {
@@ -109,6 +119,7 @@ impl<'a> Work<'a> {
             self.write_lookup(kind).await?;
         }
         self.give_up_fields().await?;
+        self.write_search().await?;
         self.write_sets().await?;
         self.clear_narrow_sets().await
     }
@@ -309,7 +320,7 @@ impl<'a> Work<'a> {
 }
 
 /// Rests for a while, so that calls are served first.
-async fn rest(pace: &mut Pace, open: &OpenBase) {
+pub(super) async fn rest(pace: &mut Pace, open: &OpenBase) {
     let waiting = open.overlay_entries();
     pace.rest(waiting, open.parts.checkpoint_entries).await;
 }

@@ -204,6 +204,16 @@ pub enum Damage {
         /// The last number.
         last: u32,
     },
+    /// A search set lacks a row, or has one too many.
+    #[error("the search set {token:05x} {} row {row}", if *is_surplus { "wrongly contains" } else { "lacks" })]
+    Search {
+        /// The token.
+        token: u32,
+        /// The row.
+        row: u64,
+        /// Whether the set has the row, though no word of its member has the token.
+        is_surplus: bool,
+    },
     /// A member is missing from a lookup.
     #[error("row {row} is missing from the {lookup:?} lookup under hash {hash:016x}")]
     LookupMisses {

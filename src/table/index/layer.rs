@@ -13,6 +13,7 @@ use crate::stored::header::Header;
 use crate::table::index::audiences::{AudienceChange, Definitions};
 use crate::table::index::lookup::{LookupKind, PerLookup};
 use crate::table::index::overlay::{Identity, Op, Overlay};
+use crate::table::index::search::WordMoves;
 use crate::table::index::sets::{FieldSets, SetChange};
 
 /// The most blocks and moves that the publisher applies on its own thread: each takes some tenths of a
@@ -39,6 +40,8 @@ pub struct Layer {
     pub audiences: Vec<AudienceChange>,
     /// The audiences after the batch, if it changes them or what is kept by hand.
     pub definitions: Option<Arc<Definitions>>,
+    /// Moves into and out of search sets, in order.
+    pub search: Arc<WordMoves>,
     /// Sets of new indexes, before any of the moves in `sets`.
     pub built: BTreeMap<FieldNumber, FieldSets>,
     /// Changed keys of records of members, of audiences, and of what is kept by hand; `None` if removed.
@@ -58,6 +61,7 @@ impl Layer {
             sets: Vec::new(),
             audiences: Vec::new(),
             definitions: None,
+            search: Arc::default(),
             built: BTreeMap::new(),
             records: HashMap::new(),
             result_bytes: 0,

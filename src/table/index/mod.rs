@@ -9,8 +9,9 @@
 //!   it. Callers verify each hit against the stored member.
 //! - [`replay::load`] brings the stored indexes up to the last commit, so an open base never lags behind its
 //!   log.
+//! - [`search`] finds the rows of words, in stored sets and in what commits changed since.
 //! - Nothing here writes, except [`rewrite`], which rewrites the e-mail lookups of a store while no server
-//!   runs on it.
+//!   runs on it, and the building of search sets that a store does not have yet.
 
 pub mod audiences;
 pub mod block;
@@ -23,8 +24,10 @@ pub mod lookup;
 pub mod overlay;
 pub mod published;
 pub mod replay;
+mod replayed;
 pub mod resolve;
 pub mod rewrite;
 pub mod scan;
+pub mod search;
 pub mod sets;
 pub mod walk;

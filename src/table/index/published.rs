@@ -10,6 +10,7 @@ use crate::table::index::audiences::{Definitions, Members};
 use crate::table::index::layer::Layer;
 use crate::table::index::lookup::{Image, Lookup, LookupKind, PerLookup};
 use crate::table::index::overlay::Overlay;
+use crate::table::index::search::Delta;
 use crate::table::index::sets::{RowSet, SetField, Sets};
 
 /// Header, lookups and sets at one revision.
@@ -25,6 +26,8 @@ pub struct Published {
     pub definitions: Arc<Definitions>,
     /// Who is in them.
     pub members: Members,
+    /// What the stored search sets lack.
+    pub search: Delta,
     /// The state of the stored indexes, as a checkpoint wrote it last.
     pub stored: IndexState,
     /// Whether the table of sets of stores of format 1 still has keys.
@@ -36,7 +39,16 @@ impl Published {
     pub fn new(header: Header, stored: IndexState, sets: Sets) -> Self {
         let lookups = PerLookup::from_fn(|kind| Lookup::new(kind, state_of(&stored, kind)));
         let (definitions, members) = (Arc::default(), Members::default());
-        Self { header, lookups, sets, definitions, members, stored, has_narrow_sets: false }
+        Self {
+            header,
+            lookups,
+            sets,
+            search: Delta::default(),
+            definitions,
+            members,
+            stored,
+            has_narrow_sets: false,
+        }
     }
 
     /// Applies the changes of a batch.
@@ -57,6 +69,7 @@ impl Published {
         layer.sets.iter().for_each(|change| self.sets.apply(change));
         layer.definitions.iter().for_each(|definitions| self.definitions = Arc::clone(definitions));
         layer.audiences.iter().for_each(|change| self.members.apply(change));
+        self.search.add(&layer.search);
     }
 
     /// For each tier with a limit of its own the members that its share is of: the active and invited ones,
@@ -85,9 +98,11 @@ impl Published {
         self.lookups.iter().map(Lookup::image_bytes).sum()
     }
 
-    /// The number of overlay entries that wait for a checkpoint.
+    /// The number of overlay entries that wait for a checkpoint. Where they are fewer, the rows that move
+    /// between search sets count instead.
     pub fn overlay_entries(&self) -> usize {
-        self.lookups.iter().map(|lookup| lookup.active.len()).sum()
+        let entries: usize = self.lookups.iter().map(|lookup| lookup.active.len()).sum();
+        entries.max(self.search.waiting())
     }
 
     /// Freezes the overlays for a checkpoint. New commits go into empty ones.
@@ -103,6 +118,7 @@ impl Published {
     /// Drops the frozen overlays after a checkpoint. If it was `written`, the buckets have their entries;
     /// otherwise the entries go back into the active overlays, below newer ones.
     pub fn thaw(&mut self, written: bool) {
+        self.search.thaw(written);
         for kind in LookupKind::ALL {
             let lookup = self.lookups.get_mut(kind);
             let Some(frozen) = lookup.frozen.take().filter(|_| !written) else { continue };

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::engine::{Direction, Engine};
 use crate::model::schema::AttributeSchema;
+use crate::model::search::SEARCH_VERSION;
 use crate::model::{BaseNumber, Fold, Member, Row, Sealer};
 use crate::stored::commit::{AudienceDelta, AudienceRows, CommitPart, LookupOp, RowChange};
 use crate::stored::header::Header;
@@ -21,7 +22,9 @@ use crate::table::index::entries::{index_changes, set_changes};
 use crate::table::index::lookup::LookupKind;
 use crate::table::index::overlay::Op;
 use crate::table::index::published::Published;
+use crate::table::index::replayed::Replayed;
 use crate::table::index::scan::for_each;
+use crate::table::index::search;
 use crate::table::index::sets::{SetChange, SetField, Sets};
 use crate::table::index::walk::{self, Seen};
 
@@ -48,7 +51,8 @@ pub async fn load(
     published.has_narrow_sets =
         !engine.scan(set_key::narrow_sets(base), Direction::Forward, 1).await?.is_empty();
     let missing = key::commits_from(base, published.stored.watermark + 1);
-    for_each(engine, missing, |_, value| replay(&mut published, &value)).await?;
+    let mut replayed = Replayed::default();
+    for_each(engine, missing, |_, value| replay(&mut published, &mut replayed, &value)).await?;
     if are_doubtful {
         let schema = published.header.schema.clone();
         let built = build(engine, base, schema.as_deref(), |row, member| {
@@ -61,6 +65,12 @@ pub async fn load(
         restore_tiers(engine, base, &mut published).await?;
     }
     published.sets.settle();
+    if published.stored.search == SEARCH_VERSION {
+        published.search.add(&replayed.finish(engine, base).await?);
+    } else {
+        let chunks = published.sets.living().chunks();
+        published.stored = search::build(engine, base, chunks, &published.stored).await?;
+    }
     Ok(published)
 }
 
@@ -176,9 +186,11 @@ async fn load_sets(
 
 /// Applies one part of a commit to the indexes. Applying it twice would only make the entry counters wrong,
 /// so only parts after the watermark may be applied.
-fn replay(published: &mut Published, part: &[u8]) -> Result<(), TableError> {
+fn replay(published: &mut Published, replayed: &mut Replayed, part: &[u8]) -> Result<(), TableError> {
     let mut part = CommitPart::open(part)?;
-    while let Some(RowChange { row, lookups, sets, audiences, rows, .. }) = part.next_change()? {
+    while let Some(change) = part.next_change()? {
+        replayed.add(&change)?;
+        let RowChange { row, lookups, sets, audiences, rows, .. } = change;
         audience_changes(row, &audiences, rows).for_each(|change| published.members.apply(&change));
         for delta in lookups {
             let Some(kind) = LookupKind::from_number(delta.lookup) else { continue };

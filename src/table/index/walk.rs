@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::engine::{Engine, Value};
+use crate::engine::{Engine, KeyRange, Value};
 use crate::model::{BaseNumber, Member};
 use crate::stored::block::{Block, ROWS_PER_BLOCK};
 use crate::stored::{key, member};
@@ -37,12 +37,22 @@ pub async fn walk(
 pub async fn walk_while(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
+    see: impl FnMut(Seen) -> bool,
+) -> Result<(), TableError> {
+    walk_range(engine, base, key::blocks(base), see).await
+}
+
+/// The same for the blocks in a range.
+pub async fn walk_range(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+    range: KeyRange,
     mut see: impl FnMut(Seen) -> bool,
 ) -> Result<(), TableError> {
     let mut goes_on = true;
     // The parts of a block are next to each other.
     let mut open: Option<(u64, Vec<(u8, Value)>)> = None;
-    for_each_while(engine, key::blocks(base), |key, value| {
+    for_each_while(engine, range, |key, value| {
         let Some((block, first)) = key::block_parts(&key) else {
             return Ok(see(Seen::Damaged(Damage::UnknownKey { key: hex(&key) })));
         };

@@ -12,8 +12,7 @@ use crate::model::{
     Allowance, BaseNumber, GuardCounts, Held, Member, Origin, Row, Sight, Step, TierCounts, Timestamp,
 };
 use crate::stored::block::{Block, place};
-use crate::stored::commit::AudienceDelta;
-use crate::stored::commit::{Change, CommitHead, CommitWriter, Deltas, LookupDelta, SetDelta};
+use crate::stored::commit::{AudienceDelta, Change, CommitHead, CommitWriter, Deltas, LookupDelta, SetDelta};
 use crate::stored::header::Header;
 use crate::stored::member;
 use crate::table::TableError;
@@ -24,6 +23,7 @@ use crate::table::index::lookup::{Candidates, LookupKind, candidates};
 use crate::table::index::overlay::Op;
 use crate::table::index::published::Published;
 use crate::table::index::resolve::Wanted;
+use crate::table::index::search::RowMoves;
 use crate::table::index::sets::SetChange;
 use crate::table::open::OpenBase;
 use crate::table::plan::carried::Carried;
@@ -106,13 +106,12 @@ pub struct Plan<'a> {
     pub(super) weight: Weight,
 }
 
-/// The sets and audiences that a row enters and leaves with one write of its member.
+/// The sets, audiences and search sets that a row enters and leaves with one write of its member.
 #[derive(Debug, Default)]
 pub struct Moves {
-    /// Sets.
     pub sets: Vec<SetChange>,
-    /// Audiences.
     pub audiences: Kept,
+    pub search: RowMoves,
 }
 
 /// Something that deciding needs and that was not fetched yet.
@@ -333,10 +332,11 @@ impl<'a> Plan<'a> {
     }
 
     /// The moves of a row whose member becomes `after`; `None` before it exists and after it is deleted.
-    /// **Every write of a member passes here**, so audiences follow every write.
+    /// **Every write of a member passes here**, so audiences and search sets follow every write.
     pub(super) fn moves(&mut self, row: Row, before: Option<&Member>, after: Option<&Member>) -> Moves {
         let sets = set_changes(row, before, after, self.layer.header.schema.as_deref());
-        Moves { sets, audiences: self.audiences.changes(row, before, after) }
+        let audiences = self.audiences.changes(row, before, after);
+        Moves { sets, audiences, search: RowMoves::of(before, after) }
     }
 
     /// The commit of the current request.
@@ -354,7 +354,7 @@ impl<'a> Plan<'a> {
         lookups: &[LookupDelta],
         moves: Moves,
     ) {
-        let Moves { sets, audiences: Kept { now, next } } = moves;
+        let Moves { sets, audiences: Kept { now, next }, search } = moves;
         let set_deltas: Vec<SetDelta<'_>> = sets
             .iter()
             .map(|change| SetDelta {
@@ -388,6 +388,7 @@ impl<'a> Plan<'a> {
         };
         self.layer.audiences.extend(now.iter().map(of_row));
         self.audiences.note(row, &next);
+        Arc::make_mut(&mut self.layer.search).add(row, &search);
     }
 
     /// The changes of sets that are not published yet, in order.

@@ -8,6 +8,7 @@ use tokio::sync::RwLockReadGuard;
 
 use crate::engine::{Direction, Key, Value};
 use crate::model::schema::AttributeSchema;
+use crate::model::search::TokenRange;
 use crate::model::{
     AudienceNumber, Audiences, Email, Fold, Hand, MatchKey, Member, MemberRecord, RecordKind, Ref, Row,
     Timestamp, WorkerId,
@@ -20,6 +21,7 @@ use crate::table::index::block::Stored;
 use crate::table::index::look_again::LookAgain;
 use crate::table::index::published::Published;
 use crate::table::index::resolve::resolve;
+use crate::table::index::search::{self, WordRows};
 use crate::table::index::sets::{RowSet, Sets};
 use crate::table::open::OpenBase;
 use crate::table::read::summary::BaseSummary;
@@ -138,6 +140,11 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn audience_removed(&self, audience: AudienceNumber) -> RowSet {
         self.published.definitions.hands.removed(audience)
+    }
+
+    /// For each range, the rows of the members that have a word with a token in it.
+    pub async fn word_rows(&self, ranges: &[TokenRange]) -> Result<Vec<WordRows>, TableError> {
+        search::read(&self.open.parts.engine, self.open.number, &self.published.search, ranges).await
     }
 
     /// The members with these keys, in the same order.

@@ -35,6 +35,7 @@ pub mod replies;
 mod revert;
 mod rights;
 mod ruin;
+mod search;
 mod settings;
 mod sync;
 mod token;

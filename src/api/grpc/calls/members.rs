@@ -120,6 +120,7 @@ impl MemberService for Members {
                 base,
                 filters: value::filters(request.filters),
                 page: list::page(request.pagination, request.sorts),
+                search: Some(request.search).filter(|text| !text.is_empty()),
                 total: request.include_total,
                 ends: false,
                 min_revision: request.min_revision,
@@ -131,6 +132,7 @@ impl MemberService for Members {
             members: ToWire::new(directory.sealer(), base).members(page.members),
             page: Some(info),
             total: page.total,
+            total_is_minimum: page.total_is_minimum,
             revision: page.revision,
         }))
     }

@@ -64,6 +64,7 @@ pub async fn page(
         base,
         filters: audience.map(of_audience).into_iter().collect(),
         page: paging.raw(),
+        search: None,
         total: true,
         ends: true,
         min_revision: None,

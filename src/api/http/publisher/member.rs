@@ -185,6 +185,7 @@ impl Call for List {
             base,
             filters: raw(request.filters),
             page: page(request.pagination, request.sorts),
+            search: None,
             total: request.include_total.unwrap_or(false),
             ends: false,
             min_revision: None,

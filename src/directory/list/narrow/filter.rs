@@ -21,7 +21,8 @@ pub async fn narrow<'a>(
     let plan = Plan::of(&first, filter);
     if plan.keys().len() <= FIND_TOGETHER {
         let found = find(&first, plan.keys()).await?;
-        let narrowed = plan.finish(found, first.revision());
+        let words = first.word_rows(plan.words()).await?;
+        let narrowed = plan.finish(found, words, first.revision());
         return Ok((first, narrowed));
     }
     let revision = first.revision();
@@ -38,7 +39,8 @@ pub async fn narrow<'a>(
     }
     let last = view(base, min_revision).await?;
     if is_one && last.revision() == revision {
-        return Ok((last, plan.finish(found, revision)));
+        let words = last.word_rows(plan.words()).await?;
+        return Ok((last, plan.finish(found, words, revision)));
     }
     let plan = Plan::of(&last, filter);
     let mut found = Vec::with_capacity(plan.keys().len());
@@ -46,7 +48,8 @@ pub async fn narrow<'a>(
         found.extend(find(&last, keys).await?);
         stretch.work(keys.len()).await;
     }
-    let narrowed = plan.finish(found, last.revision());
+    let words = last.word_rows(plan.words()).await?;
+    let narrowed = plan.finish(found, words, last.revision());
     Ok((last, narrowed))
 }
 

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::rows::{Narrowed, Rows, Sources, these};
+use crate::model::search::{TokenRange, word_ranges};
 use crate::model::{AudienceNumber, Condition, Email, Field, Filter, Operand, Operator, Ref, Row, WorkerId};
-use crate::table::{AudienceMembers, MemberKey, SetField, Sets, View};
+use crate::table::{AudienceMembers, MemberKey, SetField, Sets, View, WordRows};
 
 /// An expression whose keys are still to be looked up.
 pub struct Plan {
@@ -14,6 +15,7 @@ pub struct Plan {
     sources: Sources,
     keys: Vec<MemberKey>,
     memberships: AudienceMembers,
+    words: Vec<TokenRange>,
 }
 
 impl Plan {
@@ -27,13 +29,14 @@ impl Plan {
             values: HashMap::new(),
             presences: HashMap::new(),
             audiences: HashMap::new(),
+            words: Vec::new(),
         };
         let Planned { mut rows, exact } = planner.filter(filter);
         let mut keys = Vec::new();
         collect_keys(&mut rows, &mut keys);
         let names_audiences = !planner.audiences.is_empty();
         let memberships = if names_audiences { view.memberships() } else { AudienceMembers::default() };
-        Self { rows, exact, sources: planner.sources, keys, memberships }
+        Self { rows, exact, sources: planner.sources, keys, words: planner.words, memberships }
     }
 
     /// The keys to look up.
@@ -41,9 +44,16 @@ impl Plan {
         &self.keys
     }
 
-    /// The narrowed rows, given the row that was found for each key at `revision`.
-    pub fn finish(mut self, found: Vec<Option<Row>>, revision: u64) -> Narrowed {
+    /// The words to look up, by their tokens.
+    pub fn words(&self) -> &[TokenRange] {
+        &self.words
+    }
+
+    /// The narrowed rows, given the row that was found for each key, and the rows for each of the words, at
+    /// `revision`.
+    pub fn finish(mut self, found: Vec<Option<Row>>, words: Vec<WordRows>, revision: u64) -> Narrowed {
         put_found(&mut self.rows, &mut found.into_iter());
+        self.sources.set_words(words);
         Narrowed::new(self.rows, self.sources, self.exact, revision, self.memberships)
     }
 }
@@ -62,6 +72,7 @@ struct Planner<'a> {
     values: HashMap<(SetField, String), usize>,
     presences: HashMap<SetField, usize>,
     audiences: HashMap<AudienceNumber, usize>,
+    words: Vec<TokenRange>,
 }
 
 impl Planner<'_> {
@@ -81,6 +92,10 @@ impl Planner<'_> {
                 }
                 Planned { rows: Rows::Or(rows), exact }
             }
+            Filter::Search(text) => self.words(text.ranges()),
+            Filter::Condition(Condition { field, op: Operator::Prefix(text) }) if has_words(field) => {
+                Planned { exact: false, ..self.words(word_ranges(text)) }
+            }
             Filter::Condition(condition) => {
                 self.condition(condition).map_or(Planned { rows: Rows::All, exact: false }, exactly)
             }
@@ -96,6 +111,24 @@ impl Planner<'_> {
             all.push(planned.rows);
         }
         (all, exact)
+    }
+
+    /// The members that have a word in each of these ranges.
+    fn words(&mut self, ranges: Vec<TokenRange>) -> Planned {
+        let exact = ranges.iter().all(|range| range.is_exact);
+        let places = ranges.into_iter().map(|range| {
+            let known = self.words.iter().position(|known| *known == range);
+            known.unwrap_or_else(|| {
+                self.words.push(range);
+                self.words.len() - 1
+            })
+        });
+        let mut rows: Vec<Rows> = places.map(Rows::Words).collect();
+        match rows.len() {
+            0 => Planned { rows: Rows::All, exact: false },
+            1 => Planned { rows: rows.remove(0), exact },
+            _ => Planned { rows: Rows::And(rows), exact },
+        }
     }
 
     /// The rows that match `condition`, if an index knows them.
@@ -212,6 +245,20 @@ fn any(mut parts: Vec<Rows>) -> Rows {
     }
 }
 
+/// Whether search sets have the words of a field.
+fn has_words(field: &Field) -> bool {
+    matches!(
+        field,
+        Field::Ref
+            | Field::Email
+            | Field::FirstName
+            | Field::LastName
+            | Field::WorkerId
+            | Field::Role
+            | Field::Company
+    )
+}
+
 fn exactly(rows: Rows) -> Planned {
     Planned { rows, exact: true }
 }
@@ -234,7 +281,7 @@ fn collect_keys(rows: &mut Rows, into: &mut Vec<MemberKey>) {
         }
         Rows::And(parts) | Rows::Or(parts) => parts.iter_mut().for_each(|part| collect_keys(part, into)),
         Rows::Not(part) => collect_keys(part, into),
-        Rows::All | Rows::Set(_) | Rows::Present(_) | Rows::These(_) | Rows::Found(_) => {}
+        Rows::All | Rows::Set(_) | Rows::Present(_) | Rows::Words(_) | Rows::These(_) | Rows::Found(_) => {}
     }
 }
 
@@ -244,6 +291,6 @@ fn put_found(rows: &mut Rows, found: &mut impl Iterator<Item = Option<Row>>) {
         Rows::Found(count) => *rows = these(found.take(*count).flatten()),
         Rows::And(parts) | Rows::Or(parts) => parts.iter_mut().for_each(|part| put_found(part, found)),
         Rows::Not(part) => put_found(part, found),
-        Rows::All | Rows::Set(_) | Rows::Present(_) | Rows::These(_) | Rows::Keys(_) => {}
+        Rows::All | Rows::Set(_) | Rows::Present(_) | Rows::Words(_) | Rows::These(_) | Rows::Keys(_) => {}
     }
 }

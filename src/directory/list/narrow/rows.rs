@@ -7,7 +7,7 @@ use super::chunk::split;
 use crate::compute::Stretch;
 use crate::compute::{self, Size};
 use crate::model::Row;
-use crate::table::{AudienceMembers, Chunk, Living, MemberKey, RowSet, union};
+use crate::table::{AudienceMembers, Chunk, Living, MemberKey, RowSet, WordRows, union};
 
 /// Bitmaps that may be combined while writes wait: about as long as reading one page of members takes.
 const LIGHT_WORK: usize = 4_096;
@@ -36,6 +36,8 @@ pub(super) enum Rows {
     Set(usize),
     /// The rows that have a value in a field, by its place among the sources.
     Present(usize),
+    /// The rows of a word, by its place among the sources.
+    Words(usize),
     /// Rows by chunk.
     These(BTreeMap<u64, Chunk>),
     /// Keys that are still to be looked up.
@@ -52,18 +54,24 @@ pub(super) struct Sources {
     living: Living,
     values: Vec<RowSet>,
     presences: Vec<Vec<RowSet>>,
+    words: Vec<WordRows>,
 }
 
 impl Sources {
     /// Only the sets that hold every member.
     pub fn of(living: Living) -> Self {
-        Self { living, values: Vec::new(), presences: Vec::new() }
+        Self { living, values: Vec::new(), presences: Vec::new(), words: Vec::new() }
     }
 
     /// Adds the rows of a value, and returns their place.
     pub fn add_value(&mut self, rows: RowSet) -> usize {
         self.values.push(rows);
         self.values.len() - 1
+    }
+
+    /// Sets the rows of all words.
+    pub fn set_words(&mut self, words: Vec<WordRows>) {
+        self.words = words;
     }
 
     /// Adds the rows that have any of the values of a field, and returns their place.
@@ -128,9 +136,13 @@ impl Rows {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::bitmaps).sum::<usize>() + 1,
             Self::Not(part) => part.bitmaps() + 1,
-            Self::All | Self::Set(_) | Self::Present(_) | Self::These(_) | Self::Keys(_) | Self::Found(_) => {
-                1
-            }
+            Self::All
+            | Self::Set(_)
+            | Self::Present(_)
+            | Self::Words(_)
+            | Self::These(_)
+            | Self::Keys(_)
+            | Self::Found(_) => 1,
         }
     }
 }
@@ -154,6 +166,10 @@ impl At<'_> {
                 set.map_or_else(Cow::default, Cow::Borrowed)
             }
             Rows::Present(place) => self.presences.get(*place).map_or_else(Cow::default, Cow::Borrowed),
+            Rows::Words(place) => {
+                let rows = self.sources.words.get(*place).and_then(|rows| rows.get(&self.number));
+                rows.map_or_else(Cow::default, Cow::Borrowed)
+            }
             Rows::These(chunks) => match chunks.get(&self.number) {
                 Some(rows) => Cow::Owned(rows & self.living.as_ref()),
                 None => Cow::default(),

@@ -179,6 +179,8 @@ impl Making {
     fn rule(&mut self, filter: &Filter) -> Rule {
         match filter {
             Filter::True => Rule::All(Vec::new()),
+            // No audience has a search; it would match nobody.
+            Filter::Search(_) => Rule::Any(Vec::new()),
             Filter::And(parts) => Rule::All(parts.iter().map(|part| self.rule(part)).collect()),
             Filter::Or(parts) => Rule::Any(parts.iter().map(|part| self.rule(part)).collect()),
             Filter::Condition(condition) if condition.field == Field::Audience => self.is_in(&condition.op),

@@ -129,7 +129,7 @@ async fn create(
     batch.put(key::next_base(), meta::next_base(following));
     batch.put(key::header(number), header.encode_head());
     batch.put(key::settings(number), header.encode_settings());
-    batch.put(key::index(number), IndexState::default().encode());
+    batch.put(key::index(number), IndexState::new().encode());
     let kept = claim.map(|claim| {
         parts.idempotency.store(claim, header.created_at, None, RequestResult::Base(number), &mut batch)
     });

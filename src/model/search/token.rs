@@ -1,0 +1,196 @@
+//! Tokens: the first three characters of a folded word, in 18 bits.
+//!
+//! Each character has a class in 6 bits: 0 after the end of the word, 1 to 10 for the digits `0` to `9`, 11
+//! to 36 for the letters `a` to `z`, and one of 37 to 63 for any other character, which others share. So the
+//! words that begin with the same one or two characters have tokens next to each other.
+
+use super::fold::each_word;
+use crate::model::membership::member::Profile;
+
+/// The version of folding, words and tokens. Search sets of another version are built again.
+pub const SEARCH_VERSION: u8 = 1;
+
+/// The characters that a token stands for.
+const CHARACTERS: u32 = 3;
+const CLASS_BITS: u32 = 6;
+/// The classes of characters that are neither digits nor letters of ASCII.
+const OTHERS: std::ops::Range<u32> = 37..64;
+
+/// A token.
+pub type Token = u32;
+
+/// The words that begin with some characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenRange {
+    /// Their first token.
+    pub first: Token,
+    /// Their last token.
+    pub last: Token,
+    /// Whether no other words have these tokens.
+    pub is_exact: bool,
+}
+
+impl TokenRange {
+    /// The tokens of words that begin with the folded characters of `word`.
+    fn of(word: &str) -> Self {
+        let (mut first, mut last) = (0, 0);
+        let mut is_exact = true;
+        let mut characters = word.chars();
+        for place in (0..CHARACTERS).rev().map(|place| place * CLASS_BITS) {
+            let character = characters.next();
+            let class = character.map(class);
+            is_exact &= class.is_none_or(|class| class < OTHERS.start);
+            first |= class.unwrap_or(0) << place;
+            last |= class.unwrap_or((1 << CLASS_BITS) - 1) << place;
+        }
+        Self { first, last, is_exact: is_exact && characters.next().is_none() }
+    }
+
+    /// Whether the token is one of these.
+    #[must_use]
+    pub fn contains(&self, token: Token) -> bool {
+        (self.first..=self.last).contains(&token)
+    }
+}
+
+/// The token of a folded word.
+fn of_word(word: &str) -> Token {
+    TokenRange::of(word).first
+}
+
+fn class(character: char) -> u32 {
+    match character {
+        '0'..='9' => u32::from(character) - u32::from('0') + 1,
+        'a'..='z' => u32::from(character) - u32::from('a') + 11,
+        _ => OTHERS.start + u32::from(character) % (OTHERS.end - OTHERS.start),
+    }
+}
+
+/// The tokens of the words of a search, each once.
+pub(super) fn ranges(words: &[String]) -> Vec<TokenRange> {
+    let mut ranges: Vec<TokenRange> = words.iter().map(|word| TokenRange::of(word)).collect();
+    ranges.sort_unstable();
+    ranges.dedup();
+    ranges
+}
+
+/// The tokens of words that every text has that begins with `text`, byte for byte. Words are used only up to
+/// their first character that is not of ASCII, because what follows may change how it is folded.
+#[must_use]
+pub fn word_ranges(text: &str) -> Vec<TokenRange> {
+    let mut words = Vec::new();
+    each_word(text, |word| {
+        let end = word.find(|c: char| !c.is_ascii()).unwrap_or(word.len());
+        words.extend(word.get(..end).filter(|word| !word.is_empty()).map(str::to_owned));
+    });
+    ranges(&words)
+}
+
+/// Adds the tokens of all words of a profile, in no order, some more than once.
+pub fn push_tokens(profile: &Profile, into: &mut Vec<Token>) {
+    fields(profile).into_iter().flatten().for_each(|text| of_text(text, into));
+}
+
+/// Whether both profiles have the same texts in the fields that are searched.
+#[must_use]
+pub fn same_words(one: &Profile, other: &Profile) -> bool {
+    fields(one) == fields(other)
+}
+
+/// The fields that are searched.
+pub(super) fn fields(profile: &Profile) -> [Option<&str>; 7] {
+    [
+        profile.ref_.as_ref().map(AsRef::as_ref),
+        profile.email.as_ref().map(AsRef::as_ref),
+        profile.first_name.as_ref().map(AsRef::as_ref),
+        profile.last_name.as_ref().map(AsRef::as_ref),
+        profile.worker_id.as_ref().map(AsRef::as_ref),
+        profile.role.as_ref().map(AsRef::as_ref),
+        profile.company.as_ref().map(AsRef::as_ref),
+    ]
+}
+
+/// Adds the tokens of the words of a text.
+fn of_text(text: &str, into: &mut Vec<Token>) {
+    if !text.is_ascii() {
+        each_word(text, |word| into.push(of_word(word)));
+        return;
+    }
+    // The same, without a copy of the text.
+    let (mut token, mut place) = (0, CHARACTERS);
+    for byte in text.bytes() {
+        if !byte.is_ascii_alphanumeric() {
+            if token > 0 {
+                into.push(token);
+            }
+            (token, place) = (0, CHARACTERS);
+        } else if place > 0 {
+            place -= 1;
+            token |= class(char::from(byte.to_ascii_lowercase())) << (place * CLASS_BITS);
+        }
+    }
+    if token > 0 {
+        into.push(token);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn tokens_have_their_golden_values() {
+        for (text, expected) in [
+            ("a", &[11 << 12][..]),
+            ("Ana 0", &[11 << 12 | 24 << 6 | 11, 1 << 12]),
+            ("z9", &[36 << 12 | 10 << 6]),
+            ("anabel", &[11 << 12 | 24 << 6 | 11]),
+            ("é", &[15 << 12]),
+            // U+5C71 is 23665, and 23665 % 27 is 13.
+            ("山", &[50 << 12]),
+        ] {
+            let mut tokens = Vec::new();
+            of_text(text, &mut tokens);
+            assert_eq!(tokens, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_short_words_of_ascii_are_exact() {
+        for (word, is_exact) in [("a", true), ("an", true), ("ana", true), ("anab", false), ("яна", false)]
+        {
+            assert_eq!(TokenRange::of(word).is_exact, is_exact, "{word}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_tokens_of_a_beginning_include_those_of_the_word(word in "[a-z0-9яñ山]{1,6}", length in 1_usize..7) {
+            let beginning: String = word.chars().take(length).collect();
+            let mut folded = (Vec::new(), Vec::new());
+            each_word(&word, |word| folded.0.push(word.to_owned()));
+            each_word(&beginning, |word| folded.1.push(word.to_owned()));
+            prop_assert!(TokenRange::of(&folded.1[0]).contains(of_word(&folded.0[0])));
+        }
+
+        #[test]
+        fn a_text_has_the_tokens_of_every_text_that_it_begins_with(text in "[a-zé _.\u{301}\u{3099}か]{0,12}", end in 0_usize..12) {
+            let beginning: String = text.chars().take(end).collect();
+            let mut tokens = Vec::new();
+            of_text(&text, &mut tokens);
+            for range in word_ranges(&beginning) {
+                prop_assert!(tokens.iter().any(|token| range.contains(*token)), "{:?}", range);
+            }
+        }
+
+        #[test]
+        fn texts_of_ascii_have_the_tokens_of_their_words(text in "[ -~]{0,20}") {
+            let (mut fast, mut slow) = (Vec::new(), Vec::new());
+            of_text(&text, &mut fast);
+            each_word(&text, |word| slow.push(of_word(word)));
+            prop_assert_eq!(fast, slow);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Search sets: for each token of words, the rows whose members have such a word.
+//!
+//! - **The stored sets and the moves that they lack are the sets.** The stored ones are in the engine, as the
+//!   last checkpoint wrote them. What commits changed since is in memory, as moves ([`Delta`]).
+//! - **Moves are idempotent and in order**: applied to stored sets that have some of them already, they lead
+//!   to the same sets. So a checkpoint may write its moves in any number of batches.
+//! - **Moves follow from the member before and after a change**, so commits do not have them. At open they
+//!   come from what the commits after the watermark have as before, and from the members as they are.
+//! - A store that an older version wrote has no search sets, or those of another
+//!   [`SEARCH_VERSION`](crate::model::search::SEARCH_VERSION). They are built from the members when the base
+//!   opens, one chunk after another.
+//!
+//! A set may not be given up, whatever members have: their number is bounded by that of the tokens.
+
+mod build;
+mod delta;
+mod moves;
+mod place;
+mod rows;
+
+pub use self::build::build;
+pub use self::delta::Delta;
+pub use self::moves::{RowMoves, WordMoves};
+pub use self::place::{join_token, split_row, split_token};
+pub use self::rows::{WordRows, read};
