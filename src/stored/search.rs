@@ -171,7 +171,8 @@ mod tests {
         fn sets_come_back_from_all_their_parts(
             sizes in proptest::collection::btree_map(0_u8..64, 0_u32..30_000, 0..8),
         ) {
-            let sets: GroupSets = sizes.into_iter().map(|(place, size)| (place, (0..size).map(|i| i * 2).collect())).collect();
+            let rows = |size: u32| (0..size).map(|i| i * 2).collect();
+            let sets: GroupSets = sizes.into_iter().map(|(place, size)| (place, rows(size))).collect();
             let parts = encode(sets.iter().map(|(place, rows)| (*place, rows)));
             let mut back = GroupSets::new();
             for (first, bytes) in &parts {

@@ -74,7 +74,7 @@ pub async fn matching<'a>(
 }
 
 /// How many rows among `narrowed` match `filter`, up to `most`, and whether there may be more: because there
-/// are, or because checking them takes more effort than a page may take.
+/// are, or because checking them takes more effort than a count may take.
 pub async fn count_to(
     base: &Base,
     filter: &Filter,
@@ -84,7 +84,7 @@ pub async fn count_to(
     let (count, is_whole) = if narrowed.exact {
         (narrowed.count().await, true)
     } else {
-        let found = find(base, Check::new(filter), narrowed, most).await?;
+        let found = find(base, Check::of_count(filter), narrowed, most).await?;
         (found.count, found.is_whole)
     };
     Ok((count.min(most), count > most || !is_whole))

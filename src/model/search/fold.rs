@@ -1,7 +1,42 @@
 //! Folded words of a text.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
+
+/// What a character becomes, where that does not depend on the characters around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Folded {
+    /// One character, which is no mark.
+    One(char),
+    /// Nothing: it is an accent.
+    Nothing,
+    /// It may depend on others, or it becomes several characters.
+    Unknown,
+}
+
+/// Characters below this number have their folded forms in a table: those of the Latin, Greek and Cyrillic
+/// scripts.
+const TABLE: u32 = 0x600;
+
+static FOLDED: LazyLock<Vec<Folded>> = LazyLock::new(|| {
+    (0..TABLE).map(|number| char::from_u32(number).map_or(Folded::Unknown, alone)).collect()
+});
+
+/// What a character becomes. Cheap, unlike [`whole`].
+pub(super) fn folded(character: char) -> Folded {
+    match u32::from(character) {
+        0..0x80 => Folded::One(character.to_ascii_lowercase()),
+        // Chinese characters.
+        0x4e00..0xa000 => Folded::One(character),
+        number => usize::try_from(number)
+            .ok()
+            .and_then(|place| FOLDED.get(place))
+            .copied()
+            .unwrap_or(Folded::Unknown),
+    }
+}
 
 /// Calls `each` with every word of `text`, folded.
 pub fn each_word(text: &str, mut each: impl FnMut(&str)) {
@@ -17,13 +52,42 @@ pub fn each_word(text: &str, mut each: impl FnMut(&str)) {
 }
 
 fn fold(text: &str) -> String {
+    let mut whole_text = String::with_capacity(text.len());
+    for character in text.chars() {
+        match folded(character) {
+            Folded::One(one) => whole_text.push(one),
+            Folded::Nothing => {}
+            Folded::Unknown => return whole(text),
+        }
+    }
+    whole_text
+}
+
+/// The folded text, as it is defined.
+fn whole(text: &str) -> String {
     let is_accent = |c: &char| ('\u{300}'..='\u{36f}').contains(c);
     let lower = text.nfkd().filter(|c| !is_accent(c)).flat_map(char::to_lowercase);
     lower.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }
 
+/// What a character becomes, wherever it stands. Only marks change their order, and those that are left out
+/// do not change the order of others.
+fn alone(character: char) -> Folded {
+    let folded = whole(character.encode_utf8(&mut [0; 4]));
+    let mut characters = folded.chars();
+    match (characters.next(), characters.next()) {
+        (None, _) => Folded::Nothing,
+        (Some(one), None) if canonical_combining_class(one) == 0 && !is_combining_mark(one) => {
+            Folded::One(one)
+        }
+        _ => Folded::Unknown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn words(text: &str) -> Vec<String> {
@@ -57,5 +121,30 @@ mod tests {
         }
         // Both forms of a syllable, composed or not, are equal.
         assert_eq!(words("김"), words("\u{1100}\u{1175}\u{11b7}"));
+    }
+
+    #[test]
+    fn each_character_becomes_what_the_definition_says() {
+        for character in (0..=0x10_ffff).filter_map(char::from_u32) {
+            let known = folded(character);
+            assert!(known == Folded::Unknown || known == alone(character), "{character:?}");
+            // An accent that follows is left out, and a mark that follows stays.
+            if let Folded::One(one) = known {
+                let expected = format!("{one}\u{3099}");
+                assert_eq!(whole(&format!("{character}\u{301}\u{3099}")), expected, "{character:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_folded_as_defined(text in "[a-zÀ-žΆ-ώЀ-џ\u{300}-\u{36f}\u{5b0}が\u{3099}山ﬁ김]{0,12}") {
+            prop_assert_eq!(fold(&text), whole(&text));
+        }
+
+        #[test]
+        fn any_text_is_folded_as_defined(text in any::<String>()) {
+            prop_assert_eq!(fold(&text), whole(&text));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::{Batch, Direction};
 use crate::model::search::{SEARCH_VERSION, SearchText};
-use crate::model::{Name, Profile};
+use crate::model::{Edit, GuardExpectation, Name, Profile, RevertOf, Sight};
 use crate::stored::index::IndexState;
 use crate::stored::{key, search};
 use crate::table::audit::tests::assert_sound;
@@ -31,10 +31,17 @@ const SEARCHES: [&str; 15] =
 
 #[derive(Debug, Clone)]
 enum Move {
-    /// Members by number, each with its names and company, by their places in [`NAMES`].
-    Write(Vec<(u16, Option<usize>, Option<usize>)>),
+    /// Members by number, each with its names and company, by their places in [`NAMES`]; in one commit or
+    /// not.
+    Write(Vec<(u16, Option<usize>, Option<usize>)>, bool),
+    /// A call that replaces the member in a row.
+    Replace(u8, Option<usize>),
+    /// Another ref for the member in a row.
+    Rename(u8, u16),
     Delete(Vec<u16>),
     Undelete(Vec<u8>),
+    /// Takes back so many commits.
+    Revert(u8),
     Checkpoint,
     Reopen,
     Crash,
@@ -44,9 +51,13 @@ fn moves() -> impl Strategy<Value = Move> {
     let name = || proptest::option::of(0..NAMES.len());
     let member = (0_u16..40, name(), name());
     prop_oneof![
-        6 => proptest::collection::vec(member, 1..30).prop_map(Move::Write),
+        6 => (proptest::collection::vec(member, 1..30), any::<bool>())
+            .prop_map(|(members, together)| Move::Write(members, together)),
+        2 => (0_u8..60, name()).prop_map(|(row, first)| Move::Replace(row, first)),
+        2 => (0_u8..60, 0_u16..60).prop_map(|(row, to)| Move::Rename(row, to)),
         2 => proptest::collection::vec(0_u16..40, 1..8).prop_map(Move::Delete),
         2 => proptest::collection::vec(0_u8..60, 1..30).prop_map(Move::Undelete),
+        2 => (0_u8..6).prop_map(Move::Revert),
         2 => Just(Move::Checkpoint),
         1 => Just(Move::Reopen),
         2 => Just(Move::Crash)
@@ -65,6 +76,18 @@ fn named(n: u16, first: Option<usize>, company: Option<usize>) -> MemberRow {
 }
 
 impl Subject {
+    /// Replaces the member in a row, if there is one.
+    async fn replace(&self, row: u64, first: Option<usize>) {
+        let mut new = named(0, first, None);
+        new.patch.ref_ = Change::Keep;
+        let (key, edit) = (MemberKey::Row(Row(row)), Edit::Replace(Box::new(new)));
+        let what = EditWhat::Change { key, edit, if_revision: None };
+        let (sight, expected) = (Sight::default(), GuardExpectation::default());
+        let (claim, deadline, origin) = (None, None, Origin::default());
+        let request = EditRequest { what, sight, expected, claim, deadline, origin };
+        self.base.edit(request).await.unwrap();
+    }
+
     /// Compares the sets with the members.
     async fn check_search(&self) {
         assert_sound(&self.engine).await;
@@ -96,19 +119,27 @@ impl Subject {
 
 async fn follow(moves: Vec<Move>) {
     let mut subject = Subject::new().await;
-    for step in moves {
+    for (number, step) in (1..).zip(moves) {
         subject.clock.fetch_add(1, Ordering::Relaxed);
         match step {
-            Move::Write(members) => {
+            Move::Write(members, together) => {
                 let rows: Vec<MemberRow> =
                     members.into_iter().map(|(n, first, company)| named(n, first, company)).collect();
-                subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+                let mode = if together { WriteMode::Atomic } else { WriteMode::Partial };
+                subject.upsert(&rows, UpsertOptions::default(), mode).await;
             }
+            Move::Replace(row, first) => subject.replace(row.into(), first).await,
+            Move::Rename(row, to) => drop(subject.rename(row.into(), Rename::new(ref_of(to), 3)).await),
             Move::Delete(refs) => {
                 let refs = refs.into_iter().map(ref_of).collect();
                 subject.base.delete(DeleteRequest { refs, ..DeleteRequest::default() }).await.unwrap();
             }
             Move::Undelete(rows) => drop(subject.undelete_rows(&rows).await.unwrap()),
+            Move::Revert(commits) => {
+                let last = subject.base.view().await.revision();
+                let of = RevertOf::Revisions(last.saturating_sub(commits.into()).max(1), last);
+                subject.revert(of, number, 7).await;
+            }
             Move::Checkpoint => subject.base.checkpoint().await.unwrap(),
             Move::Reopen => {
                 subject.base.close().await.unwrap();

@@ -1,6 +1,5 @@
 //! Builds the search sets of a base from its members, while the base opens.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -11,9 +10,9 @@ use crate::stored::block::ROWS_PER_BLOCK;
 use crate::stored::index::IndexState;
 use crate::stored::{key, search};
 use crate::table::TableError;
+use crate::table::index::search::by_group::{ChunkMoves, PlaceSets, apply};
 use crate::table::index::search::moves::{RowMoves, WordMoves};
-use crate::table::index::search::place::{split_row, split_token};
-use crate::table::index::sets::{CHUNK_ROWS, Chunk};
+use crate::table::index::sets::CHUNK_ROWS;
 use crate::table::index::walk::{self, Seen};
 
 /// Bytes of sets in one batch.
@@ -52,14 +51,10 @@ async fn build_chunk(engine: &Arc<dyn Engine>, base: BaseNumber, chunk: u64) -> 
         true
     })
     .await?;
-    let mut groups: BTreeMap<u16, BTreeMap<u8, Chunk>> = BTreeMap::new();
-    moves.each(|change| {
-        let (group, place) = split_token(change.token);
-        let (_, low) = split_row(change.row);
-        groups.entry(group).or_default().entry(place).or_default().insert(low);
-    });
     let mut batch = Batch::default();
-    for (group, sets) in groups {
+    for (group, steps) in ChunkMoves::of(chunk, &[Arc::new(moves)]).await.groups() {
+        let mut sets = PlaceSets::new();
+        apply(steps, &mut sets);
         for (first, part) in search::encode(sets.iter().map(|(place, rows)| (*place, rows))) {
             batch.put(search::part(base, group, chunk, first), part);
         }

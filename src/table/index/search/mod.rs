@@ -13,13 +13,15 @@
 //! A set may not be given up, whatever members have: their number is bounded by that of the tokens.
 
 mod build;
+mod by_group;
 mod delta;
 mod moves;
 mod place;
 mod rows;
 
 pub use self::build::build;
+pub use self::by_group::{ChunkMoves, PlaceSets, apply};
 pub use self::delta::Delta;
 pub use self::moves::{RowMoves, WordMoves};
-pub use self::place::{join_token, split_row, split_token};
+pub use self::place::{join_token, split_row};
 pub use self::rows::{WordRows, read};

@@ -1,11 +1,16 @@
 //! Moves of rows into and out of search sets.
 
+use std::collections::BTreeSet;
+
 use crate::model::member::Profile;
 use crate::model::search::{Token, push_tokens, same_words};
 use crate::model::{Member, Row};
+use crate::table::index::search::place::split_row;
 
 /// Marks a token that the row loses; tokens have 18 bits.
 const LEAVES: u32 = 1 << 31;
+/// Most members have at most this many words.
+const WORDS: usize = 32;
 
 /// A row moves into or out of the set of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,12 @@ impl RowMoves {
             (None, Some(after)) => Self(tokens(after)),
             (None, None) => Self::default(),
         }
+    }
+
+    /// One move.
+    #[cfg(test)]
+    pub fn one(token: Token, enters: bool) -> Self {
+        Self(vec![if enters { token } else { token | LEAVES }])
     }
 }
 
@@ -74,13 +85,35 @@ impl WordMoves {
         self.rows.is_empty()
     }
 
+    /// The chunks of the rows that move.
+    pub fn chunks(&self) -> BTreeSet<u64> {
+        let mut chunks = BTreeSet::new();
+        let mut last = None;
+        for (row, _) in &self.rows {
+            // Most rows are in the same chunk as the row before.
+            let (chunk, _) = split_row(*row);
+            if last != Some(chunk) {
+                chunks.insert(chunk);
+                last = Some(chunk);
+            }
+        }
+        chunks
+    }
+
     /// Every move, in order.
-    pub fn each(&self, mut see: impl FnMut(WordMove)) {
+    pub fn each(&self, see: impl FnMut(WordMove)) {
+        self.each_if(|_| true, see);
+    }
+
+    /// Every move of the rows that are `wanted`, in order.
+    pub fn each_if(&self, wanted: impl Fn(Row) -> bool, mut see: impl FnMut(WordMove)) {
         let mut start = 0;
         for (row, end) in &self.rows {
             let end = usize::try_from(*end).unwrap_or(usize::MAX);
-            for token in self.tokens.get(start..end).unwrap_or_default() {
-                see(WordMove { row: *row, token: token & !LEAVES, enters: token & LEAVES == 0 });
+            if wanted(*row) {
+                for token in self.tokens.get(start..end).unwrap_or_default() {
+                    see(WordMove { row: *row, token: token & !LEAVES, enters: token & LEAVES == 0 });
+                }
             }
             start = end;
         }
@@ -89,7 +122,7 @@ impl WordMoves {
 
 /// The tokens of a profile, in order and each once.
 fn tokens(profile: &Profile) -> Vec<Token> {
-    let mut tokens = Vec::with_capacity(16);
+    let mut tokens = Vec::with_capacity(WORDS);
     push_tokens(profile, &mut tokens);
     tokens.sort_unstable();
     tokens.dedup();

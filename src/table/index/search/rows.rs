@@ -13,6 +13,9 @@ use crate::table::index::search::delta::Delta;
 use crate::table::index::search::place::{join_token, split_row, split_token};
 use crate::table::index::sets::{Chunk, union};
 
+/// Moves are applied in pieces of so many rows, between which others get their turn.
+const ROWS_AT_ONCE: usize = 4_096;
+
 /// Rows by chunk.
 pub type WordRows = BTreeMap<u64, Chunk>;
 
@@ -45,7 +48,13 @@ pub async fn read(
         })
         .await?;
     }
+    let mut rows = 0;
     for moves in delta.iter() {
+        rows += moves.len();
+        if rows >= ROWS_AT_ONCE {
+            rows = 0;
+            tokio::task::yield_now().await;
+        }
         moves.each(|change| {
             for (range, sets) in ranges.iter().zip(&mut sets) {
                 if !range.contains(change.token) {
