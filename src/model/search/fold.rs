@@ -1,5 +1,6 @@
 //! Folded words of a text.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
@@ -18,18 +19,19 @@ pub(super) enum Folded {
 
 /// Characters below this number have their folded forms in a table: those of the Latin, Greek and Cyrillic
 /// scripts.
-const TABLE: u32 = 0x600;
+pub(super) const FOLDED_IN_TABLE: u32 = 0x600;
+/// Chinese characters. They stay as they are, and belong to words.
+pub(super) const CHINESE: Range<u32> = 0x4e00..0xa000;
 
 static FOLDED: LazyLock<Vec<Folded>> = LazyLock::new(|| {
-    (0..TABLE).map(|number| char::from_u32(number).map_or(Folded::Unknown, alone)).collect()
+    (0..FOLDED_IN_TABLE).map(|number| char::from_u32(number).map_or(Folded::Unknown, alone)).collect()
 });
 
 /// What a character becomes. Cheap, unlike [`whole`].
 pub(super) fn folded(character: char) -> Folded {
     match u32::from(character) {
         0..0x80 => Folded::One(character.to_ascii_lowercase()),
-        // Chinese characters.
-        0x4e00..0xa000 => Folded::One(character),
+        number if CHINESE.contains(&number) => Folded::One(character),
         number => usize::try_from(number)
             .ok()
             .and_then(|place| FOLDED.get(place))
@@ -133,6 +135,7 @@ mod tests {
                 let expected = format!("{one}\u{3099}");
                 assert_eq!(whole(&format!("{character}\u{301}\u{3099}")), expected, "{character:?}");
             }
+            assert!(!CHINESE.contains(&character.into()) || character.is_alphanumeric(), "{character:?}");
         }
     }
 

@@ -4,7 +4,9 @@
 //! to 36 for the letters `a` to `z`, and one of 37 to 63 for any other character, which others share. So the
 //! words that begin with the same one or two characters have tokens next to each other.
 
-use super::fold::{Folded, each_word, folded};
+use std::sync::LazyLock;
+
+use super::fold::{CHINESE, FOLDED_IN_TABLE, Folded, each_word, folded};
 use crate::model::membership::member::Profile;
 
 /// The version of folding, words and tokens. Search sets of another version are built again.
@@ -62,8 +64,13 @@ fn class(character: char) -> u32 {
     match character {
         '0'..='9' => u32::from(character) - u32::from('0') + 1,
         'a'..='z' => u32::from(character) - u32::from('a') + 11,
-        _ => OTHERS.start + u32::from(character) % (OTHERS.end - OTHERS.start),
+        _ => other(character.into()),
     }
+}
+
+/// The class of the character with this number, which is neither a digit nor a letter of ASCII.
+fn other(number: u32) -> u32 {
+    OTHERS.start + number % (OTHERS.end - OTHERS.start)
 }
 
 /// The tokens of the words of a search, each once.
@@ -113,55 +120,73 @@ pub(super) fn fields(profile: &Profile) -> [Option<&str>; 7] {
 /// Adds the tokens of the words of a text.
 fn of_text(text: &str, into: &mut Vec<Token>) {
     let before = into.len();
-    if !of_simple(text, into) {
+    let are_known = match text.is_ascii() {
+        true => of_numbers(text.bytes().map(u32::from), into),
+        false => of_numbers(text.chars().map(u32::from), into),
+    };
+    if !are_known {
         into.truncate(before);
         each_word(text, |word| into.push(of_word(word)));
     }
 }
 
-/// The same without a copy of the text, if each of its characters is folded on its own. Returns `false` if
-/// one is not; then some tokens are missing.
-fn of_simple(text: &str, into: &mut Vec<Token>) -> bool {
-    let mut word = Word::default();
-    for character in text.chars() {
-        match folded(character) {
-            Folded::One(character) if character.is_alphanumeric() => word.push(class(character)),
-            Folded::One(_) => word.end(into),
-            Folded::Nothing => {}
-            Folded::Unknown => return false,
+/// The same for the numbers of the characters, without a copy of the text. Returns `false` if a character is
+/// not folded on its own; then some tokens are missing.
+fn of_numbers(characters: impl Iterator<Item = u32>, into: &mut Vec<Token>) -> bool {
+    let marks = MARKS.as_slice();
+    let (mut token, mut place) = (0, CHARACTERS);
+    for number in characters {
+        match usize::try_from(number).ok().and_then(|number| marks.get(number)).copied() {
+            Some(Mark::Class(class)) if place > 0 => {
+                place -= 1;
+                token |= u32::from(class) << (place * CLASS_BITS);
+            }
+            Some(Mark::Class(_) | Mark::Nothing) => {}
+            Some(Mark::Separator) => {
+                if token > 0 {
+                    into.push(token);
+                }
+                (token, place) = (0, CHARACTERS);
+            }
+            None if CHINESE.contains(&number) => {
+                if place > 0 {
+                    place -= 1;
+                    token |= other(number) << (place * CLASS_BITS);
+                }
+            }
+            Some(Mark::Unknown) | None => return false,
         }
     }
-    word.end(into);
+    if token > 0 {
+        into.push(token);
+    }
     true
 }
 
-/// The token of a word of which some characters were seen.
-struct Word {
-    token: Token,
-    /// The characters that the token lacks.
-    missing: u32,
+/// What a character adds to the tokens of a text.
+#[derive(Debug, Clone, Copy)]
+enum Mark {
+    /// It belongs to a word, and has this class.
+    Class(u8),
+    /// It is between words.
+    Separator,
+    /// It is left out.
+    Nothing,
+    /// That is not known without the characters around it.
+    Unknown,
 }
 
-impl Default for Word {
-    fn default() -> Self {
-        Self { token: 0, missing: CHARACTERS }
-    }
-}
+/// The marks of the characters whose folded forms are in a table.
+static MARKS: LazyLock<Vec<Mark>> = LazyLock::new(|| (0..FOLDED_IN_TABLE).map(mark).collect());
 
-impl Word {
-    fn push(&mut self, class: u32) {
-        if self.missing > 0 {
-            self.missing -= 1;
-            self.token |= class << (self.missing * CLASS_BITS);
+fn mark(number: u32) -> Mark {
+    match char::from_u32(number).map_or(Folded::Unknown, folded) {
+        Folded::One(one) if one.is_alphanumeric() => {
+            u8::try_from(class(one)).map_or(Mark::Unknown, Mark::Class)
         }
-    }
-
-    /// Ends the word, if there is one.
-    fn end(&mut self, into: &mut Vec<Token>) {
-        if self.token > 0 {
-            into.push(self.token);
-            *self = Self::default();
-        }
+        Folded::One(_) => Mark::Separator,
+        Folded::Nothing => Mark::Nothing,
+        Folded::Unknown => Mark::Unknown,
     }
 }
 

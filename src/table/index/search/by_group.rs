@@ -76,7 +76,7 @@ async fn each(chunk: u64, moves: &[Arc<WordMoves>], mut see: impl FnMut(WordMove
 }
 
 /// A move within a group and a chunk, in 23 bits: place, row, and whether it enters.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Step(u32);
 
 impl Step {
@@ -102,6 +102,8 @@ pub fn apply(steps: &[Step], sets: &mut PlaceSets) {
     let mut steps = steps.to_vec();
     // A stable sort: the moves of one row stay in order.
     steps.sort_by_key(|step| step.place());
+    // A member may have several words with the same token.
+    steps.dedup();
     for steps in steps.chunk_by(|one, next| one.place() == next.place()) {
         let Some(place) = steps.first().map(|step| step.place()) else { continue };
         let set = sets.entry(place).or_default();

@@ -36,8 +36,8 @@ impl RowMoves {
                 new.extend(left.into_iter().map(|token| token | LEAVES));
                 Self(new)
             }
-            (Some(before), None) => Self(tokens(before).into_iter().map(|token| token | LEAVES).collect()),
-            (None, Some(after)) => Self(tokens(after)),
+            (Some(before), None) => Self(some(before).into_iter().map(|token| token | LEAVES).collect()),
+            (None, Some(after)) => Self(some(after)),
             (None, None) => Self::default(),
         }
     }
@@ -120,10 +120,16 @@ impl WordMoves {
     }
 }
 
-/// The tokens of a profile, in order and each once.
-fn tokens(profile: &Profile) -> Vec<Token> {
+/// The tokens of a profile, some more than once.
+fn some(profile: &Profile) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(WORDS);
     push_tokens(profile, &mut tokens);
+    tokens
+}
+
+/// The tokens of a profile, in order and each once.
+fn tokens(profile: &Profile) -> Vec<Token> {
+    let mut tokens = some(profile);
     tokens.sort_unstable();
     tokens.dedup();
     tokens
