@@ -9,7 +9,7 @@ use super::call::{Call, CallRequest};
 use super::failure::Failure;
 use super::member::MemberId;
 use super::members::{self, Page};
-use super::query::Paging;
+use super::query::Searching;
 use super::row::Row;
 use super::save::{Saved, save};
 use super::sent::{IDS, ROWS, Sent};
@@ -102,13 +102,13 @@ pub struct List;
 impl Call for List {
     const ABOUT: About = About::read(PATH, "audiences members", "Lists the members of an audience.")
         .refusing(&[StatusCode::CONFLICT]);
-    type Query = Paging;
+    type Query = Searching;
     type Reply = Page;
 
-    async fn run(request: CallRequest<Paging>) -> Result<Page, Failure> {
+    async fn run(request: CallRequest<Searching>) -> Result<Page, Failure> {
         let audience = request.audience()?;
         let CallRequest { directory, base, query, .. } = request;
-        members::page(directory, base, Some(audience), &query).await
+        members::page(directory, base, Some(audience), query).await
     }
 }
 

@@ -9,7 +9,7 @@ use super::call::{AUDIENCE, Call, CallRequest};
 use super::failure::Failure;
 use super::member::{Member, MemberId, render};
 use super::page::PageInfo;
-use super::query::{MemberPaging, Paging};
+use super::query::{MemberPaging, Searching};
 use crate::api::http::about::About;
 use crate::api::http::expected::REMOVALS;
 use crate::api::http::openapi::Document;
@@ -26,7 +26,8 @@ pub struct List;
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "MemberPage")]
 pub struct Page {
-    /// How many members the list has in all.
+    /// How many members the list has in all. With a search it is exact up to 10,000; beyond that it is 10,000,
+    /// and `totalIsMinimum` is set.
     total_count: u64,
     nodes: Vec<Member>,
     page_info: PageInfo,
@@ -42,9 +43,9 @@ impl Call for List {
     type Reply = Page;
 
     async fn run(request: CallRequest<MemberPaging>) -> Result<Page, Failure> {
-        let CallRequest { directory, base, query: MemberPaging { paging, audience }, .. } = request;
+        let CallRequest { directory, base, query: MemberPaging { searching, audience }, .. } = request;
         let audience = audience.map(|id| directory.audience_in(base, &id, AUDIENCE)).transpose()?;
-        page(directory, base, audience, &paging).await
+        page(directory, base, audience, searching).await
     }
 }
 
@@ -53,7 +54,7 @@ pub async fn page(
     directory: Directory,
     base: BaseNumber,
     audience: Option<AudienceNumber>,
-    paging: &Paging,
+    Searching { paging, search }: Searching,
 ) -> Result<Page, Failure> {
     let of_audience = |audience| RawFilter {
         key: Some("audience".to_owned()),
@@ -64,7 +65,7 @@ pub async fn page(
         base,
         filters: audience.map(of_audience).into_iter().collect(),
         page: paging.raw(),
-        search: None,
+        search,
         total: true,
         ends: true,
         min_revision: None,
@@ -78,7 +79,7 @@ pub async fn page(
     untaken::keep(found.room);
     let members = found.members.into_iter();
     let nodes = members.map(|(row, member)| render(directory.sealer(), base, row, member)).collect();
-    let page_info = PageInfo::of(found.cursor, found.ends);
+    let page_info = PageInfo::of(found.cursor, found.ends).with_minimum(found.total_is_minimum);
     Ok(Page { total_count: found.total.unwrap_or_default(), nodes, page_info })
 }
 

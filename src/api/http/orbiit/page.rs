@@ -15,6 +15,10 @@ pub struct PageInfo {
     start_cursor: String,
     /// The cursor of the last entry, after which the next page begins; empty if the page has no entries.
     end_cursor: String,
+    /// Whether a search finds more members than `totalCount`; absent if that is their exact number.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(with = "Option<bool>")]
+    total_is_minimum: bool,
 }
 
 impl PageInfo {
@@ -28,6 +32,12 @@ impl PageInfo {
             start_cursor,
             // A page that was cut short may have looked further than its last entry.
             end_cursor: next.unwrap_or(end_cursor),
+            total_is_minimum: false,
         }
+    }
+
+    /// The same, with whether the total may be too small.
+    pub fn with_minimum(self, total_is_minimum: bool) -> Self {
+        Self { total_is_minimum, ..self }
     }
 }

@@ -8,6 +8,7 @@ use crate::api::http::expected::number;
 use crate::api::http::openapi::Document;
 use crate::api::http::query::{NOT_UTF8, TWICE, UNKNOWN, pairs};
 use crate::directory::RawPage;
+use crate::model::limits::SEARCH_MAX_BYTES;
 use crate::model::{Direction, RawSort, Reason, Refusal, Violations};
 
 /// Members of a page if the caller sets no limit.
@@ -16,8 +17,13 @@ const LIMIT_DEFAULT: u64 = 30;
 const LIMIT_MAX: u64 = 1_000;
 /// The parameters of every list, and their names. Both names of the cursor mean the same.
 const PAGE: [&str; 4] = ["limit", "sortDirection", "cursor", "after"];
+/// The parameters of a list of the members of an audience.
+const OF_AUDIENCE: [&str; 5] = with("search");
 /// The parameters of a list of members.
-const OF_MEMBERS: [&str; 5] = with("audienceId");
+const OF_MEMBERS: [&str; 6] = {
+    let [limit, direction, cursor, after, search] = OF_AUDIENCE;
+    [limit, direction, cursor, after, search, "audienceId"]
+};
 /// The parameters of a list of audiences.
 const OF_AUDIENCES: [&str; 5] = with("includeArchived");
 
@@ -67,28 +73,62 @@ impl Query for Paging {
     }
 }
 
+/// Which members of an audience a caller asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Searching {
+    /// The page.
+    pub paging: Paging,
+    /// The words to search for.
+    pub search: Option<String>,
+}
+
+impl Query for Searching {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let mut faults = Violations::default();
+        let searching = Self::of(take(text, OF_AUDIENCE)?, &mut faults);
+        Ok(faults.finish(searching)?)
+    }
+
+    fn parameters(_document: &mut Document) -> Vec<Value> {
+        let schema = json!({ "type": "string", "maxLength": SEARCH_MAX_BYTES });
+        let [.., name] = OF_AUDIENCE;
+        let description = "Only members that have these words: each is the beginning of a word of the e-mail \
+                           address, a name, the role, the company, the ref or the worker id. Case and accents \
+                           make no difference.";
+        page_parameters().into_iter().chain([parameter(name, schema, description)]).collect()
+    }
+}
+
+impl Searching {
+    fn of([limit, direction, cursor, after, search]: [Option<String>; 5], faults: &mut Violations) -> Self {
+        let paging = Paging::of([limit, direction, cursor, after], faults);
+        // Clients send an empty text as long as nobody has typed anything.
+        Self { paging, search: search.filter(|text| !text.is_empty()) }
+    }
+}
+
 /// Which members a caller asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MemberPaging {
-    /// The page.
-    pub paging: Paging,
+    /// The page, and the words to search for.
+    pub searching: Searching,
     /// The id of the audience.
     pub audience: Option<String>,
 }
 
 impl Query for MemberPaging {
     fn parse(text: &str) -> Result<Self, Failure> {
-        let [limit, direction, cursor, after, audience] = take(text, OF_MEMBERS)?;
+        let [limit, direction, cursor, after, search, audience] = take(text, OF_MEMBERS)?;
         let mut faults = Violations::default();
-        let paging = Paging::of([limit, direction, cursor, after], &mut faults);
-        Ok(faults.finish(Self { paging, audience })?)
+        let searching = Searching::of([limit, direction, cursor, after, search], &mut faults);
+        Ok(faults.finish(Self { searching, audience })?)
     }
 
     fn parameters(document: &mut Document) -> Vec<Value> {
         let schema = document.request::<AudienceId>();
         let [.., name] = OF_MEMBERS;
         let audience = parameter(name, schema, "Only the members of this audience.");
-        page_parameters().into_iter().chain([audience]).collect()
+        Searching::parameters(document).into_iter().chain([audience]).collect()
     }
 }
 

@@ -9,6 +9,7 @@ mod idempotency;
 mod list;
 mod membership;
 mod save;
+mod search;
 
 use std::net::SocketAddr;
 
