@@ -8,8 +8,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use super::{
-    Error, audiences, backup, bench, check, count, export, get, import, jobs, output, refold, restore, serve,
-    sync, token, undelete, verify,
+    Error, audiences, backup, bench, check, count, export, get, history, import, jobs, output, refold,
+    restore, serve, sync, token, undelete, verify,
 };
 
 /// How long a thread of tokio's blocking pool may be idle before it ends, and its part of the allocator
@@ -91,6 +91,8 @@ enum Command {
     Count(count::Args),
     /// Prints one member as JSON
     Get(get::Args),
+    /// Lists what happened to one member, newest first
+    History(history::Args),
     /// Brings deleted members back
     Undelete(undelete::Args),
     /// Creates, lists and revokes tokens
@@ -137,6 +139,7 @@ async fn execute(cli: Cli) -> ExitCode {
         Command::Export(args) => export::run(args).await,
         Command::Count(args) => count::run(args).await,
         Command::Get(args) => get::run(args).await,
+        Command::History(args) => history::run(args).await,
         Command::Undelete(args) => undelete::run(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Check(args) => check::run(args).await,

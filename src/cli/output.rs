@@ -29,6 +29,16 @@ pub fn put(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// A text without the characters that would change what a terminal shows.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
+}
+
+/// The same in quotation marks.
+pub fn quoted(text: &str) -> String {
+    format!("{:?}", printable(text))
+}
+
 /// Prints a line to standard error.
 pub fn note(line: impl Display) {
     // Where standard error is closed, the line is lost.

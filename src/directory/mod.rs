@@ -59,8 +59,9 @@ pub use self::jobs::{
 };
 pub use self::list::RawPage;
 pub use self::members::{
-    Batch, Counted, EditedMember, Export, Found, KeyResult, MemberCount, MemberGroup, MemberList, MemberPage,
-    PageEnds, PendingUpsert, Search, Undelete, Upsert,
+    AudienceMove, Batch, ChangeOrigin, Counted, EditedMember, Export, Found, KeyResult, MemberChange,
+    MemberChangePage, MemberChanges, MemberCount, MemberGroup, MemberList, MemberPage, PageEnds,
+    PendingUpsert, Search, Undelete, Upsert,
 };
 pub use self::records::{
     ClipInput, ExportedRecord, Ingested, RecordExport, RecordList, RecordPage, RecordSelector, Saved,
@@ -72,7 +73,7 @@ pub use self::selector::{Key, RawKeys, Selector};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 pub use crate::table::backup::{Held, HeldFile, Outline};
 pub use crate::table::{
-    BaseSummary, CreatedBase, DeleteReply, IfRunning, RowOutcome, Series, UndeleteReply, UpsertReply,
-    WriteMode,
+    BaseSummary, CreatedBase, DeleteReply, HistoryEnd, HistoryKind, IfRunning, RowOutcome, Series,
+    UndeleteReply, UpsertReply, WriteMode,
 };
 pub use crate::table::{Connection, Party, Peer, PlannedExample, RemovedResult, Whose};

@@ -102,6 +102,13 @@ impl Selector {
     }
 }
 
+impl Selector {
+    /// Whether the caller named a memberbase.
+    pub(in crate::directory) fn names_base(&self) -> bool {
+        matches!(self, Self::Within(..))
+    }
+}
+
 impl Directory {
     /// The memberbase of a member, and the key to look it up there.
     pub(in crate::directory) fn select(&self, selector: Selector) -> Result<(BaseNumber, MemberKey), Error> {

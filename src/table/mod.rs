@@ -58,6 +58,7 @@ pub use self::plan::step_request::{
     Judging, Spared, StepOps, StepOutcome, StepReply, StepRequest, StepWrite, StepWrites, StillMeant,
 };
 pub use self::read::deleted::WhichDeleted;
+pub use self::read::history::{HistoryChange, HistoryEnd, HistoryKind, HistoryPlace, HistoryWalk, Told};
 pub use self::read::returned::Returned;
 pub use self::read::summary::BaseSummary;
 pub use self::read::view::{MemberKey, View};

@@ -8,6 +8,7 @@ mod faults;
 mod guard;
 mod guard_changes;
 mod guard_tiers;
+mod history;
 mod idempotency;
 mod indexes;
 mod large;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::api::grpc::v1;
+use crate::cli::output::{printable, quoted};
 use crate::model::words;
 
 /// How many examples of each kind are shown.
@@ -177,15 +178,6 @@ fn describe(example: &v1::JobExample) -> String {
         let _ = write!(text, ": {}", changes.join(", "));
     }
     text
-}
-
-/// A text without the characters that would change what a terminal shows.
-fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
-}
-
-fn quoted(text: &str) -> String {
-    format!("{:?}", printable(text))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::caller::{Caller, Identity, check};
 use crate::directory::{Error, Lacking, RateLimit, Replies, Room, Shows};
 use crate::model::field::ProfileField;
 use crate::model::origin::Actor;
-use crate::model::token::{AccessLevel, Token, TokenId};
+use crate::model::token::{AccessLevel, Token, TokenDescription, TokenId};
 use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, MemberRow, Named, Sealer, Sight, Timestamp};
 use crate::table::{Base, Idempotency, Jobs, LiveToken, MayMake, Table, Tokens, View, Whose};
 
@@ -112,6 +112,12 @@ impl Guarded {
     /// guess.
     pub fn has_token(&self, id: TokenId) -> bool {
         self.table.tokens().get(id).is_some()
+    }
+
+    /// What the token with this id is for, in the words of its maker. Everybody may know this who sees what was
+    /// done with the token.
+    pub fn token_description(&self, id: TokenId) -> Option<TokenDescription> {
+        self.table.tokens().get(id)?.description
     }
 
     /// Whether the caller may create any token or only the first one of the store.

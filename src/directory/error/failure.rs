@@ -224,6 +224,12 @@ impl Error {
         Self::RateLimited { limit, retry_after: Duration::from_millis(millis) }
     }
 
+    /// The error of a call that names a member and no memberbase: it asks for a missing member rather than a
+    /// missing memberbase.
+    pub(in crate::directory) fn of_member(self) -> Self {
+        if self == Self::MemberBaseNotFound { Self::MemberNotFound } else { self }
+    }
+
     /// The kind of failure.
     #[must_use]
     pub fn code(&self) -> Code {

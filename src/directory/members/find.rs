@@ -39,16 +39,12 @@ impl Directory {
         selector: Selector,
         min_revision: Option<u64>,
     ) -> Result<(BaseNumber, Row, Member, u64), Error> {
-        let names_base = matches!(selector, Selector::Within(..));
+        let names_base = selector.names_base();
         let (number, key) = self.select(selector)?;
         let found = self.get(number, key, min_revision).await;
-        match found {
-            Ok((row, member, revision)) => Ok((number, row, member, revision)),
-            // The caller named no memberbase, so it asks for a missing member rather than a missing
-            // memberbase.
-            Err(Error::MemberBaseNotFound) if !names_base => Err(Error::MemberNotFound),
-            Err(error) => Err(error),
-        }
+        let (row, member, revision) =
+            found.map_err(|error| if names_base { error } else { error.of_member() })?;
+        Ok((number, row, member, revision))
     }
 
     /// Up to 10,000 members of one memberbase, all as of one revision.

@@ -119,7 +119,7 @@ impl Directory {
         let which = parse_which(clip, "creative_id", |id| ClipId::parse(id).map(|id| id.0));
         let ((base, row), which) = self.with_member(member_id, which)?;
         if let Some(stored) = self.stored_result() {
-            drop(self.member_now(base, row).await.map_err(of_member)?);
+            drop(self.member_now(base, row).await.map_err(Error::of_member)?);
             return Ok(stored.revision.unwrap_or_default());
         }
         let change = RecordChange::Delete { row, kind: RecordKind::Clip, which };
@@ -168,8 +168,8 @@ impl Directory {
                 Refusal::field(reason, "pagination.cursor", "does not belong to this list and its sorts")
             },
         )?;
-        let base = self.guarded.base(AccessLevel::Read, number).await.map_err(of_member)?;
-        let view = view(&base, list.min_revision).await.map_err(of_member)?;
+        let base = self.guarded.base(AccessLevel::Read, number).await.map_err(Error::of_member)?;
+        let view = view(&base, list.min_revision).await.map_err(Error::of_member)?;
         let mut part = Part::new(&page, after.map(|cursor| cursor.position), self.page_room());
         let backward = direction.is_descending();
         loop {
@@ -232,8 +232,8 @@ impl Directory {
         let RequestResult::Record { row, kind, id, is_new } = stored.result else {
             return Err(result_of_another_call());
         };
-        let base = self.guarded.base(AccessLevel::Write, number).await.map_err(of_member)?;
-        let view = view(&base, None).await.map_err(of_member)?;
+        let base = self.guarded.base(AccessLevel::Write, number).await.map_err(Error::of_member)?;
+        let view = view(&base, None).await.map_err(Error::of_member)?;
         if view.members(&[row]).await?.is_empty() {
             return Err(Error::MemberNotFound);
         }
@@ -252,17 +252,12 @@ impl Directory {
         call: Call,
         deadline: Option<Instant>,
     ) -> Result<RecordsReply, Error> {
-        let base = self.guarded.base(AccessLevel::Write, base).await.map_err(of_member)?;
+        let base = self.guarded.base(AccessLevel::Write, base).await.map_err(Error::of_member)?;
         let origin = self.origin(call);
         base.change_records(RecordsRequest { changes, claim, deadline, origin })
             .await
-            .map_err(|error| of_member(error.into()))
+            .map_err(|error| Error::from(error).of_member())
     }
-}
-
-/// The error of a call that named a member and no memberbase.
-fn of_member(error: Error) -> Error {
-    if error == Error::MemberBaseNotFound { Error::MemberNotFound } else { error }
 }
 
 fn one_fault(faults: &[(usize, RecordFault)]) -> Error {

@@ -68,6 +68,19 @@ impl Door {
     pub const ALL: [Self; 6] =
         [Self::System, Self::Grpc, Self::Publisher, Self::Onsi, Self::Orbiit, Self::CommandLine];
 
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Grpc => "grpc",
+            Self::Publisher => "publisher",
+            Self::Onsi => "onsi",
+            Self::Orbiit => "orbiit",
+            Self::CommandLine => "command_line",
+        }
+    }
+
     /// The stored number.
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -198,6 +211,10 @@ mod tests {
             assert_eq!(Door::from_number(door.number()), Some(door));
             assert!(door.number() < 16);
         }
+        let mut words = Door::ALL.map(Door::as_str).to_vec();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Door::ALL.len());
         assert_eq!(Door::from_number(6), None);
     }
 

@@ -60,6 +60,15 @@ pub fn records_binding(
     hasher.finish()
 }
 
+/// The keyed number that binds a cursor to the history of a member.
+pub fn history_binding(key: &CursorKey, base: BaseNumber, row: Row) -> u64 {
+    let mut hasher = SipHasher24::new_with_key(&key.0);
+    hasher.write(b"history");
+    hasher.write(&base.0.to_le_bytes());
+    hasher.write(&row.0.to_le_bytes());
+    hasher.finish()
+}
+
 impl Cursor {
     /// The cursor as text, bound to `binding`.
     pub fn seal(&self, key: &CursorKey, binding: u64) -> String {

@@ -4,5 +4,6 @@
 //! member.
 
 pub mod alias;
+pub mod difference;
 pub mod lifecycle;
 pub mod member;

@@ -44,6 +44,15 @@ pub enum Change {
 }
 
 impl Change {
+    /// Whether a member was written or removed: the row is the row of the member.
+    #[must_use]
+    pub const fn is_of_member(self) -> bool {
+        match self {
+            Self::Created | Self::Updated | Self::Reactivated | Self::Deleted => true,
+            Self::Base | Self::Records | Self::Audience | Self::AudienceRows => false,
+        }
+    }
+
     pub(super) const fn byte(self) -> u8 {
         match self {
             Self::Created => 1,

@@ -76,6 +76,12 @@ pub fn commits_from(base: BaseNumber, revision: u64) -> KeyRange {
     range
 }
 
+/// The parts of the commit of one revision.
+#[must_use]
+pub fn commit_of(base: BaseNumber, revision: u64) -> KeyRange {
+    KeyRange::prefix(&commits_of(base, revision))
+}
+
 /// Every commit of a base.
 #[must_use]
 pub fn commits(base: BaseNumber) -> KeyRange {

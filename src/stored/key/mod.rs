@@ -63,9 +63,9 @@ mod table;
 mod tests;
 
 pub use self::base::{
-    all_settings, block, block_parts, blocks, bucket, bucket_parts, buckets_from, commit, commit_parts,
-    commit_revision, commits, commits_from, header, header_base, headers, index, indexes, lookups_from,
-    settings,
+    all_settings, block, block_parts, blocks, bucket, bucket_parts, buckets_from, commit, commit_of,
+    commit_parts, commit_revision, commits, commits_from, header, header_base, headers, index, indexes,
+    lookups_from, settings,
 };
 pub use self::store::{
     meta, next_base, token, token_number, token_use, token_use_number, token_uses, tokens,

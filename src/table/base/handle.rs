@@ -14,6 +14,7 @@ use crate::table::index::replay;
 use crate::table::open::{OpenBase, Parts};
 use crate::table::plan::step_request::StepOps;
 use crate::table::plan::{Prepared, changed_since, prepare_all};
+use crate::table::read::history::{HistoryPlace, HistoryWalk};
 use crate::table::read::returned::Returned;
 use crate::table::read::summary::BaseSummary;
 use crate::table::read::view::View;
@@ -319,6 +320,20 @@ impl Base {
         rows: BTreeSet<Row>,
     ) -> Result<Vec<(Row, Member)>, TableError> {
         before::members(&self.open, revision, rows).await
+    }
+
+    /// A walk through the history of the member at a row, which reads about `bytes` of the commit log.
+    /// `present` is the member as a [`View`] has it, with the revision of the view; `place` is where an
+    /// earlier walk stopped.
+    #[must_use]
+    pub fn history(
+        &self,
+        row: Row,
+        present: (Option<Member>, u64),
+        place: Option<HistoryPlace>,
+        bytes: u64,
+    ) -> HistoryWalk<'_> {
+        HistoryWalk::new(&self.open, row, present, place, bytes)
     }
 
     /// The rule by which e-mail addresses are compared.

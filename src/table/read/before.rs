@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 use crate::engine::Direction;
 use crate::model::{Member, Row};
-use crate::stored::commit::{Change, CommitPart};
+use crate::stored::commit::CommitPart;
 use crate::stored::{key, member};
 use crate::table::TableError;
 use crate::table::open::OpenBase;
@@ -32,11 +32,7 @@ pub async fn members(
         for (_, value) in &parts {
             let mut part = CommitPart::open(value)?;
             while let Some(change) = part.next_change()? {
-                let is_of_member = matches!(
-                    change.change,
-                    Change::Created | Change::Updated | Change::Reactivated | Change::Deleted
-                );
-                if !is_of_member || !rows.remove(&change.row) {
+                if !change.change.is_of_member() || !rows.remove(&change.row) {
                     continue;
                 }
                 // Of a change that goes on, the first part has the member before it.

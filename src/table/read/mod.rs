@@ -6,6 +6,7 @@
 pub mod attached;
 pub mod before;
 pub mod deleted;
+pub mod history;
 pub mod returned;
 pub mod summary;
 pub mod view;

@@ -49,6 +49,8 @@ fn a_change_of_very_many_indexed_values_is_one_commit_of_several_parts() {
         let view = subject.base.view().await;
         let (field, _) = view.sets().attribute("key_7").unwrap();
         let value = AttributeValue::text("b".repeat(TEXT_BYTES)).unwrap();
+        let (changes, _) = subject.history(1).await.unwrap();
+        assert_eq!(changes.iter().map(|change| change.revision).collect::<Vec<_>>(), [3, 2]);
         assert_eq!(view.sets().count(field, &value.set_name().unwrap()), Some(2));
         assert_eq!(view.sets().values(field).unwrap().count(), 1);
     });

@@ -117,6 +117,7 @@ fn a_store_of_format_1_opens_is_read_and_written_and_moves_to_format_2_piece_by_
             let found = Meta::decode(&get(&engine, key::meta()).await.unwrap()).unwrap();
             assert_eq!((found.format, found.write_format), (meta::FORMAT, meta::FORMAT));
             assert_eq!(check_sets(&subject).await, members, "{number:?}");
+            assert!(subject.check_histories().await >= members, "{number:?}");
             assert_sound(&engine).await;
             // Opening a base writes nothing.
             let head = get(&engine, key::header(number)).await.unwrap();

@@ -27,7 +27,7 @@ fn own() -> Origin {
 }
 
 impl Subject {
-    async fn all_members(&self) -> Members {
+    pub(super) async fn all_members(&self) -> Members {
         let view = self.base.view().await;
         let rows: Vec<Row> = (0..view.next_row().0).map(Row).collect();
         view.members(&rows).await.unwrap().into_iter().map(|(row, member)| (row.0, member)).collect()

@@ -11,6 +11,7 @@ mod failed;
 mod folders;
 mod gateway;
 mod get;
+mod history;
 mod import;
 mod lists;
 mod output;

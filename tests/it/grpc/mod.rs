@@ -19,6 +19,7 @@ mod faults;
 mod get;
 mod guard;
 mod guard_lists;
+mod history;
 mod idempotency;
 mod import;
 mod import_id;

@@ -4,7 +4,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::idempotency::{begin, marked_reply};
-use super::{edit, export, import, undelete, upsert};
+use super::selector::selector;
+use super::{edit, export, history, import, undelete, upsert};
 use crate::api::grpc::access::enter;
 use crate::api::grpc::convert::key::one_key;
 use crate::api::grpc::convert::member::ToWire;
@@ -14,7 +15,7 @@ use crate::api::grpc::replies::{pull, reply};
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::member_service_server::MemberService;
 use crate::api::{error, untaken};
-use crate::directory::{Expected, Gate, Key, KeyResult, MemberCount, MemberList, Selector};
+use crate::directory::{Expected, Gate, Key, KeyResult, MemberCount, MemberList};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::{Refusal, Violations};
 
@@ -71,13 +72,8 @@ impl MemberService for Members {
         let request = request.into_inner();
         let min_revision = request.min_revision;
         let v1::GetMemberRequest { id, r#ref, email, worker_id, member_base_id, .. } = request;
-        let key = one_key(v1::MemberKey { id, r#ref, email, worker_id }, "id")
-            .map_err(|refusal| error::refused(&refusal))?;
-        let base = match member_base_id.filter(|id| !id.is_empty()) {
-            Some(id) => Some(directory.base_number(&id, "member_base_id")?),
-            None => None,
-        };
-        let selector = Selector::new(key, base).map_err(|refusal| error::refused(&refusal))?;
+        let key = v1::MemberKey { id, r#ref, email, worker_id };
+        let selector = selector(&directory, key, member_base_id)?;
         let (base, row, member, revision) = directory.get_member(selector, min_revision).await?;
         let member = ToWire::new(directory.sealer(), base).member(row, member);
         Ok(reply(v1::GetMemberResponse { member: Some(member), revision }))
@@ -157,6 +153,13 @@ impl MemberService for Members {
             groups: counted.groups.into_iter().map(list::group).collect(),
             revision: counted.revision,
         }))
+    }
+
+    async fn list_member_changes(
+        &self,
+        request: Request<v1::ListMemberChangesRequest>,
+    ) -> Result<Response<v1::ListMemberChangesResponse>, Status> {
+        history::list(&self.gate, request).await
     }
 
     async fn create_member(

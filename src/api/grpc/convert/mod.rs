@@ -6,6 +6,7 @@
 pub mod audience;
 pub mod base;
 pub mod guard;
+pub mod history;
 pub mod input;
 pub mod job;
 mod job_example;

@@ -54,6 +54,7 @@ const LEVELS: &[(&str, &[(&str, AccessLevel)])] = {
                 ("BatchGetMembers", Read),
                 ("ListMembers", Read),
                 ("CountMembers", Read),
+                ("ListMemberChanges", Read),
                 ("BulkDeleteMembers", Write),
                 ("UndeleteMembers", Write),
                 ("CreateMember", Write),

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::record::{clip, stamps, transaction};
-use super::{api_token, attribute, member, member_base, upsert};
+use super::{api_token, attribute, history, member, member_base, upsert};
 
 /// The prefix of this door's paths.
 pub const PREFIX: &str = "/publisher.v1/";
@@ -24,6 +24,7 @@ pub fn every_call(visitor: &mut impl Visitor) {
     visitor.visit::<upsert::BulkUpsert>();
     visitor.visit::<member::Get>();
     visitor.visit::<member::List>();
+    visitor.visit::<history::ListChanges>();
     visitor.visit::<member::BulkDelete>();
     visitor.visit::<attribute::SetSchema>();
     visitor.visit::<attribute::GetSchema>();

@@ -49,17 +49,24 @@ pub struct Listed<T> {
     total: Option<u64>,
 }
 
+/// The size of a page, and where the next one starts.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Page {
+pub struct Page {
     page_size: usize,
     cursor: Option<String>,
     more: bool,
 }
 
+impl Page {
+    /// A page of so many entries.
+    pub fn new(page_size: usize, cursor: Option<String>) -> Self {
+        Self { page_size, more: cursor.is_some(), cursor }
+    }
+}
+
 impl<T> Listed<T> {
     /// A page of `data`, and where the next one starts.
     pub fn new(data: Vec<T>, cursor: Option<String>, total: Option<u64>) -> Self {
-        let page = Page { page_size: data.len(), more: cursor.is_some(), cursor };
-        Self { data, page, total }
+        Self { page: Page::new(data.len(), cursor), data, total }
     }
 }

@@ -127,7 +127,7 @@ pub struct GetRequest {
 }
 
 /// Requires exactly one key, and the memberbase unless the key is the id.
-fn one_key(schema: &mut Schema) {
+pub fn one_key(schema: &mut Schema) {
     openapi::one_of(schema, &["id", "ref", "email", "worker_id"]);
     openapi::any_of(schema, &["id", "member_base_id"]);
 }
@@ -141,13 +141,22 @@ impl Call for Get {
 
     async fn run(directory: Directory, body: Received) -> Result<Member, Failure> {
         let GetRequest { id, member_base_id, r#ref, email, worker_id } = body.parse::<Self>().await?;
-        let base = member_base_id.map(|id| directory.base_number(&id, "member_base_id")).transpose()?;
-        let key = Key::only(RawKeys { id, ref_: r#ref, email, worker_id })
-            .ok_or_else(|| required("id", "is required, or exactly one of ref, email and worker_id"))?;
-        let selector = Selector::new(key, base)?;
+        let selector = selector(&directory, RawKeys { id, ref_: r#ref, email, worker_id }, member_base_id)?;
         let (base, row, member, _) = directory.get_member(selector, None).await?;
         Ok(render(&directory, base, row, member))
     }
+}
+
+/// The member with the one key that is given, in this memberbase if one is given.
+pub fn selector(
+    directory: &Directory,
+    keys: RawKeys,
+    member_base_id: Option<String>,
+) -> Result<Selector, Failure> {
+    let base = member_base_id.map(|id| directory.base_number(&id, "member_base_id")).transpose()?;
+    let key = Key::only(keys)
+        .ok_or_else(|| required("id", "is required, or exactly one of ref, email and worker_id"))?;
+    Ok(Selector::new(key, base)?)
 }
 
 /// The refusal of a call that lacks a field.

@@ -12,6 +12,7 @@ mod calls;
 mod deleted;
 mod failure;
 mod guard_limits;
+mod history;
 mod ids;
 mod list;
 mod member;

@@ -48,6 +48,40 @@ fn a_member_enters_and_leaves_with_the_write_that_changes_it() {
 }
 
 #[test]
+fn a_history_has_the_moves_that_each_write_of_the_member_caused() {
+    block_on(async {
+        let subject = subject().await;
+        let gold = subject.create_audience("two", vec![condition("tier", "tier 2")]).await;
+        tiers(&subject, 3..6, 2).await;
+        // Out and in again in one commit is no move.
+        let there = [SmallRow { tier: Some(1), ..small(3) }, SmallRow { tier: Some(2), ..small(3) }];
+        let rows: Vec<MemberRow> = there.iter().map(member_row).collect();
+        subject.upsert(&rows, UpsertOptions::default(), WriteMode::Atomic).await;
+        assert_eq!(subject.remove_rows(gold, &[4]).await, [Outcome::Updated]);
+        subject.base.delete(DeleteRequest { rows: vec![Row(5)], ..DeleteRequest::default() }).await.unwrap();
+        let moves = async |row| {
+            let (changes, _) = subject.history(row).await.unwrap();
+            changes.into_iter().map(|change| change.audiences).collect::<Vec<_>>()
+        };
+        assert_eq!(moves(3).await, [vec![], vec![(gold, true)], vec![]]);
+        assert_eq!(moves(4).await, [vec![(gold, true)], vec![]]);
+        assert_eq!(moves(5).await, [vec![(gold, false)], vec![(gold, true)], vec![]]);
+    });
+}
+
+fn small(n: u16) -> SmallRow {
+    SmallRow {
+        ref_: Some(n),
+        email: Some(Some(n)),
+        worker_id: None,
+        tier: None,
+        status: None,
+        if_revision: None,
+        found_by_id: None,
+    }
+}
+
+#[test]
 fn members_are_added_and_removed_by_hand() {
     use Outcome::{Failed, Unchanged, Updated};
     block_on(async {

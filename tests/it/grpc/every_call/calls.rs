@@ -113,6 +113,19 @@ impl Place {
         call!("MemberService/BatchGetMembers", "read", Base, BatchGetMembersRequest { member_base_id });
         call!("MemberService/ListMembers", "read", Base, ListMembersRequest { member_base_id });
         call!("MemberService/CountMembers", "read", Base, CountMembersRequest { member_base_id });
+        let (r#ref, in_base) = (Some("a".to_owned()), Some(member_base_id.clone()));
+        call!(
+            "MemberService/ListMemberChanges",
+            "read",
+            Base,
+            ListMemberChangesRequest { member_base_id: in_base, r#ref }
+        );
+        call!(
+            "MemberService/ListMemberChanges",
+            "read",
+            Member,
+            ListMemberChangesRequest { id: Some(member_id.clone()) }
+        );
         call!("MemberService/CreateMember", "write", Base, CreateMemberRequest { member_base_id, member });
         call!(
             "MemberService/UpdateMember",

@@ -34,6 +34,7 @@ impl Place {
             ("member/bulk-upsert", "write", json!({"member_base_id": base, "members": [{"ref": "b"}]})),
             ("member/get", "read", json!({"member_base_id": base, "ref": "a"})),
             ("member/list", "read", json!({"member_base_id": base})),
+            ("member/list-changes", "read", json!({"member_base_id": base, "ref": "a"})),
             ("attribute.schema/set", "write", json!({"member_base_id": base, "schema": {}})),
             ("attribute.schema/get", "read", json!({"member_base_id": base})),
             ("member.attributes/set", "write", json!({"member_base_id": base, "attributes": []})),
@@ -48,6 +49,7 @@ impl Place {
         let stamps = json!({"member_id": id, "external_id": "sc_1", "loyalty_program_id": "lp_1"});
         vec![
             ("member/get", "read", json!({"id": id})),
+            ("member/list-changes", "read", json!({"id": id})),
             ("member.attributes/list", "read", json!({"member_id": id})),
             ("wallet.clip/save", "write", json!({"member_id": id, "creative_id": "dc_1"})),
             ("wallet.clip/list-with-creative", "read", json!({"member_id": id})),

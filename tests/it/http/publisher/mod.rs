@@ -4,6 +4,7 @@ mod access;
 mod attribute;
 mod body;
 pub mod calls;
+mod history;
 mod idempotency;
 mod index;
 mod member;
