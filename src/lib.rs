@@ -20,6 +20,7 @@
 //! | [`config`] | the settings of a server |
 //! | [`server`] | bind, open, build, serve, drain, close: the only module that knows every layer |
 //! | [`cli`] | the command line, one file per subcommand |
+//! | `metrics` | handles that count for operators; any module may use it |
 //! | `tasks` | starts every task and thread of all modules |
 //!
 //! A module uses only modules to its right in the picture; `tests/it/architecture.rs` reads the sources and
@@ -38,6 +39,7 @@ pub mod engine;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod lists;
+mod metrics;
 pub mod model;
 pub mod server;
 pub mod stored;

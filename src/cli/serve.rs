@@ -27,6 +27,13 @@ pub struct Args {
     /// The address to listen on; port 0 picks a free port [default: 127.0.0.1:50051]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    /// The address of metrics and probes, which are served there without encryption and tokens; off for none
+    /// [default: 127.0.0.1:50052]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    admin_listen: Option<String>,
+    /// How many memberbases have labels of their own in the metrics [default: 20]
+    #[arg(long, value_name = "NUMBER")]
+    metrics_bases: Option<String>,
     /// The data directory [default: ./memberbase-data]
     #[arg(long, value_name = "FOLDER")]
     data: Option<String>,
@@ -145,6 +152,8 @@ fn load(args: Args, environment: &BTreeMap<String, String>) -> Result<Config, Er
 fn flags(args: Args) -> BTreeMap<&'static str, String> {
     let given = [
         ("listen", args.listen),
+        ("admin-listen", args.admin_listen),
+        ("metrics-bases", args.metrics_bases),
         ("data", args.data),
         ("engine", args.engine),
         ("memory", args.memory),

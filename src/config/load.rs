@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::file::{self, File};
-use super::settings::keys;
+use super::settings::{OFF, keys};
 use super::units::{self, Time};
 use super::values::{Config, EngineKind};
 use super::variables::variable;
@@ -54,6 +54,11 @@ impl Config {
     fn set(&mut self, key: &str, text: &str) -> Result<(), String> {
         match key {
             "listen" => self.listen = units::address(text)?,
+            "admin-listen" if text == OFF => self.admin_listen = None,
+            "admin-listen" => {
+                self.admin_listen = Some(units::address(text).map_err(|rule| format!("{rule}, or off"))?);
+            }
+            "metrics-bases" => self.metrics_bases = units::count(text)?,
             "data" if text.is_empty() => return Err("must be the path of a folder".to_owned()),
             "data" => self.data = PathBuf::from(text),
             "engine" => self.engine = engine(text)?,
@@ -186,12 +191,12 @@ mod tests {
     #[test]
     fn every_setting_can_be_given_in_every_way() {
         let value = |key: &str| match key {
-            "listen" => "127.0.0.1:0",
+            "listen" | "admin-listen" => "127.0.0.1:0",
             "data" | "tls-cert" | "tls-key" | "tls-client-ca" => "/tmp/x",
             "engine" => "memory",
             "memory" | "reserve" | "snapshot-after" | "request-room" | "job-room" | "body-limit" => "100MiB",
             "log" => "debug",
-            "connections-per-peer" => "12",
+            "connections-per-peer" | "metrics-bases" => "12",
             "insecure-no-auth" | "insecure-plaintext" => "true",
             _ => "3h",
         };

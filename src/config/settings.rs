@@ -34,6 +34,9 @@ pub enum Form {
     Flag,
 }
 
+/// The value of an address that is not served.
+pub const OFF: &str = "off";
+
 /// Every setting, in the order of the documents.
 pub const SETTINGS: &[Setting] = &[
     Setting {
@@ -41,6 +44,18 @@ pub const SETTINGS: &[Setting] = &[
         form: Form::Text,
         about: "Address and port to listen on; port 0 takes a free port.",
         value: |config| Some(config.listen.to_string()),
+    },
+    Setting {
+        key: "admin-listen",
+        form: Form::Text,
+        about: "Address and port of metrics and probes, without encryption and tokens; off for none.",
+        value: |config| Some(config.admin_listen.map_or(OFF.to_owned(), |address| address.to_string())),
+    },
+    Setting {
+        key: "metrics-bases",
+        form: Form::Amount,
+        about: "How many memberbases have labels of their own in the metrics; the others are one.",
+        value: |config| Some(config.metrics_bases.to_string()),
     },
     Setting {
         key: "data",
@@ -233,6 +248,8 @@ mod tests {
         let other = Config {
             listen: "[::1]:4000".parse().unwrap(),
             data: "/srv/a \"quoted\" \\ name\u{e9}".into(),
+            admin_listen: None,
+            metrics_bases: 3,
             engine: EngineKind::Memory,
             memory: (100 << 20) + 1,
             grace: Duration::from_millis(1_250),

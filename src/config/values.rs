@@ -1,6 +1,6 @@
 //! The values of the settings, and their defaults.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,11 +9,18 @@ use tracing::level_filters::LevelFilter;
 const MIB: u64 = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// The default address of metrics and probes. If another process has it, the server runs without them.
+pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50052);
+
 /// The settings of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Address and port to listen on; port 0 takes a free port.
     pub listen: SocketAddr,
+    /// Address and port of metrics and probes; `None` for none.
+    pub admin_listen: Option<SocketAddr>,
+    /// How many memberbases have labels of their own in the metrics.
+    pub metrics_bases: usize,
     /// The data directory.
     pub data: PathBuf,
     /// The storage engine.
@@ -64,6 +71,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
+            admin_listen: Some(ADMIN_LISTEN),
+            metrics_bases: 20,
             data: PathBuf::from("./memberbase-data"),
             engine: EngineKind::Sled,
             memory: 512 * MIB,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Error;
-use crate::table::{Budget, Permit, Whose};
+use crate::table::{Budget, BudgetStatus, Permit, Whose};
 
 /// A request may need this many times its own length in memory, even if that is more than the room. A row
 /// with a ref and an e-mail address needs 16 times its length, one with a short ref 28 times, an empty row
@@ -52,6 +52,12 @@ impl Incoming {
     #[must_use]
     pub fn new(bytes: usize, patience: Duration) -> Self {
         Self { budget: Budget::of_messages(bytes), patience }
+    }
+
+    /// The counters of this memory.
+    #[must_use]
+    pub fn status(&self) -> BudgetStatus {
+        BudgetStatus::of("incoming", &self.budget)
     }
 
     /// Waits its turn, and takes the memory for a message of this many bytes.

@@ -63,8 +63,12 @@ pub struct EngineStatus {
     pub pending_bytes: usize,
     /// Bytes of the write-ahead log on disk (0 for an engine without one).
     pub log_bytes: u64,
+    /// Bytes of the snapshots on disk (0 for an engine without any).
+    pub snapshot_bytes: u64,
     /// Bytes of the working copy on disk (0 for an engine without one).
     pub disk_bytes: u64,
+    /// Free bytes of the file system that has the store (0 for an engine without one).
+    pub free_bytes: u64,
     /// Why the engine rejects writes now; `None` if it accepts them.
     pub refusing_writes: Option<String>,
     /// Why reads fail now; `None` if they work. Calls that write also read.

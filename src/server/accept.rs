@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::connections::stall::{self, Calls};
 use super::connections::{Counted, Counting, Failed, Place, Places, Refused, Room, Tls};
 use super::front::Front;
+use super::metrics::{CallMetrics, Measured};
 use super::refusals::{Noted, Refusals};
 use crate::api::grpc::edge::Edge;
 use crate::api::peer::Peer;
@@ -75,10 +76,12 @@ pub struct Connections {
     pub refusals: Refusals,
     /// How long a peer may take nothing of a reply.
     pub stall_after: Duration,
+    /// Where their calls are counted.
+    pub metrics: CallMetrics,
 }
 
 /// The service for the calls of one connection.
-type Service = Counting<Noted<Edge<Front>>>;
+type Service = Counting<Measured<Noted<Edge<Front>>>>;
 
 /// The limits of connections with this many descriptors. `per_peer` is the setting for one address,
 /// `call_bytes` the memory for their calls.
@@ -119,10 +122,16 @@ pub async fn run(
                 accepted_before += 1;
                 let peer_of_calls = Peer { address: peer.to_canonical(), connection };
                 let noted = Noted { inner, peer: peer_of_calls, refusals };
-                let service = Counting::new(noted, taken.place.calls(), start);
+                let measured = Measured { inner: noted, metrics: connections.metrics.clone() };
+                let service = Counting::new(measured, taken.place.calls(), start);
                 let tls = tls.clone().map(|tls| (tls, peer.to_canonical()));
                 let connection = begin(stream, tls, service, connections.clone());
+                let open = connections.metrics.connection();
                 let held = hold(connection, taken.place, start);
+                let held = async move {
+                    held.await;
+                    drop(open);
+                };
                 tasks::for_caller(connections.tracker.track_future(held));
             }
             Ok((_, peer, Err(Refused::Peer))) => crowd.note(peer, true, start.elapsed()),

@@ -14,12 +14,15 @@
 //! | `error` | [`ServeError`]: why a server could not start or stop cleanly |
 //! | `store`, `opening` | choose the engine, and open the store for a server or for a command |
 //! | `backup`, `tokens` | work on a data directory that no server uses |
+//! | `metrics` | counts calls, for the page of metrics |
 //! | `refusals` | logs rejected calls, one line a second for each reason and peer |
 //! | `front` | routes each request to health, to a door, or to a rejection |
 //! | `accept` | accepts connections, serves and drains them |
+//! | `admin` | serves the page of metrics and the probes on an address of its own |
 //! | `run` | starts and stops the server |
 
 mod accept;
+mod admin;
 pub mod backup;
 mod connections;
 mod error;
@@ -27,6 +30,7 @@ mod error;
 mod failing;
 mod front;
 mod log;
+mod metrics;
 mod opening;
 mod refusals;
 mod run;

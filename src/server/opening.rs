@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::ServeError;
-use super::store;
+use super::store::{self, StoreMetrics};
 use crate::config::{Config, EngineKind};
 use crate::engine::sled::SledConfig;
 use crate::table::{AuditReport, EngineError, RefoldReport, Table};
@@ -37,14 +37,22 @@ fn check_permissions(data: &Path) {
     }
 }
 
-/// Opens the store of `config`.
+/// Opens the store of `config`, for a command.
 pub async fn open_store(config: &Config) -> Result<Arc<Table>, ServeError> {
+    open_counted(config, &StoreMetrics::default()).await
+}
+
+async fn open_counted(config: &Config, metrics: &StoreMetrics) -> Result<Arc<Table>, ServeError> {
     let cannot = |source| ServeError::Open { data: config.data.display().to_string(), source };
-    store::open(config).await.map_err(cannot)
+    store::open(config, metrics).await.map_err(cannot)
 }
 
 /// Opens the store, unless callers from other machines could use it without a token.
-pub async fn open(config: &Config, address: SocketAddr) -> Result<Arc<Table>, ServeError> {
+pub async fn open(
+    config: &Config,
+    address: SocketAddr,
+    metrics: &StoreMetrics,
+) -> Result<Arc<Table>, ServeError> {
     let is_safe = address.ip().is_loopback() || config.insecure_no_auth;
     let exposed = |new| ServeError::Exposed { address, data: config.data.display().to_string(), new };
     // A store that does not exist has no tokens; do not create it to find that out.
@@ -56,7 +64,7 @@ pub async fn open(config: &Config, address: SocketAddr) -> Result<Arc<Table>, Se
     if !is_safe && is_sled && SledConfig::new(&config.data).is_new().map_err(cannot)? {
         return Err(exposed(" --new-store"));
     }
-    let table = open_store(config).await?;
+    let table = open_counted(config, metrics).await?;
     if is_sled {
         check_permissions(&config.data);
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -11,13 +11,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accept::{self, Connections};
+use super::admin::{Admin, Labelled, Page};
 use super::connections::{Tls, descriptors};
 use super::error::ServeError;
 use super::front::Front;
 use super::log::{self, Log};
+use super::metrics::CallMetrics;
 use super::opening::open;
 use super::refusals::Refusals;
-use super::store;
+use super::store::{self, StoreMetrics};
 use crate::config::Config;
 use crate::config::units::{Bytes, Time};
 use crate::directory::{Gate, Incoming, Runner};
@@ -81,6 +83,7 @@ pub struct Running {
     gate: Gate,
     front: Front,
     connections: Connections,
+    admin: Admin,
     jobs: Runner,
     grace: Duration,
 }
@@ -92,18 +95,31 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let listener =
         TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let address = listener.local_addr()?;
+    let metrics = CallMetrics::default();
+    let store_metrics = StoreMetrics::default();
     let connections = Connections {
         tracker: TaskTracker::new(),
         stopping: CancellationToken::new(),
         cut: CancellationToken::new(),
-        refusals: Refusals::default(),
+        refusals: Refusals::new(metrics.clone()),
         stall_after: config.stall_after,
+        metrics,
     };
     let incoming = Incoming::new(store::incoming_bytes(&config), config.stall_after);
-    let front = Front::new(address.ip().is_loopback(), incoming).await?;
+    let front = Front::new(address.ip().is_loopback(), incoming.clone()).await?;
+    let page = Page {
+        calls: connections.metrics.clone(),
+        table: store_metrics.table.clone(),
+        log_times: store_metrics.log_times.clone(),
+        incoming,
+        health: front.health().clone(),
+        store: OnceLock::new(),
+        labelled: Labelled::new(config.metrics_bases),
+    };
+    let admin = Admin::start(config.admin_listen, page, config.stall_after).await?;
     let encrypted = tls.is_some();
     let room = accept::room(descriptors::raise(), config.connections_per_peer, store::call_bytes(&config));
-    log_settings(&config, address, room.total);
+    log_settings(&config, address, admin.address, room.total);
     let refusals = connections.refusals.clone().follow(connections.stopping.clone());
     tasks::vital("refusals", connections.tracker.track_future(refusals));
     if let Some(tls) = tls.clone() {
@@ -112,25 +128,28 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     }
     let accept = accept::run(listener, room, tls, front.clone(), connections.clone());
     tasks::vital("accept", connections.tracker.track_future(accept));
-    match open(&config, address).await {
+    match open(&config, address, &store_metrics).await {
         Ok(table) => {
+            admin.show(&table);
             let gate = Gate::new(Arc::clone(&table), Door::System);
             front.serve(&gate, store::body_bytes(&config), &connections.stopping).await;
             tasks::vital("health", front.health().clone().follow(Arc::downgrade(&table)));
             let jobs = Runner::start(&table);
             let grace = config.grace;
-            Ok(Running { address, encrypted, table, gate, front, connections, jobs, grace })
+            Ok(Running { address, encrypted, table, gate, front, connections, admin, jobs, grace })
         }
         Err(error) => {
             connections.stopping.cancel();
             connections.cut.cancel();
+            admin.stop();
             Err(error)
         }
     }
 }
 
 /// Logs the version and the settings: the first thing to look at when something is wrong.
-fn log_settings(config: &Config, address: SocketAddr, connections: usize) {
+fn log_settings(config: &Config, address: SocketAddr, admin: Option<SocketAddr>, connections: usize) {
+    let admin = admin.map_or("off".to_owned(), |admin| admin.to_string());
     let tls = match (&config.tls_cert, &config.tls_client_ca) {
         (None, _) => "off",
         (Some(_), None) => "on",
@@ -140,6 +159,7 @@ fn log_settings(config: &Config, address: SocketAddr, connections: usize) {
         version = crate::VERSION,
         data = %config.data.display(),
         %address,
+        admin,
         tls,
         memory = %Bytes(config.memory),
         reserve = %Bytes(config.reserve),
@@ -160,9 +180,15 @@ impl Running {
         self.address
     }
 
+    /// The address of metrics and probes, if it is served.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.address
+    }
+
     /// Lets running calls finish within the grace period, and closes the store.
     pub async fn stop(self) -> Result<(), ServeError> {
-        let Self { table, front, connections, jobs, grace, .. } = self;
+        let Self { table, front, connections, admin, jobs, grace, .. } = self;
         front.stop_serving().await;
         connections.stopping.cancel();
         connections.tracker.close();
@@ -173,6 +199,8 @@ impl Running {
         }
         jobs.stop().await;
         connections.refusals.log();
-        table.close().await.map_err(ServeError::Close)
+        let closed = table.close().await.map_err(ServeError::Close);
+        admin.stop();
+        closed
     }
 }

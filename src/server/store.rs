@@ -7,12 +7,13 @@ use tokio::time::Instant;
 
 use crate::config::{Config, EngineKind};
 use crate::engine::memory::MemoryEngine;
-use crate::engine::sled::{SledConfig, SledEngine};
+use crate::engine::sled::{SledConfig, SledEngine, log_times};
 use crate::engine::{Engine, EngineError};
+use crate::metrics::Histogram;
 use crate::model::Timestamp;
 use crate::table::{
     self, AuditConfig, AuditReport, Clock, IdempotencyLimits, JobLimits, RefoldReport, Table, TableConfig,
-    TableError, audit,
+    TableError, TableMetrics, audit,
 };
 use crate::tasks;
 
@@ -40,16 +41,31 @@ const STILL_OPENING: Duration = Duration::from_secs(5);
 const FIRST_HOUSEKEEPING: Duration = Duration::from_secs(60);
 const HOUSEKEEPING: Duration = Duration::from_secs(60 * 60);
 
+/// The handles that count what a store does. Clones share their numbers.
+#[derive(Debug, Clone)]
+pub struct StoreMetrics {
+    /// Of its bases.
+    pub table: TableMetrics,
+    /// The times that writes to the log take.
+    pub log_times: Histogram,
+}
+
+impl Default for StoreMetrics {
+    fn default() -> Self {
+        Self { table: TableMetrics::default(), log_times: log_times() }
+    }
+}
+
 /// Opens the store of `config`, and starts its housekeeping, which ends when the store is no longer used.
-pub async fn open(config: &Config) -> Result<Arc<Table>, TableError> {
-    let table = open_with_progress(config).await?;
+pub async fn open(config: &Config, metrics: &StoreMetrics) -> Result<Arc<Table>, TableError> {
+    let table = open_with_progress(config, metrics).await?;
     tasks::vital("housekeeping", keep_house(Arc::downgrade(&table)));
     Ok(table)
 }
 
 /// Opens the store, audits it and closes it.
 pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<AuditReport, TableError> {
-    let engine = engine(config).await?;
+    let engine = engine(config, &StoreMetrics::default()).await?;
     let how = AuditConfig::new(clock()(), micros(config.delete_retention));
     let report = audit(&engine, &how, progress).await;
     engine.close().await?;
@@ -58,8 +74,9 @@ pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Resul
 
 /// Opens the store, refolds it and closes it.
 pub async fn refold(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<RefoldReport, TableError> {
-    let settings = table_config(config)?;
-    let engine = engine(config).await?;
+    let metrics = StoreMetrics::default();
+    let settings = table_config(config, &metrics)?;
+    let engine = engine(config, &metrics).await?;
     let report = table::refold(&engine, &clock(), &settings, progress).await;
     engine.close().await?;
     report
@@ -77,10 +94,10 @@ async fn keep_house(table: Weak<Table>) {
     }
 }
 
-async fn open_with_progress(config: &Config) -> Result<Arc<Table>, TableError> {
+async fn open_with_progress(config: &Config, metrics: &StoreMetrics) -> Result<Arc<Table>, TableError> {
     let opening = async {
-        let engine = engine(config).await?;
-        Table::open(engine, clock(), table_config(config)?).await
+        let engine = engine(config, metrics).await?;
+        Table::open(engine, clock(), table_config(config, metrics)?).await
     };
     let mut opening = std::pin::pin!(opening);
     let mut waited = Duration::ZERO;
@@ -95,7 +112,7 @@ async fn open_with_progress(config: &Config) -> Result<Arc<Table>, TableError> {
     }
 }
 
-async fn engine(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
+async fn engine(config: &Config, metrics: &StoreMetrics) -> Result<Arc<dyn Engine>, EngineError> {
     match config.engine {
         EngineKind::Memory => Ok(Arc::new(MemoryEngine::new())),
         EngineKind::Sled => {
@@ -103,6 +120,7 @@ async fn engine(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
             settings.cache_bytes = share(config.memory, CACHE_SHARE);
             settings.reserve_bytes = config.reserve;
             settings.snapshot_after_bytes = config.snapshot_after;
+            settings.log_times = metrics.log_times.clone();
             // Opening reads the whole log since the last confirmed position.
             let opened = tokio::task::spawn_blocking(move || {
                 SledEngine::open(settings, |line| tracing::info!("{line}"))
@@ -115,11 +133,12 @@ async fn engine(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
     }
 }
 
-fn table_config(config: &Config) -> Result<TableConfig, EngineError> {
+fn table_config(config: &Config, metrics: &StoreMetrics) -> Result<TableConfig, EngineError> {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(|error| EngineError::Io(format!("no random numbers: {error}")))?;
     Ok(TableConfig {
         seed: u64::from_le_bytes(seed),
+        metrics: metrics.table.clone(),
         budget_bytes: usize::try_from(share(config.memory, BUDGET_SHARE)).unwrap_or(usize::MAX),
         read_bytes: usize::try_from(share(config.memory, READ_SHARE)).unwrap_or(usize::MAX),
         commit_retention_micros: micros(config.commit_retention),

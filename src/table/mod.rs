@@ -38,7 +38,7 @@ mod upkeep;
 mod write;
 
 pub use self::audit::{AuditConfig, AuditReport, Finding, audit};
-pub use self::base::handle::{Base, Pending};
+pub use self::base::handle::{Base, BaseStatus, Pending};
 pub use self::error::TableError;
 pub use self::idempotency::{Begun, Claim, Idempotency, IdempotencyLimits, IfRunning};
 pub use self::index::audiences::AudienceMembers;
@@ -46,7 +46,7 @@ pub use self::index::damage::Damage;
 pub use self::index::lookup::LookupKind;
 pub use self::index::search::WordRows;
 pub use self::index::sets::{Chunk, Living, RowSet, SetField, Sets, union};
-pub use self::jobs::{JobLimits, Jobs, ReversalReader, ReversalWriter, Upload};
+pub use self::jobs::{JobLimits, Jobs, JobsStatus, ReversalReader, ReversalWriter, Upload};
 pub use self::open::AudienceBuild;
 pub use self::plan::audience_request::{AudienceReply, AudienceRequest, AudienceWhat};
 pub use self::plan::request::{
@@ -65,10 +65,13 @@ pub use self::read::view::{MemberKey, View};
 pub use self::revert::{ReadyRevert, RevertEnd, RevertJudge, RevertPlan, RevertRequest};
 pub use self::shared::budget::{Budget, Connection, Party, Peer, Permit, Whose};
 pub use self::shared::clock::Clock;
+pub use self::shared::member_cache::CacheStatus;
+pub use self::shared::metrics::{RowEnd, TableMetrics};
 pub use self::shared::outcome::RowOutcome;
 pub use self::store::ahead::{AheadTurn, PlanAhead};
 pub use self::store::bases::CreatedBase;
 pub use self::store::open::{Table, TableConfig};
+pub use self::store::status::{BudgetStatus, TableStatus};
 pub use self::sync::{
     ActionPlan, ActionsRequest, Example, ExampleOf, Examples, ListEnd, ListPlan, ListRequest, ListRow,
     Listed, PlannedAction, PlannedRow, Recogniser, SentRow,

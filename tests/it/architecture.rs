@@ -25,8 +25,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A layer, and the layers that it may use. `server` alone knows all.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("tasks", &[]),
+    ("metrics", &[]),
     ("compute", &[]),
     ("model", &[]),
     ("engine", &[]),
@@ -41,7 +42,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
 ];
 
 /// What any layer may use.
-const EVERYWHERE: [&str; 2] = ["tasks", "compute"];
+const EVERYWHERE: [&str; 3] = ["tasks", "compute", "metrics"];
 
 /// Code that starts a task or a thread, or hands work to one, and the places besides `tasks` that may contain
 /// it.
@@ -58,6 +59,7 @@ const BEGINNINGS: [(&str, &[&str]); 7] = [
         &[
             "compute.rs",
             "server/backup.rs",
+            "server/admin/page.rs",
             "server/front/health.rs",
             "server/store.rs",
             "engine/sled/running/engine.rs",
@@ -68,7 +70,7 @@ const BEGINNINGS: [(&str, &[&str]); 7] = [
 ];
 
 /// Crates and modules of this crate that only some places may name.
-const NAMES: [(&str, &[&str]); 13] = [
+const NAMES: [(&str, &[&str]); 14] = [
     ("sled::", &["engine"]),
     ("tonic::", &["api", "server", "cli"]),
     ("axum::", &["api", "server"]),
@@ -79,6 +81,7 @@ const NAMES: [(&str, &[&str]); 13] = [
     ("encoding_rs::", &["lists"]),
     ("chardetng::", &["lists"]),
     ("zip::", &["lists"]),
+    ("prometheus_client::", &["metrics", "server"]),
     ("roaring::", &["table", "stored"]),
     ("crate::engine::sled", &["engine", "server", "fuzz.rs"]),
     ("crate::engine::memory", &["engine", "server"]),
@@ -224,7 +227,7 @@ fn tasks_and_threads_start_in_one_place() {
 /// The tasks and threads that the store cannot live without, and the files that start them.
 #[test]
 fn vital_tasks_and_threads_are_watched() {
-    const VITAL: [(&str, &str); 14] = [
+    const VITAL: [(&str, &str); 15] = [
         ("table/base/life.rs", "tasks::vital(\"base\""),
         ("table/base/handle.rs", "tasks::vital(\"lane\""),
         ("table/base/handle.rs", "tasks::vital(\"publisher\""),
@@ -233,6 +236,7 @@ fn vital_tasks_and_threads_are_watched() {
         ("server/store.rs", "tasks::vital(\"housekeeping\""),
         ("server/run.rs", "tasks::vital(\"accept\""),
         ("server/run.rs", "tasks::vital(\"health\""),
+        ("server/admin/serve.rs", "tasks::vital(\"admin\""),
         ("server/run.rs", "tasks::vital(\"certificates\""),
         ("server/log.rs", "tasks::vital_thread(\"log\""),
         ("engine/sled/running/threads.rs", "spawn(\"wal-syncer\""),
@@ -287,9 +291,19 @@ fn no_layer_has_a_ring_of_files_or_rooms() {
 fn imports_run_down_from_room_to_room() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let order = order::read(&fs::read_to_string(root.join("docs/design.md")).unwrap());
-    for folder in
-        ["model", "engine", "stored", "table", "directory", "config", "lists", "api", "server", "cli"]
-    {
+    for folder in [
+        "metrics",
+        "model",
+        "engine",
+        "stored",
+        "table",
+        "directory",
+        "config",
+        "lists",
+        "api",
+        "server",
+        "cli",
+    ] {
         assert!(order.contains_key(folder), "docs/design.md has no order of the rooms of {folder}");
     }
     let faults = order::faults(&imports::Imports::read(&root.join("src")).arrows(), &order);

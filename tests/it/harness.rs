@@ -78,6 +78,11 @@ impl Server {
         self.running.as_ref().unwrap().address()
     }
 
+    /// The address of metrics, if the settings have one.
+    pub fn admin_address(&self) -> std::net::SocketAddr {
+        self.running.as_ref().unwrap().admin_address().unwrap()
+    }
+
     pub fn channel(&self) -> Channel {
         self.channel.clone()
     }
@@ -135,6 +140,7 @@ impl Drop for Server {
 pub fn config(data: &Path) -> Config {
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
+        admin_listen: None,
         data: data.to_owned(),
         memory: 128 << 20,
         reserve: 1 << 20,
@@ -386,7 +392,7 @@ pub fn command(data: &Path) -> Command {
     }
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--reserve", "1MiB", "--memory", "128MiB"])
-        .args(["--log", "error", "--data"])
+        .args(["--admin-listen", "off", "--log", "error", "--data"])
         .arg(data);
     command
 }

@@ -22,6 +22,7 @@ mod kill;
 mod linearizable;
 mod log;
 mod memory;
+mod metrics;
 mod private;
 mod process;
 mod tls;

@@ -28,8 +28,11 @@ pub fn not_grpc(method: &Method, path: &str) -> Response<Body> {
         let text = "gRPC requests must have the content type application/grpc";
         return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
     }
-    plain(StatusCode::NOT_FOUND, unknown::PATH)
+    no_such_path()
 }
+
+/// The content type of metrics.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What a browser shows at the root.
 const WELCOME: &str = "\
@@ -39,6 +42,26 @@ gRPC    package publisher.v1, with reflection and health checks
 JSON    POST /publisher.v1/member/get and further calls, described by GET /publisher.v1/openapi.json
 JSON    GET /v1/members and further calls (Onsi), described by GET /v1/openapi.json
 JSON    members of a workspace (Orbiit), described by GET /v0/openapi.json";
+
+/// What a probe is told: 200 if all is well, and otherwise 503.
+#[must_use]
+pub fn probe(is_well: bool, text: &str) -> Response<Body> {
+    plain(if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
+}
+
+/// The text of metrics, in the format OpenMetrics.
+#[must_use]
+pub fn metrics(text: String) -> Response<Body> {
+    let mut response = Response::new(Body::new(Full::new(Bytes::from(text))));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
+    response
+}
+
+/// The reply to a request for a path that does not exist.
+#[must_use]
+pub fn no_such_path() -> Response<Body> {
+    plain(StatusCode::NOT_FOUND, unknown::PATH)
+}
 
 /// Refuses a request at no door, in words for people.
 #[must_use]

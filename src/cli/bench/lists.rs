@@ -7,9 +7,9 @@ use tokio::task::JoinSet;
 use crate::api::grpc::v1;
 use crate::cli::client::Client;
 use crate::cli::{Error, filter};
+use crate::metrics::process::float;
 use crate::model::words;
 
-use super::process::float;
 use super::report::{Phase, Timings};
 
 const PAGE: i32 = 500;

@@ -5,9 +5,9 @@
 
 mod args;
 mod calls;
+mod disk;
 mod lists;
 mod load;
-mod process;
 mod report;
 mod run;
 mod server;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::process::{Usage, float};
+use crate::metrics::process::{Usage, float};
 use crate::model::words;
 
 /// The longest latency that is recorded exactly.

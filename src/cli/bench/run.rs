@@ -11,14 +11,15 @@ use crate::api::grpc::v1;
 
 use super::args::{Args, PhaseName};
 use super::calls::{Calls, Kind};
+use super::disk::disk_bytes;
 use super::lists::Lists;
 use super::load::Load;
-use super::process::{self, Usage};
 use super::report::{self, Phase, ServerUse, Timings};
 use super::server::OwnServer;
 use super::workload;
 use crate::cli::client::{Client, Target};
 use crate::cli::{Error, base, output};
+use crate::metrics::process::{self, Usage};
 
 /// Measures phase by phase; exit code 1 if the server did something wrong.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
@@ -212,7 +213,7 @@ impl Bench {
 
     fn disk_bytes(&self) -> Option<u64> {
         let data = self.own.as_ref().map(OwnServer::data).or(self.args.data.as_deref())?;
-        Some(process::disk_bytes(data))
+        Some(disk_bytes(data))
     }
 
     /// Deletes the memberbase if this run created it on an existing server.

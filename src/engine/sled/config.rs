@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::dir::folder;
 use crate::engine::EngineError;
+use crate::metrics::Histogram;
 
 /// Free bytes of the file system that no request may use.
 const DEFAULT_RESERVE_BYTES: u64 = 512 * 1024 * 1024;
@@ -21,6 +22,9 @@ const DEFAULT_CACHE_BYTES: u64 = 128 * 1024 * 1024;
 const DEFAULT_SNAPSHOT_AFTER_BYTES: u64 = 1024 * 1024 * 1024;
 /// The most bytes per second that the work on a snapshot reads and writes.
 const SNAPSHOT_BYTES_PER_SECOND: u64 = 64 * 1024 * 1024;
+/// The bounds of the times that writes to the log take, in microseconds.
+const LOG_TIMES: [u64; 13] =
+    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
 /// A flush of sled that takes longer is treated as one that never ends.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(120);
 /// How long a caller waits for sled to be dropped.
@@ -48,6 +52,8 @@ pub struct SledConfig {
     pub(crate) snapshot_bytes_per_second: u64,
     /// The sizes of the parts of a snapshot.
     pub(crate) snapshot_sizes: SnapshotSizes,
+    /// Counts how long it takes to write a group of batches into the log and to sync it.
+    pub(crate) log_times: Histogram,
     /// How long a caller waits for a flush of sled.
     pub(crate) flush_patience: Duration,
     /// How long a caller waits for sled to be dropped.
@@ -55,6 +61,12 @@ pub struct SledConfig {
     /// Injected failures.
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
+}
+
+/// A histogram for the times that writes to the log take.
+#[must_use]
+pub(crate) fn log_times() -> Histogram {
+    Histogram::of_times(&LOG_TIMES)
 }
 
 impl SledConfig {
@@ -71,6 +83,7 @@ impl SledConfig {
             snapshot_after_bytes: DEFAULT_SNAPSHOT_AFTER_BYTES,
             snapshot_bytes_per_second: SNAPSHOT_BYTES_PER_SECOND,
             snapshot_sizes: SnapshotSizes::default(),
+            log_times: log_times(),
             flush_patience: FLUSH_PATIENCE,
             drop_patience: DROP_PATIENCE,
             #[cfg(test)]

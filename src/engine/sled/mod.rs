@@ -48,5 +48,6 @@ mod working;
 
 pub use check::{Checked, check};
 pub use config::SledConfig;
+pub(crate) use config::log_times;
 pub use dir::folder;
 pub use running::SledEngine;

@@ -71,6 +71,11 @@ impl Health {
         (health, service)
     }
 
+    /// The state now.
+    pub async fn state(&self) -> State {
+        *self.state.lock().await
+    }
+
     /// Changes the state.
     pub async fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock().await;

@@ -3,6 +3,10 @@
 mod give_back;
 mod health;
 mod home;
+mod probe;
 mod router;
 
+pub use self::health::{Health, State};
+pub use self::home::check as check_home;
+pub use self::probe::Probe;
 pub use self::router::Front;

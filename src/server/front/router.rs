@@ -16,6 +16,7 @@ use tower::Service;
 
 use super::health::Health;
 use super::home::{self, Foreign};
+use super::probe::Probe;
 use crate::api::error;
 use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::receiving::{Messages, Terms};
@@ -205,6 +206,10 @@ where
         }
         if request.extensions().get::<Crowded>().is_some() {
             return Box::pin(std::future::ready(Ok(refuse_crowded(&request))));
+        }
+        if let Some(probe) = Probe::of(&request) {
+            let health = self.health.clone();
+            return Box::pin(async move { Ok(probe.reply(&health).await) });
         }
         match DoorOf::request(&request) {
             DoorOf::Publisher => {

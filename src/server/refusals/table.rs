@@ -9,6 +9,7 @@ use http::Uri;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::refused::Refused;
+use crate::server::metrics::CallMetrics;
 
 /// Most pairs of reason and peer that are distinguished in one second.
 const PAIRS_MAX: usize = 128;
@@ -21,7 +22,11 @@ const CALL_CHARS: usize = 100;
 
 /// The rejections that are not logged yet. Clones share them.
 #[derive(Clone, Default)]
-pub struct Refusals(Arc<Mutex<Table>>);
+pub struct Refusals {
+    table: Arc<Mutex<Table>>,
+    /// Where each rejection is counted too.
+    metrics: CallMetrics,
+}
 
 #[derive(Default)]
 struct Table {
@@ -56,9 +61,15 @@ impl Seen {
 }
 
 impl Refusals {
+    /// No rejections yet. Each will be counted in `metrics` too.
+    pub fn new(metrics: CallMetrics) -> Self {
+        Self { table: Arc::default(), metrics }
+    }
+
     /// Notes a rejected call.
     pub fn note(&self, peer: IpAddr, uri: &Uri, refused: Refused) {
         let Refused { reason, trace_id } = refused;
+        self.metrics.refused(&reason);
         // Without the query, which may contain personal data.
         let call = || uri.path().chars().take(CALL_CHARS).collect();
         self.add(Refusal::Call(reason), peer, call, trace_id);
@@ -66,11 +77,12 @@ impl Refusals {
 
     /// Notes a failed TLS handshake.
     pub fn note_handshake(&self, peer: IpAddr, reason: String) {
+        self.metrics.handshake_failed();
         self.add(Refusal::Handshake(reason), peer, String::new, String::new());
     }
 
     fn add(&self, refusal: Refusal, peer: IpAddr, call: impl FnOnce() -> String, trace_id: String) {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = table.pairs.len() >= PAIRS_MAX;
         let key = (refusal, peer);
         if let Some(seen) = table.pairs.get_mut(&key) {
@@ -88,7 +100,7 @@ impl Refusals {
     /// Logs the table and empties it.
     pub fn log(&self) {
         let Table { pairs, others } =
-            std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+            std::mem::take(&mut *self.table.lock().unwrap_or_else(PoisonError::into_inner));
         for ((refusal, peer), Seen { call, trace_ids, count }) in pairs {
             let trace_id = (!trace_ids.is_empty()).then(|| trace_ids.join(","));
             match refusal {
@@ -132,7 +144,7 @@ mod tests {
         for number in 1..1_000 {
             refusals.note(peer(number), &uri, refused("UNAUTHENTICATED"));
         }
-        let table = refusals.0.lock().unwrap();
+        let table = refusals.table.lock().unwrap();
         assert_eq!(table.pairs.len(), PAIRS_MAX);
         assert_eq!(table.others, 1_000 - u64::try_from(PAIRS_MAX).unwrap());
         let first = &table.pairs[&(Refusal::Call("UNAUTHENTICATED".to_owned()), peer(0))];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::model::{BaseNumber, Fold, GuardState, Member, MemberRow, Row, RowError};
+use crate::model::{BaseNumber, Fold, GuardState, Member, MemberRow, Row, RowError, StatusCounts};
 use crate::stored::job::{Reversal, Undo};
 use crate::table::checkpoint;
 use crate::table::index::replay;
@@ -53,6 +53,21 @@ const HAND_BYTES: usize = 512;
 
 /// Bytes of a change of the base: its tiers and its schema, or an audience.
 const SETTINGS_BYTES: usize = 32 * 1024;
+
+/// The counters and health of an open base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseStatus {
+    /// Its number.
+    pub number: BaseNumber,
+    /// Its members.
+    pub counts: StatusCounts,
+    /// The requests that wait in its queue; those that its lane took already are not counted.
+    pub queue: usize,
+    /// The changes of lookups that no checkpoint has begun to write.
+    pub overlay_entries: usize,
+    /// The commits since the one up to which the stored indexes are written.
+    pub commits_behind: u64,
+}
 
 /// The reply to a queued request. Dropping it cancels nothing.
 pub struct Pending<T>(oneshot::Receiver<Result<T, TableError>>);
@@ -292,6 +307,19 @@ impl Base {
     /// The party whose share of the memory budget its requests use.
     fn party(&self) -> Party {
         Party::Base(self.open.number)
+    }
+
+    /// Counters and health, for operators.
+    pub async fn status(&self) -> BaseStatus {
+        let queue = self.jobs.read().await.as_ref().map_or(0, |jobs| jobs.max_capacity() - jobs.capacity());
+        let published = self.open.published.read().await;
+        BaseStatus {
+            number: self.open.number,
+            counts: published.header.counts,
+            queue,
+            overlay_entries: published.overlay_entries(),
+            commits_behind: published.header.revision.saturating_sub(published.stored.watermark),
+        }
     }
 
     /// What the guard judges a request by, as of now. The lane judges it again.

@@ -133,6 +133,16 @@ impl<K: Kind> Lives<K> {
         receiver.await.unwrap_or(Err(TableError::Closing))
     }
 
+    /// The bases that are open now. It does not count as a use of them.
+    pub fn all_open(&self) -> Vec<Arc<K::Open>> {
+        let states = self.states();
+        let open = states.lives.values().filter_map(|life| match &life.state {
+            State::Open(base, _) => Some(Arc::clone(base)),
+            State::Opening(_) | State::Closing(_) => None,
+        });
+        open.collect()
+    }
+
     /// Closes, one after another, the bases that no caller holds and that were not used since `before`.
     /// Returns those that could not write their last checkpoint.
     pub async fn close_idle(&self, before: Timestamp) -> Vec<(BaseNumber, TableError)> {

@@ -57,6 +57,12 @@ async fn write_out(open: &OpenBase, pace: Pace) -> Result<(), TableError> {
     let Some(mut work) = Work::begin(open, pace).await else { return Ok(()) };
     let result = work.write().await;
     work.end(result.is_ok()).await;
+    let metrics = &open.parts.metrics;
+    if result.is_ok() {
+        metrics.checkpoints.inc()
+    } else {
+        metrics.checkpoint_failures.inc()
+    };
     // Every checkpoint counts, not only those that the lane asked for: the lane may be waiting because of the
     // overlay that this one has written.
     open.checkpoints.send_modify(|ended| *ended += 1);

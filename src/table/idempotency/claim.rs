@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::engine::{Engine, Key};
 use crate::model::origin::Cause;
@@ -100,6 +100,14 @@ impl fmt::Debug for Claim {
 }
 
 impl Idempotency {
+    /// The bytes that stored results take, and the most that they may take. Until those that were stored
+    /// before the store opened are counted, they are left out.
+    #[must_use]
+    pub fn status(&self) -> (u64, u64) {
+        let stored = self.stored_bytes.load(Ordering::Relaxed);
+        (u64::try_from(stored).unwrap_or(0), self.limits.bytes)
+    }
+
     /// The requests with a request id of the store in `engine`, which is opened at `now`.
     pub fn new(
         engine: Arc<dyn Engine>,

@@ -25,5 +25,5 @@ mod values;
 pub use self::limits::JobLimits;
 pub use self::restored::hold_running;
 pub use self::reversals::{ReversalReader, ReversalWriter};
-pub use self::state::Jobs;
+pub use self::state::{Jobs, JobsStatus};
 pub use self::upload::Upload;

@@ -43,6 +43,21 @@ pub(super) struct Memory {
     pub last: JobNumber,
     /// The bytes that all jobs and uploads count for.
     pub bytes: u64,
+    /// How many jobs have ended in each state since the store opened.
+    pub ended: BTreeMap<&'static str, u64>,
+}
+
+/// The counters of the jobs of a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobsStatus {
+    /// The bytes that all jobs and uploads count for.
+    pub bytes: u64,
+    /// The bytes that they may count for.
+    pub room_bytes: u64,
+    /// The jobs in each state that have not ended.
+    pub open: BTreeMap<&'static str, u64>,
+    /// The jobs that have ended in each state since the store opened.
+    pub ended: BTreeMap<&'static str, u64>,
 }
 
 /// A job that has not ended.
@@ -92,6 +107,18 @@ impl Jobs {
         memory.note_cancelled(&engine).await?;
         let (memory, changing, wake) = (Mutex::new(memory), Arc::default(), Notify::new());
         Ok(Arc::new(Self { engine, idempotency, clock, limits, memory, changing, wake }))
+    }
+
+    /// The counters of the jobs.
+    #[must_use]
+    pub fn status(&self) -> JobsStatus {
+        let memory = self.memory();
+        let mut open = BTreeMap::new();
+        for job in memory.open.values() {
+            *open.entry(job.stored.state.as_str()).or_default() += 1;
+        }
+        let (bytes, room_bytes) = (memory.bytes, self.limits.room_bytes);
+        JobsStatus { bytes, room_bytes, open, ended: memory.ended.clone() }
     }
 
     /// The job with this number, with its progress.
@@ -222,6 +249,7 @@ impl Memory {
         open.stored = Arc::new(job);
         open.shown.send_replace(Arc::clone(&open.stored));
         if open.stored.state.is_final() {
+            *self.ended.entry(open.stored.state.as_str()).or_default() += 1;
             self.open.remove(&key);
         }
     }

@@ -13,6 +13,7 @@ use crate::table::index::published::Published;
 use crate::table::shared::budget::Budget;
 use crate::table::shared::clock::Clock;
 use crate::table::shared::member_cache::MemberCache;
+use crate::table::shared::metrics::TableMetrics;
 use crate::table::shared::naming::Naming;
 use crate::table::shared::nonce::Nonces;
 use crate::table::shared::room::RoomOfAll;
@@ -54,6 +55,7 @@ pub struct Parts {
     pub clock: Clock,
     pub budget: Arc<Budget>,
     pub member_cache: Arc<MemberCache>,
+    pub metrics: TableMetrics,
     pub sharing: Arc<Sharing>,
     /// The room for batches in flight of all bases.
     pub in_flight: RoomOfAll,

@@ -34,6 +34,21 @@ pub type CachedMember = Arc<[u8]>;
 
 type Key = (BaseNumber, Row);
 
+/// The counters of the cache.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheStatus {
+    /// The bytes that cached members take.
+    pub bytes: u64,
+    /// The bytes that they may take now.
+    pub capacity_bytes: u64,
+    /// The bytes that the images of the lookups of all bases take.
+    pub image_bytes: u64,
+    /// How often a member was found.
+    pub hits: u64,
+    /// How often a member was not found.
+    pub misses: u64,
+}
+
 /// The cached members of all bases of a store.
 #[derive(Debug)]
 pub struct MemberCache {
@@ -58,6 +73,18 @@ impl MemberCache {
     pub fn new(room: usize) -> Arc<Self> {
         let cache = Cache::with_weighter(room / (USUAL_BYTES + ENTRY_BYTES), bytes(room), Bytes);
         Arc::new(Self { cache, room: bytes(room), images: Mutex::default() })
+    }
+
+    /// What the cache and the images take now, and how often a member was found in the cache.
+    pub fn status(&self) -> CacheStatus {
+        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        CacheStatus {
+            bytes: self.cache.weight(),
+            capacity_bytes: self.cache.capacity(),
+            image_bytes: images.values().sum(),
+            hits: self.cache.hits(),
+            misses: self.cache.misses(),
+        }
     }
 
     /// The member at a row, if it is cached.

@@ -6,6 +6,7 @@
 //!   but not yet shown.
 //! - [`member_cache`] returns a member only as the view shows it, because a commit removes its rows.
 //! - [`naming`] lets one base be created at a time, while no batch renames, deletes or undeletes another.
+//! - [`metrics`] are added to once for a batch, not for each row.
 //! - [`meta`] reads or creates the metadata, and rejects a store that a newer program wrote.
 //! - [`sharing`] finds the other bases in which a person may already have an account.
 //! - Nothing here starts a task.
@@ -14,6 +15,7 @@ pub mod budget;
 pub mod clock;
 pub mod member_cache;
 pub mod meta;
+pub mod metrics;
 pub mod naming;
 pub mod nonce;
 pub mod outcome;

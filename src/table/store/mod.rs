@@ -4,3 +4,4 @@ pub mod ahead;
 pub mod bases;
 pub mod open;
 mod sharing;
+pub mod status;

@@ -18,6 +18,7 @@ use crate::table::open::{AudienceBuild, Parts};
 use crate::table::shared::budget::Budget;
 use crate::table::shared::member_cache::MemberCache;
 use crate::table::shared::meta;
+use crate::table::shared::metrics::TableMetrics;
 use crate::table::shared::naming::Naming;
 use crate::table::shared::nonce::Nonces;
 use crate::table::shared::room::RoomOfAll;
@@ -55,6 +56,8 @@ pub struct TableConfig {
     pub jobs: JobLimits,
     /// How the filters of new and changed audiences are evaluated.
     pub audience_build: AudienceBuild,
+    /// The handles that count what its bases do.
+    pub metrics: TableMetrics,
     /// The seed of the random ids of batches: a different number each time that a store is opened.
     pub seed: u64,
 }
@@ -80,6 +83,7 @@ impl Default for TableConfig {
             idempotency: IdempotencyLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
             jobs: JobLimits::default(),
             audience_build: AudienceBuild::default(),
+            metrics: TableMetrics::default(),
             seed: 0,
         }
     }
@@ -127,6 +131,7 @@ impl Table {
             clock,
             budget: Budget::new(config.budget_bytes),
             member_cache: MemberCache::new(config.read_bytes),
+            metrics: config.metrics.clone(),
             in_flight: RoomOfAll::new(),
             naming: Naming::default(),
             sealer: Sealer::new(IdKey(meta.id_key)),

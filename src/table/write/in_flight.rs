@@ -11,6 +11,7 @@
 //!   batch waits for ever.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::compute;
 use crate::engine::{Append, Batch, EngineError};
@@ -27,6 +28,7 @@ pub struct InFlight {
     layer: Arc<Layer>,
     /// Whether it changes the base; otherwise it only stores results of requests.
     is_change: bool,
+    appended: Instant,
     _changing: Option<Changing>,
     _room: Option<Taken>,
 }
@@ -42,8 +44,12 @@ impl InFlight {
     ) -> Self {
         let is_change = layer.header.revision > before.revision;
         let changing = open.parts.naming.change(before, &layer.header).await;
-        let room = room.take(batch.bytes()).await;
-        Self { append: open.parts.engine.append(batch), layer, is_change, _changing: changing, _room: room }
+        let bytes = batch.bytes();
+        open.parts.metrics.batch_bytes.add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        let room = room.take(bytes).await;
+        let appended = Instant::now();
+        let append = open.parts.engine.append(batch);
+        Self { append, layer, is_change, appended, _changing: changing, _room: room }
     }
 
     /// Whether others may have been planned on it.
@@ -54,6 +60,7 @@ impl InFlight {
     /// Waits until the batch is durable, and publishes it in the engine and in memory in one step.
     pub async fn land(self, open: &OpenBase) -> Result<(), EngineError> {
         let durable = self.append.await?;
+        open.parts.metrics.batch_times.add_time(self.appended.elapsed());
         open.parts.idempotency.count_stored(self.layer.result_bytes);
         if !self.is_change {
             durable.publish();

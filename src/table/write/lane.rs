@@ -206,7 +206,7 @@ impl Lane {
         plan.keep(Arc::clone(&self.definitions), below);
         plan.know_tiers().await;
         let mut planned = Planned::default();
-        let mut room = BATCH_ROWS;
+        let (mut room, mut rows) = (BATCH_ROWS, 0);
         while room > 0 && !plan.is_full() && planned.failure.is_none() {
             let Some(job) = self.queue.pop_front() else { break };
             self.reserved = self.reserved.minus(&job.reserved());
@@ -223,7 +223,9 @@ impl Lane {
             }
             let taken = self.plan_job(&mut plan, job, room, &mut planned).await;
             room = room.saturating_sub(taken.max(1));
+            rows += taken.max(1);
         }
+        open.parts.metrics.batch_rows.add(u64::try_from(rows).unwrap_or(u64::MAX));
         let counted = plan.counted();
         let ahead = plan.take_ahead();
         let finished = if planned.failure.is_some() || planned.discard {

@@ -7,6 +7,7 @@
 //! - No reply is sent before every commit that it was planned on is durable ([`publisher`]).
 //! - Only [`validate`] plans outside the lane, and it never writes.
 
+mod counted;
 pub mod in_flight;
 pub mod job;
 pub mod lane;

@@ -18,6 +18,7 @@ use crate::table::open::OpenBase;
 use crate::table::plan::step_request::StepReply;
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::budget::Permit;
+use crate::table::shared::metrics::RowSums;
 use crate::table::write::in_flight::InFlight;
 use crate::table::write::job::{Held, Job};
 use crate::table::write::reply::{Failure, ReplySender};
@@ -151,6 +152,11 @@ impl Publisher {
             None => self.failure.clone().or(planned.failure),
         };
         let failure = failure.as_ref();
+        if failure.is_none() && !planned.discard {
+            let mut sums = RowSums::default();
+            planned.replies.iter().for_each(|reply| reply.count(&mut sums));
+            self.open.parts.metrics.count(sums);
+        }
         for unfinished in planned.unfinished {
             if let Some(failure) = failure {
                 // Only the first failure counts; a second `set` does nothing.
@@ -167,6 +173,7 @@ impl Publisher {
         let is_change = batch.is_change();
         let Err(error) = batch.land(&self.open).await else { return Ok(()) };
         tracing::warn!(base = self.open.number.0, %error, "a batch of writes failed");
+        self.open.parts.metrics.batch_failures.inc();
         let failure = self.failure.clone().unwrap_or_else(|| error.into());
         if is_change && self.failure.is_none() {
             self.failure = Some(failure.clone());

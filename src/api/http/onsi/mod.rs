@@ -31,4 +31,4 @@ mod shape;
 mod write;
 
 pub use self::failure::{forbidden, overloaded, starting};
-pub use self::routes::{BODY_BYTES, PREFIXES, routes};
+pub use self::routes::{BODY_BYTES, PREFIXES, paths, routes};

@@ -25,4 +25,4 @@ mod sent;
 mod upsert;
 
 pub use self::failure::{forbidden, overloaded, starting};
-pub use self::routes::{PREFIX, routes};
+pub use self::routes::{PREFIX, paths, routes};

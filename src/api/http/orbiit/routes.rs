@@ -27,3 +27,19 @@ impl Visitor for Routes {
         self.add(C::ABOUT.path, C::ABOUT.route(handle::<C>));
     }
 }
+
+/// The paths of this door's calls and of its document, with the names of parameters in braces.
+#[must_use]
+pub fn paths() -> Vec<String> {
+    let mut paths = Paths(vec![format!("{PREFIX}{NAME}")]);
+    every_call(&mut paths);
+    paths.0
+}
+
+struct Paths(Vec<String>);
+
+impl Visitor for Paths {
+    fn visit<C: Call>(&mut self) {
+        self.0.push(C::ABOUT.path.to_owned());
+    }
+}

@@ -26,4 +26,4 @@ mod words;
 
 pub use self::calls::PREFIX;
 pub use self::failure::{forbidden, overloaded, starting};
-pub use self::routes::routes;
+pub use self::routes::{paths, routes};

@@ -13,6 +13,7 @@
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -22,6 +23,7 @@ use crate::engine::lock::lock;
 use crate::engine::pending::Ops;
 use crate::engine::sled::backlog::Backlog;
 use crate::engine::{Durable, EngineError};
+use crate::metrics::Histogram;
 
 /// The payload bytes that one `fdatasync` covers; the rest of the queue goes into the next group.
 const GROUP_BYTES: usize = 32 * 1024 * 1024;
@@ -196,10 +198,13 @@ impl Log {
     }
 }
 
-/// The syncer thread, which ends when the log is closed.
-pub(crate) fn run(log: &Log, mut writer: Writer) {
+/// The syncer thread, which ends when the log is closed. `times` counts how long each group took.
+pub(crate) fn run(log: &Log, mut writer: Writer, times: &Histogram) {
     while let Some(group) = log.next_group() {
-        match writer.write(group.iter().map(|waiting| (waiting.number, &waiting.payload))) {
+        let begun = Instant::now();
+        let written = writer.write(group.iter().map(|waiting| (waiting.number, &waiting.payload)));
+        times.add_time(begun.elapsed());
+        match written {
             Ok(bytes) => log.succeed(group, bytes),
             Err(failure) => log.fail(group, failure),
         }

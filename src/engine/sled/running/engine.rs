@@ -106,7 +106,9 @@ impl Engine for SledEngine {
             durable: self.shared.log.durable(),
             pending_bytes: self.shared.backlog.read(Pending::bytes),
             log_bytes: self.shared.log.bytes(),
+            snapshot_bytes: self.shared.snapshot_bytes.load(Ordering::Relaxed),
             disk_bytes: self.shared.with_sled(|sled| Ok(sled.bytes())).unwrap_or(0),
+            free_bytes: self.shared.disk.look(),
             refusing_writes: self.shared.refusing(),
             failing_reads: self.shared.with_sled(|_| Ok(())).err().map(|error| error.to_string()),
         }

@@ -5,6 +5,7 @@
 //! snapshot has all their batches and sled is confirmed to have them (or will be rebuilt anyhow).
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -87,6 +88,7 @@ impl Keeper {
 
     /// Runs until the store stops it.
     pub(super) fn run(mut self) {
+        self.note_sizes();
         loop {
             self.shared.look_after_log();
             if self.is_due() {
@@ -140,7 +142,16 @@ impl Keeper {
         if let Err(error) = self.drop_replaced() {
             tracing::error!(%error, "could not remove what a snapshot replaced; another attempt follows");
         }
+        self.note_sizes();
         made.map(|generation| generation.position())
+    }
+
+    /// Notes the size of all snapshots, which is only reported. If they cannot be listed, the size stays.
+    fn note_sizes(&self) {
+        if let Ok(listing) = list(&self.shared.config.snapshot_dir(), self.shared.timeline) {
+            let bytes = listing.generations.iter().map(|generation| generation.bytes).sum();
+            self.shared.snapshot_bytes.store(bytes, Ordering::Relaxed);
+        }
     }
 
     fn make(&self) -> Result<Generation, Cut> {

@@ -60,6 +60,7 @@ pub(super) fn open(
         sled: RwLock::new(Some(Arc::new(sled))),
         stalled: Mutex::new(None),
         applied_bytes: AtomicU64::new(replayed_bytes),
+        snapshot_bytes: AtomicU64::new(newest_bytes),
         damaged: AtomicBool::new(false),
         sync_failed: AtomicBool::new(false),
         closed: AtomicBool::new(false),

@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) stalled: Mutex<Option<Stalled>>,
     /// Bytes written to sled since it was opened.
     pub(crate) applied_bytes: AtomicU64,
+    /// The size of all snapshots.
+    pub(crate) snapshot_bytes: AtomicU64,
     /// Damage was found in sled, which the applier will rebuild.
     pub(crate) damaged: AtomicBool,
     /// A sync of sled's files failed since sled was opened.

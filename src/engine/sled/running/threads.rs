@@ -75,7 +75,9 @@ pub(super) fn start(
     );
     let (syncer_shared, confirmer_shared) = (Arc::clone(shared), Arc::clone(shared));
     Ok(Running {
-        syncer: spawn("wal-syncer", move || queue::run(&syncer_shared.log, writer))?,
+        syncer: spawn("wal-syncer", move || {
+            queue::run(&syncer_shared.log, writer, &syncer_shared.config.log_times);
+        })?,
         applier: spawn("sled-applier", move || applier.run())?,
         confirmer: spawn("sled-confirmer", move || confirmer::run(&confirmer_shared, &to_confirm))?,
         keeper: spawn("snapshots", move || keeper.run())?,

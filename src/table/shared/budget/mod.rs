@@ -113,6 +113,11 @@ impl Budget {
         self.small.used() + self.large.used()
     }
 
+    /// The number of requests that wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.small.waiting() + self.large.waiting()
+    }
+
     fn pool(&self, bytes: usize) -> &Arc<Pool> {
         if bytes <= self.small_bytes { &self.small } else { &self.large }
     }

@@ -79,6 +79,11 @@ impl Pool {
         self.lock().used
     }
 
+    /// The number of requests that wait.
+    pub fn waiting(&self) -> usize {
+        self.lock().queues.len()
+    }
+
     /// Takes bytes if they fit now and no waiting request comes first.
     pub fn take(self: &Arc<Self>, whose: Whose, bytes: usize) -> Option<Permit> {
         let mut state = self.lock();

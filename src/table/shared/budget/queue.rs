@@ -72,6 +72,11 @@ impl<G> Queues<G> {
         self.parties.iter().any(|queue| queue.party == party)
     }
 
+    /// The number of waiting requests.
+    pub fn len(&self) -> usize {
+        self.parties.iter().flat_map(|queue| &queue.lines).map(|line| line.requests.len()).sum()
+    }
+
     /// What is already waiting when a request of `whose` arrives.
     pub fn before(&self, whose: Whose) -> Before {
         let Some(queue) = self.parties.iter().find(|queue| queue.party == whose.party) else {

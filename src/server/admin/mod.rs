@@ -1,0 +1,23 @@
+//! What the server tells programs that watch it: the page of metrics, and probes.
+//!
+//! | path | reply |
+//! | --- | --- |
+//! | `/metrics` | all metrics as OpenMetrics text (`docs/metrics.md`) |
+//! | `/healthz` | 200 as long as the server replies |
+//! | `/readyz` | 200 while calls are served, and otherwise 503 with the reason |
+//!
+//! Invariants:
+//!
+//! - The address is another one than that of the calls, so nobody who may call can read the metrics. It is
+//!   served without encryption and without tokens; nothing on it is personal data, and nothing can be changed.
+//! - It is served from before the store is opened until after it is closed, so that a long opening and a stop
+//!   can be watched.
+//! - On a loopback address web pages cannot read it (`front::home`).
+//! - Its few connections do not count among those of the calls, and cannot take their places.
+
+mod page;
+mod serve;
+mod store;
+
+pub use self::page::{Labelled, Page};
+pub use self::serve::Admin;

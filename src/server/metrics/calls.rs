@@ -1,0 +1,263 @@
+//! The counters of calls, and the calls that run.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::Request;
+use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use tonic::Code;
+
+use super::known::{self, Route, Rpc};
+use super::readings::Always;
+use crate::api::grpc::plain;
+use crate::metrics::{Counter, Gauge, Histogram};
+use crate::model::Reason;
+
+/// The bounds of the times that calls take, in microseconds. Those of the semantic conventions begin at 5 ms,
+/// where most calls have ended.
+const TIMES: [u64; 16] = [
+    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+    5_000_000, 10_000_000, 60_000_000,
+];
+/// The reason of refusals that no list has.
+const OTHER_REASON: &str = "OTHER";
+/// Reasons of refusals before a call reaches its door.
+const REASONS_OF_SERVER: [&str; 2] = ["HOST_REFUSED", "ORIGIN_REFUSED"];
+
+type Times<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// The counters of calls and connections. Clones share them.
+#[derive(Debug, Clone)]
+pub struct CallMetrics(Arc<Counters>);
+
+#[derive(Debug)]
+struct Counters {
+    rpcs: Times<RpcLabels>,
+    requests: Times<HttpLabels>,
+    running_rpcs: Gauge,
+    running_requests: Gauge,
+    refusals: Family<ReasonLabel, Counter>,
+    connections: Gauge,
+    failed_handshakes: Counter,
+}
+
+impl Default for CallMetrics {
+    fn default() -> Self {
+        let times: fn() -> Histogram = || Histogram::of_times(&TIMES);
+        Self(Arc::new(Counters {
+            rpcs: Family::new_with_constructor(times),
+            requests: Family::new_with_constructor(times),
+            running_rpcs: Gauge::default(),
+            running_requests: Gauge::default(),
+            refusals: Family::default(),
+            connections: Gauge::default(),
+            failed_handshakes: Counter::default(),
+        }))
+    }
+}
+
+impl CallMetrics {
+    /// Begins to count a call. If the result is dropped, the caller has left.
+    pub fn begin<B>(&self, request: &Request<B>) -> RunningCall {
+        let path = request.uri().path();
+        let call = if plain::is_grpc(request.headers()) {
+            Call::Rpc(known::rpc(path))
+        } else {
+            Call::Http(known::method(request.method().as_str()), known::route(path))
+        };
+        self.running(call).inc();
+        RunningCall { metrics: self.clone(), call, begun: Instant::now(), is_ended: false }
+    }
+
+    /// Counts a refused call, or a failed stream, under its reason.
+    pub fn refused(&self, reason: &str) {
+        let of_server = || REASONS_OF_SERVER.into_iter().find(|known| *known == reason);
+        let known = Reason::parse(reason).map(Reason::as_str).or_else(of_server);
+        self.0.refusals.get_or_create(&ReasonLabel(known.unwrap_or(OTHER_REASON))).inc();
+    }
+
+    /// Counts a failed TLS handshake.
+    pub fn handshake_failed(&self) {
+        self.0.failed_handshakes.inc();
+    }
+
+    /// Counts a connection until the result is dropped.
+    pub fn connection(&self) -> OpenConnection {
+        self.0.connections.inc();
+        OpenConnection(self.clone())
+    }
+
+    fn running(&self, call: Call) -> &Gauge {
+        match call {
+            Call::Rpc(_) => &self.0.running_rpcs,
+            Call::Http(..) => &self.0.running_requests,
+        }
+    }
+
+    /// Lists the counters.
+    pub fn list(&self, registry: &mut Registry) {
+        let Counters { rpcs, requests, running_rpcs, running_requests, .. } = &*self.0;
+        let Counters { refusals, connections, failed_handshakes, .. } = &*self.0;
+        registry.register(
+            "rpc_server_call_duration_seconds",
+            "How long gRPC calls took until their reply, or until the end of their stream",
+            Always(rpcs.clone()),
+        );
+        registry.register(
+            "http_server_request_duration_seconds",
+            "How long requests at the JSON doors took until their reply; without a status, the caller left before",
+            Always(requests.clone()),
+        );
+        registry.register("memberbase_running_rpcs", "gRPC calls that run", running_rpcs.clone());
+        registry.register(
+            "memberbase_running_requests",
+            "Requests at the JSON doors that run",
+            running_requests.clone(),
+        );
+        registry.register(
+            "memberbase_refusals",
+            "Refused calls and failed streams, by reason (docs/grpc.md)",
+            Always(refusals.clone()),
+        );
+        registry.register("memberbase_connections", "Open connections", connections.clone());
+        registry.register(
+            "memberbase_tls_handshake_failures",
+            "TLS handshakes that failed",
+            failed_handshakes.clone(),
+        );
+    }
+}
+
+/// An open connection, which counts until this is dropped.
+#[must_use]
+pub struct OpenConnection(CallMetrics);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.0.connections.dec();
+    }
+}
+
+/// What a call is counted as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Rpc(Rpc),
+    Http(&'static str, Route),
+}
+
+/// A call that runs. Dropping it counts a caller that has left.
+#[must_use]
+#[derive(Debug)]
+pub struct RunningCall {
+    metrics: CallMetrics,
+    call: Call,
+    begun: Instant,
+    is_ended: bool,
+}
+
+impl RunningCall {
+    /// Whether the call replies with a stream, at whose end its status is known.
+    pub fn streams(&self) -> bool {
+        matches!(self.call, Call::Rpc(Rpc { streams: true, .. }))
+    }
+
+    /// The call has ended with this status, of which only that of its protocol counts.
+    pub fn end(mut self, rpc: Code, http: u16) {
+        self.count(rpc, Some(http));
+    }
+
+    fn count(&mut self, rpc: Code, http: Option<u16>) {
+        self.is_ended = true;
+        let counters = &*self.metrics.0;
+        let time = self.begun.elapsed();
+        match self.call {
+            Call::Rpc(Rpc { name: method, .. }) => {
+                let labels = RpcLabels { method, status: name(rpc) };
+                counters.rpcs.get_or_create(&labels).add_time(time);
+            }
+            Call::Http(method, Route { door, path: route }) => {
+                let labels = HttpLabels { door, method, route, status: http };
+                counters.requests.get_or_create(&labels).add_time(time);
+            }
+        }
+        self.metrics.running(self.call).dec();
+    }
+}
+
+impl Drop for RunningCall {
+    fn drop(&mut self) {
+        if !self.is_ended {
+            self.count(Code::Cancelled, None);
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct RpcLabels {
+    method: &'static str,
+    status: &'static str,
+}
+
+impl EncodeLabelSet for RpcLabels {
+    fn encode(&self, encoder: &mut LabelSetEncoder) -> Result<(), fmt::Error> {
+        let Self { method, status } = *self;
+        [("rpc_system_name", "grpc"), ("rpc_method", method), ("rpc_response_status_code", status)]
+            .encode(encoder)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct HttpLabels {
+    door: &'static str,
+    method: &'static str,
+    route: &'static str,
+    status: Option<u16>,
+}
+
+impl EncodeLabelSet for HttpLabels {
+    fn encode(&self, encoder: &mut LabelSetEncoder) -> Result<(), fmt::Error> {
+        let status = self.status.map(|status| status.to_string()).unwrap_or_default();
+        [
+            ("door", self.door),
+            ("http_request_method", self.method),
+            ("http_route", self.route),
+            ("http_response_status_code", &status),
+        ]
+        .encode(encoder)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct ReasonLabel(&'static str);
+
+impl EncodeLabelSet for ReasonLabel {
+    fn encode(&self, encoder: &mut LabelSetEncoder) -> Result<(), fmt::Error> {
+        [("reason", self.0)].encode(encoder)
+    }
+}
+
+/// The name of a status, as the semantic conventions write it.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
