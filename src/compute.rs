@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Span;
 
 mod stretch;
 
@@ -218,8 +219,9 @@ impl Pool {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let permit = self.permit().await;
+        let span = Span::current();
         let worked = tokio::task::spawn_blocking(move || {
-            let done = work();
+            let done = span.in_scope(work);
             // The work returns the permit itself, because its caller may have gone away while it runs.
             drop(permit);
             done

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 /// The exit code of a process that found a fault of its own (EX_SOFTWARE of sysexits.h).
 const EXIT_SOFTWARE: i32 = 70;
@@ -42,12 +43,13 @@ pub fn vital_thread(
     thread::Builder::new().name(name.to_owned()).spawn(move || watch_thread(name, work, end_process))
 }
 
-/// Runs `work` in a vital task, which runs to its end even if the caller stops waiting.
+/// Runs `work` in a vital task, which runs to its end even if the caller stops waiting. Its log lines belong to
+/// the call of its caller.
 pub async fn to_the_end<T: Send + 'static>(
     name: &'static str,
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {
-    match vital(name, work).await {
+    match vital(name, work.in_current_span()).await {
         Ok(done) => done,
         // The task is never cancelled, and a panic ends the process. So the runtime is shutting down, and the
         // caller with it.

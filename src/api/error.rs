@@ -10,6 +10,7 @@ use std::time::Duration;
 use tonic::{Code as GrpcCode, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
+use crate::api::trace::TraceId;
 use crate::directory::Error;
 use crate::model::{Code, GuardKind, Held, Reason, Refusal, Violation};
 
@@ -60,10 +61,12 @@ pub fn http(reason: Reason) -> http::StatusCode {
     }
 }
 
-/// A random number that identifies an error, both in its reply and in the log line about it.
+/// What identifies an error, both in its reply and in the log line about it: the trace id that the caller
+/// gave, or else a random number.
 #[must_use]
 pub fn trace_id() -> String {
-    format!("{:016x}", RandomState::new().hash_one(()))
+    let random = || format!("{:016x}", RandomState::new().hash_one(()));
+    TraceId::current().map_or_else(random, |id| id.to_string())
 }
 
 impl From<Error> for Status {

@@ -9,5 +9,6 @@ pub mod grpc;
 pub mod http;
 pub mod peer;
 pub mod refused;
+pub mod trace;
 mod unknown;
 mod untaken;

@@ -50,6 +50,10 @@ pub struct Args {
     /// makes a new snapshot and removes older log [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     snapshot_after: Option<String>,
+    /// How long a server that stops goes on serving after its health checks and /readyz have begun to fail, so
+    /// that load balancers notice [default: 1s]
+    #[arg(long, value_name = "TIME")]
+    drain_pause: Option<String>,
     /// How long running calls may take when the server stops [default: 8s]
     #[arg(long, value_name = "TIME")]
     grace: Option<String>,
@@ -62,6 +66,12 @@ pub struct Args {
     /// The log level: off, error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
+    /// How log lines are written: text, or json, one object in each line [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Log every call, without personal data; needs --log info or below
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    access_log: Option<String>,
     /// How long the history of changes is kept; not shorter than --delete-retention or --job-retention
     /// [default: 30d]
     #[arg(long, value_name = "TIME")]
@@ -159,10 +169,13 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("memory", args.memory),
         ("reserve", args.reserve),
         ("snapshot-after", args.snapshot_after),
+        ("drain-pause", args.drain_pause),
         ("grace", args.grace),
         ("stall-after", args.stall_after),
         ("connections-per-peer", args.connections_per_peer),
         ("log", args.log),
+        ("log-format", args.log_format),
+        ("access-log", args.access_log),
         ("commit-retention", args.commit_retention),
         ("delete-retention", args.delete_retention),
         ("request-retention", args.request_retention),

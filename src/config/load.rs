@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::file::{self, File};
 use super::settings::{OFF, keys};
 use super::units::{self, Time};
-use super::values::{Config, EngineKind};
+use super::values::{Config, EngineKind, LogFormat};
 use super::variables::variable;
 
 /// The smallest amount of memory that a server works well with, in bytes.
@@ -65,6 +65,7 @@ impl Config {
             "memory" => self.memory = units::bytes(text)?,
             "reserve" => self.reserve = units::bytes(text)?,
             "snapshot-after" => self.snapshot_after = units::bytes(text)?,
+            "drain-pause" => self.drain_pause = units::duration(text)?,
             "grace" => self.grace = units::duration(text)?,
             "stall-after" => self.stall_after = units::duration(text)?,
             "connections-per-peer" => self.connections_per_peer = Some(units::count(text)?),
@@ -72,6 +73,8 @@ impl Config {
                 self.log =
                     text.parse().map_err(|_| "must be off, error, warn, info, debug or trace".to_owned())?
             }
+            "log-format" => self.log_format = log_format(text)?,
+            "access-log" => self.access_log = units::boolean(text)?,
             "commit-retention" => self.commit_retention = units::duration(text)?,
             "delete-retention" => self.delete_retention = units::duration(text)?,
             "request-retention" => self.request_retention = units::duration(text)?,
@@ -151,6 +154,14 @@ impl Config {
     }
 }
 
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("must be text or json".to_owned()),
+    }
+}
+
 fn engine(text: &str) -> Result<EngineKind, String> {
     match text {
         "sled" => Ok(EngineKind::Sled),
@@ -196,8 +207,9 @@ mod tests {
             "engine" => "memory",
             "memory" | "reserve" | "snapshot-after" | "request-room" | "job-room" | "body-limit" => "100MiB",
             "log" => "debug",
+            "log-format" => "json",
             "connections-per-peer" | "metrics-bases" => "12",
-            "insecure-no-auth" | "insecure-plaintext" => "true",
+            "access-log" | "insecure-no-auth" | "insecure-plaintext" => "true",
             _ => "3h",
         };
         for key in keys() {
@@ -214,7 +226,7 @@ mod tests {
             let flags = [others.clone(), vec![(key, value(key))]].concat();
             assert_ne!(load(&flags, &[], None).unwrap(), without, "{key}");
             assert_ne!(load(&others, &[(&variable(key), value(key))], None).unwrap(), without, "{key}");
-            let quote = if key.starts_with("insecure") { "" } else { "\"" };
+            let quote = if value(key) == "true" { "" } else { "\"" };
             let file = format!("{key} = {quote}{}{quote}", value(key));
             assert_ne!(load(&others, &[], Some(&file)).unwrap(), without, "{key}");
         }

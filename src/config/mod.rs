@@ -15,5 +15,5 @@ mod variables;
 pub use self::file::File;
 pub use self::load::Problems;
 pub use self::settings::{Form, SETTINGS, Setting, keys};
-pub use self::values::{ADMIN_LISTEN, Config, EngineKind};
+pub use self::values::{ADMIN_LISTEN, Config, EngineKind, LogFormat};
 pub use self::variables::{PREFIX, unknown_variables, variable};

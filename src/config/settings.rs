@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::units::{Bytes, Time};
-use super::values::{Config, EngineKind};
+use super::values::{Config, EngineKind, LogFormat};
 
 /// A setting.
 #[derive(Debug)]
@@ -88,6 +88,12 @@ pub const SETTINGS: &[Setting] = &[
         value: |config| Some(Bytes(config.snapshot_after).to_string()),
     },
     Setting {
+        key: "drain-pause",
+        form: Form::Amount,
+        about: "How long a server that stops goes on serving after its probes have begun to fail.",
+        value: |config| Some(Time(config.drain_pause).to_string()),
+    },
+    Setting {
         key: "grace",
         form: Form::Amount,
         about: "How long running calls may take to finish when the server stops.",
@@ -110,6 +116,18 @@ pub const SETTINGS: &[Setting] = &[
         form: Form::Text,
         about: "What is logged to standard error: off, error, warn, info, debug or trace.",
         value: |config| Some(config.log.to_string().to_ascii_lowercase()),
+    },
+    Setting {
+        key: "log-format",
+        form: Form::Text,
+        about: "How log lines are written: text, or json.",
+        value: |config| Some(log_format(config.log_format).to_owned()),
+    },
+    Setting {
+        key: "access-log",
+        form: Form::Flag,
+        about: "Log every call, without personal data; needs log at info or below.",
+        value: |config| Some(config.access_log.to_string()),
     },
     Setting {
         key: "commit-retention",
@@ -198,6 +216,13 @@ fn engine(kind: EngineKind) -> &'static str {
     }
 }
 
+fn log_format(format: LogFormat) -> &'static str {
+    match format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    }
+}
+
 fn path(path: Option<&PathBuf>) -> Option<String> {
     path.map(|path| path.display().to_string())
 }
@@ -255,6 +280,9 @@ mod tests {
             grace: Duration::from_millis(1_250),
             connections_per_peer: Some(100),
             log: LevelFilter::OFF,
+            log_format: LogFormat::Json,
+            access_log: true,
+            drain_pause: Duration::ZERO,
             tls_cert: Some("c.pem".into()),
             tls_key: Some("k.pem".into()),
             tls_client_ca: Some("true".into()),

@@ -31,6 +31,8 @@ pub struct Config {
     pub reserve: u64,
     /// A snapshot is made once the log has grown by this many bytes and by more than the last snapshot.
     pub snapshot_after: u64,
+    /// How long the server goes on serving when it stops and is already not ready.
+    pub drain_pause: Duration,
     /// How long running calls may take to finish when the server stops.
     pub grace: Duration,
     /// How long a message, a body or a reply may make no progress before its call is ended.
@@ -39,6 +41,10 @@ pub struct Config {
     pub connections_per_peer: Option<usize>,
     /// What is logged.
     pub log: LevelFilter,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Whether every call is logged.
+    pub access_log: bool,
     /// How long the history of changes is kept. Not shorter than `delete_retention` or `job_retention`.
     pub commit_retention: Duration,
     /// How long deleted memberbases and deleted members can be restored.
@@ -78,10 +84,13 @@ impl Default for Config {
             memory: 512 * MIB,
             reserve: 512 * MIB,
             snapshot_after: 1024 * MIB,
+            drain_pause: Duration::from_secs(1),
             grace: Duration::from_secs(8),
             stall_after: Duration::from_secs(30),
             connections_per_peer: None,
             log: LevelFilter::INFO,
+            log_format: LogFormat::Text,
+            access_log: false,
             commit_retention: 30 * DAY,
             delete_retention: 30 * DAY,
             request_retention: 7 * DAY,
@@ -97,6 +106,15 @@ impl Default for Config {
             insecure_plaintext: false,
         }
     }
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object in each line.
+    Json,
 }
 
 /// The storage engine.

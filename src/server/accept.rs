@@ -20,6 +20,7 @@ use super::connections::{Counted, Counting, Failed, Place, Places, Refused, Room
 use super::front::Front;
 use super::metrics::{CallMetrics, Measured};
 use super::refusals::{Noted, Refusals};
+use super::traced::Traced;
 use crate::api::grpc::edge::Edge;
 use crate::api::peer::Peer;
 use crate::directory::Connection;
@@ -81,7 +82,7 @@ pub struct Connections {
 }
 
 /// The service for the calls of one connection.
-type Service = Counting<Measured<Noted<Edge<Front>>>>;
+type Service = Counting<Traced<Measured<Noted<Edge<Front>>>>>;
 
 /// The limits of connections with this many descriptors. `per_peer` is the setting for one address,
 /// `call_bytes` the memory for their calls.
@@ -123,7 +124,7 @@ pub async fn run(
                 let peer_of_calls = Peer { address: peer.to_canonical(), connection };
                 let noted = Noted { inner, peer: peer_of_calls, refusals };
                 let measured = Measured { inner: noted, metrics: connections.metrics.clone() };
-                let service = Counting::new(measured, taken.place.calls(), start);
+                let service = Counting::new(Traced(measured), taken.place.calls(), start);
                 let tls = tls.clone().map(|tls| (tls, peer.to_canonical()));
                 let connection = begin(stream, tls, service, connections.clone());
                 let open = connections.metrics.connection();

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::config::LogFormat;
 use crate::tasks;
 
 /// Most bytes of waiting lines.
@@ -29,16 +30,17 @@ const END_WITHIN: Duration = Duration::from_secs(1);
 pub struct Log(Queue);
 
 /// Starts the log of this process. It also logs panics: the usual message would block if nobody reads it.
-pub fn start(level: LevelFilter) -> io::Result<Log> {
+pub fn start(level: LevelFilter, format: LogFormat) -> io::Result<Log> {
     let queue = Queue::new(QUEUE_BYTES);
     let lines = queue.clone();
-    tasks::vital_thread("log", move || lines.write_to(io::stderr()))?;
-    tracing_subscriber::fmt()
-        .with_writer(queue.clone())
-        .with_ansi(io::stderr().is_terminal())
-        .with_max_level(level)
-        .with_target(false)
-        .init();
+    tasks::vital_thread("log", move || lines.write_to(io::stderr(), format))?;
+    let lines = tracing_subscriber::fmt().with_writer(queue.clone()).with_max_level(level).with_target(false);
+    match format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).init();
+        }
+    }
     std::panic::set_hook(Box::new(|panic| tracing::error!("{}", text_of(panic))));
     Ok(Log(queue))
 }
@@ -46,6 +48,15 @@ pub fn start(level: LevelFilter) -> io::Result<Log> {
 impl Drop for Log {
     fn drop(&mut self) {
         self.0.wait_until_written(END_WITHIN);
+    }
+}
+
+/// The line in the place of dropped ones.
+fn gap(dropped: u64, format: LogFormat) -> String {
+    let text = "lines dropped here because nobody read the log";
+    match format {
+        LogFormat::Text => format!("{text}: {dropped}"),
+        LogFormat::Json => format!(r#"{{"level":"WARN","message":"{text}","dropped":{dropped}}}"#),
     }
 }
 
@@ -110,14 +121,14 @@ impl Queue {
     }
 
     /// Writes lines for ever. Lines that cannot be written are lost: there is nowhere to report that.
-    fn write_to(&self, mut out: impl Write) {
+    fn write_to(&self, mut out: impl Write, format: LogFormat) {
         loop {
             let (lines, dropped) = self.take();
             for line in lines {
                 let _ = out.write_all(&line);
             }
             if dropped > 0 {
-                let _ = writeln!(out, "lines dropped here because nobody read the log: {dropped}");
+                let _ = writeln!(out, "{}", gap(dropped, format));
             }
         }
     }
@@ -182,7 +193,7 @@ mod tests {
         let (read, lines) = channel();
         let mut queue = Queue::new(4 * "line 0\n".len());
         let thread = queue.clone();
-        std::thread::spawn(move || thread.write_to(Sleeper { begun, go_on, read }));
+        std::thread::spawn(move || thread.write_to(Sleeper { begun, go_on, read }, LogFormat::Text));
         queue.write_all(b"first\n").unwrap();
         has_begun.recv().unwrap();
         // The thread holds the first line; four more fit into the queue, five do not.

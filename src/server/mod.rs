@@ -2,8 +2,8 @@
 //!
 //! The order is bind, open, build, serve. While the store opens, which can take a while after a crash, health
 //! checks return NOT_SERVING, and every other call returns UNAVAILABLE. Stopping takes the reverse order:
-//! health checks return NOT_SERVING, no new connections are accepted, running calls finish within the grace
-//! period, and the store is closed.
+//! health checks return NOT_SERVING, a pause lets load balancers notice that, no new connections and calls are
+//! accepted, running calls finish within the grace period, and the store is closed.
 //!
 //! The rooms, each of which uses only those above it:
 //!
@@ -14,7 +14,8 @@
 //! | `error` | [`ServeError`]: why a server could not start or stop cleanly |
 //! | `store`, `opening` | choose the engine, and open the store for a server or for a command |
 //! | `backup`, `tokens` | work on a data directory that no server uses |
-//! | `metrics` | counts calls, for the page of metrics |
+//! | `traced` | puts the trace id of a call on its log lines |
+//! | `metrics` | counts calls, for the page of metrics and the access log |
 //! | `refusals` | logs rejected calls, one line a second for each reason and peer |
 //! | `front` | routes each request to health, to a door, or to a rejection |
 //! | `accept` | accepts connections, serves and drains them |
@@ -36,6 +37,7 @@ mod refusals;
 mod run;
 mod store;
 mod tokens;
+mod traced;
 
 pub use self::connections::TlsError;
 pub use self::error::ServeError;

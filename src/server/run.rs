@@ -38,7 +38,7 @@ pub fn worker_threads(cores: usize) -> usize {
 
 /// Serves until a signal stops the process. `notes` are warnings about the settings, for the log.
 pub async fn serve(config: Config, notes: &[String]) -> Result<(), ServeError> {
-    let log = log::start(config.log)?;
+    let log = log::start(config.log, config.log_format)?;
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -85,6 +85,7 @@ pub struct Running {
     connections: Connections,
     admin: Admin,
     jobs: Runner,
+    drain_pause: Duration,
     grace: Duration,
 }
 
@@ -95,7 +96,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let listener =
         TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let address = listener.local_addr()?;
-    let metrics = CallMetrics::default();
+    let metrics = CallMetrics::new(config.access_log);
     let store_metrics = StoreMetrics::default();
     let connections = Connections {
         tracker: TaskTracker::new(),
@@ -135,8 +136,19 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             front.serve(&gate, store::body_bytes(&config), &connections.stopping).await;
             tasks::vital("health", front.health().clone().follow(Arc::downgrade(&table)));
             let jobs = Runner::start(&table);
-            let grace = config.grace;
-            Ok(Running { address, encrypted, table, gate, front, connections, admin, jobs, grace })
+            let Config { drain_pause, grace, .. } = config;
+            Ok(Running {
+                address,
+                encrypted,
+                table,
+                gate,
+                front,
+                connections,
+                admin,
+                jobs,
+                drain_pause,
+                grace,
+            })
         }
         Err(error) => {
             connections.stopping.cancel();
@@ -166,6 +178,7 @@ fn log_settings(config: &Config, address: SocketAddr, admin: Option<SocketAddr>,
         body_limit = %Bytes(u64::try_from(store::body_bytes(config)).unwrap_or(u64::MAX)),
         request_room = %Bytes(config.request_room),
         job_room = %Bytes(config.job_room),
+        drain_pause = %Time(config.drain_pause),
         grace = %Time(config.grace),
         stall_after = %Time(config.stall_after),
         connections,
@@ -186,10 +199,12 @@ impl Running {
         self.admin.address
     }
 
-    /// Lets running calls finish within the grace period, and closes the store.
+    /// Tells probes that the server stops, goes on serving for the pause in which load balancers notice that,
+    /// lets running calls finish within the grace period, and closes the store.
     pub async fn stop(self) -> Result<(), ServeError> {
-        let Self { table, front, connections, admin, jobs, grace, .. } = self;
+        let Self { table, front, connections, admin, jobs, drain_pause, grace, .. } = self;
         front.stop_serving().await;
+        tokio::time::sleep(drain_pause).await;
         connections.stopping.cancel();
         connections.tracker.close();
         if tokio::time::timeout(grace, connections.tracker.wait()).await.is_err() {

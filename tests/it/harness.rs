@@ -141,6 +141,7 @@ pub fn config(data: &Path) -> Config {
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
         admin_listen: None,
+        drain_pause: Duration::ZERO,
         data: data.to_owned(),
         memory: 128 << 20,
         reserve: 1 << 20,
@@ -392,7 +393,7 @@ pub fn command(data: &Path) -> Command {
     }
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--reserve", "1MiB", "--memory", "128MiB"])
-        .args(["--admin-listen", "off", "--log", "error", "--data"])
+        .args(["--admin-listen", "off", "--drain-pause", "0s", "--log", "error", "--data"])
         .arg(data);
     command
 }

@@ -2,12 +2,14 @@
 
 use memberbase::api::grpc::v1;
 use memberbase::server;
+use rustix::process::Signal;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::harness::{config, connect, refused};
+use crate::harness::{Process, command, config, connect, members, refused};
+use crate::metrics::get;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_reported_by_the_health_checks_of_writing_services() {
@@ -36,4 +38,25 @@ async fn a_full_disk_is_reported_by_the_health_checks_of_writing_services() {
     refused(&bases.create_member_base(request).await.unwrap_err(), Code::ResourceExhausted, "STORAGE_FULL");
     drop((bases, health));
     running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_fails_its_probes_first_and_still_serves() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Process::start(command(data.path()).args(["--drain-pause", "1h"]));
+    server.signal(Signal::TERM);
+    while get(server.socket(), "/readyz", "localhost").await.status == 200 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(get(server.socket(), "/healthz", "localhost").await.status, 200);
+    let channel = connect(&server.address).await;
+    let request = HealthCheckRequest { service: "publisher.v1.MemberService".to_owned() };
+    let told = HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner();
+    assert_eq!(told.status(), ServingStatus::NotServing);
+    // A new connection is accepted, and its call is served.
+    let request = v1::GetMemberRequest { id: Some("m_short".into()), ..Default::default() };
+    let status = members(&channel).get_member(request).await.unwrap_err();
+    refused(&status, Code::InvalidArgument, "ID_MALFORMED");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(1));
 }

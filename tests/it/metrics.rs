@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::harness::{Server, config, row, rows};
 use crate::http::{Http, Reply, exchange};
 
-async fn get(address: SocketAddr, path: &str, host: &str) -> Reply {
+/// Gets a path from a server, which is called by this name.
+pub async fn get(address: SocketAddr, path: &str, host: &str) -> Reply {
     let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     exchange(address, &head, b"").await
 }

@@ -93,7 +93,7 @@ fn spawn(data: &Path, arguments: &[String]) -> Result<(Child, String, Duration),
     let begun = Instant::now();
     let program = std::env::current_exe().map_err(Error::file("find", Path::new("this program")))?;
     let mut child = Command::new(program)
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--drain-pause", "0s", "--data"])
         .arg(data)
         .args(arguments)
         .stdin(Stdio::null())

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::Request;
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tonic::Code;
+use tracing::Span;
 
 use super::known::{self, Route, Rpc};
 use super::readings::Always;
@@ -35,6 +36,8 @@ pub struct CallMetrics(Arc<Counters>);
 
 #[derive(Debug)]
 struct Counters {
+    /// Whether each call is logged too.
+    logs: bool,
     rpcs: Times<RpcLabels>,
     requests: Times<HttpLabels>,
     running_rpcs: Gauge,
@@ -46,8 +49,16 @@ struct Counters {
 
 impl Default for CallMetrics {
     fn default() -> Self {
+        Self::new(false)
+    }
+}
+
+impl CallMetrics {
+    /// Counters at 0. If `logs`, each call is logged too.
+    pub fn new(logs: bool) -> Self {
         let times: fn() -> Histogram = || Histogram::of_times(&TIMES);
         Self(Arc::new(Counters {
+            logs,
             rpcs: Family::new_with_constructor(times),
             requests: Family::new_with_constructor(times),
             running_rpcs: Gauge::default(),
@@ -57,9 +68,7 @@ impl Default for CallMetrics {
             failed_handshakes: Counter::default(),
         }))
     }
-}
 
-impl CallMetrics {
     /// Begins to count a call. If the result is dropped, the caller has left.
     pub fn begin<B>(&self, request: &Request<B>) -> RunningCall {
         let path = request.uri().path();
@@ -69,7 +78,8 @@ impl CallMetrics {
             Call::Http(known::method(request.method().as_str()), known::route(path))
         };
         self.running(call).inc();
-        RunningCall { metrics: self.clone(), call, begun: Instant::now(), is_ended: false }
+        let span = if self.0.logs { Span::current() } else { Span::none() };
+        RunningCall { metrics: self.clone(), call, begun: Instant::now(), span, is_ended: false }
     }
 
     /// Counts a refused call, or a failed stream, under its reason.
@@ -155,6 +165,8 @@ pub struct RunningCall {
     metrics: CallMetrics,
     call: Call,
     begun: Instant,
+    /// The trace of the call, if calls are logged.
+    span: Span,
     is_ended: bool,
 }
 
@@ -184,6 +196,22 @@ impl RunningCall {
             }
         }
         self.metrics.running(self.call).dec();
+        if counters.logs {
+            self.span.in_scope(|| log(self.call, rpc, http, time));
+        }
+    }
+}
+
+/// Logs a call that has ended: only names and statuses, nothing that a caller chose.
+fn log(call: Call, rpc: Code, http: Option<u16>, time: Duration) {
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    match call {
+        Call::Rpc(Rpc { name: method, .. }) => {
+            tracing::info!(method, status = name(rpc), micros, "a gRPC call ended");
+        }
+        Call::Http(method, Route { door, path: route }) => {
+            tracing::info!(door, method, route, status = http, micros, "a request ended");
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::replies::{Replying, next_reply};
 use crate::api::grpc::receiving::Arriving;
 use crate::api::grpc::replies::pull::{Ends, Pulled};
 use crate::api::grpc::v1;
+use crate::api::trace;
 use crate::directory::Directory;
 use crate::tasks;
 
@@ -32,12 +33,12 @@ pub fn start(
     let arriving = Arriving::now();
     let until = Until { ends: Ends { stopping, deadline }, pending: pending.clone() };
     let import = Import { directory: directory.clone(), chunks, arriving, until };
-    tasks::for_caller(async move {
+    tasks::for_caller(trace::keep(async move {
         // The receiver is dropped when the client no longer waits for replies.
         if let Err(status) = import.read(&pending).await {
             let _ = pending.send(Err(status)).await;
         }
-    });
+    }));
     let replying = Replying { directory, submitted, before: None, has_failed: false };
     Box::pin(stream::unfold(Some(replying), next_reply))
 }
