@@ -163,7 +163,7 @@ mod tests {
             assert_eq!(settings(text).1, [problem], "{text}");
         }
         for (text, begins) in [
-            ("colour = 1", "m.toml: colour is not a setting; the settings are listen, data, "),
+            ("colour = 1", "m.toml: colour is not a setting; the settings are listen, admin-listen, "),
             ("[colours]\nred = 1", "m.toml: [colours] is not a table of settings; the settings are listen, "),
             ("[[tls]]\ncert = 1", "m.toml: tls is not a setting; the settings are listen, "),
             ("a = = 1", "m.toml: is not TOML: "),

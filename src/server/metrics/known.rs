@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(rpc("/publisher.v1.MemberService/Guess").name, OTHER);
         for (path, door, template) in [
             ("/publisher.v1/member/get", "publisher", "/publisher.v1/member/get"),
-            ("/v1/members/m_1", "onsi", "/v1/members/{memberId}"),
+            ("/v1/members/m_1", "onsi", "/v1/members/{id}"),
             ("/v0/openapi.json", "orbiit", "/v0/openapi.json"),
             ("/v1/guess", "none", OTHER),
             ("/readyz", "none", "/readyz"),

@@ -167,7 +167,7 @@ mod tests {
         let http = |status: &str| {
             format!(
                 "http_server_request_duration_seconds_count{{door=\"onsi\",http_request_method=\"POST\",\
-                 http_route=\"/v1/members/{{memberId}}\",http_response_status_code=\"{status}\"}} 1"
+                 http_route=\"/v1/members/{{id}}\",http_response_status_code=\"{status}\"}} 1"
             )
         };
         let mut expected = vec![

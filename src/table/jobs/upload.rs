@@ -185,7 +185,7 @@ impl Upload {
     }
 
     /// Waits until at most so many batches are being stored.
-    async fn stored_up_to(&mut self, most: usize) -> Result<(), TableError> {
+    pub(super) async fn stored_up_to(&mut self, most: usize) -> Result<(), TableError> {
         while self.storing.len() > most
             && let Some(oldest) = self.storing.front_mut()
         {

@@ -10,7 +10,7 @@ async fn changes_are_printed_as_text_and_as_json() {
     let file = world.file("members.csv", "ref,email,tier\na,ana@example.com,\nb,bo@example.com,\n");
     world.import(&file, "staff", &["--create-base"]).await.expect(0);
     for tier in ["Gold", "Silver"] {
-        let file = world.file("tiers.csv", &format!("ref,tier\na,{tier}\n"));
+        let file = world.file("tiers.csv", format!("ref,tier\na,{tier}\n"));
         world.import(&file, "staff", &[]).await.expect(0);
     }
     let history = ["history", "--server", &world.url];

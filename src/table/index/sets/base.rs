@@ -14,7 +14,7 @@ const MAX_VALUES: usize = 4096;
 
 /// A row enters or leaves the set of a value.
 #[derive(Debug, Clone)]
-pub(in crate::table) struct SetChange {
+pub struct SetChange {
     pub field: SetField,
     pub value: Arc<str>,
     pub row: Row,
@@ -38,7 +38,7 @@ pub struct Sets {
 
 /// The sets of one field.
 #[derive(Debug, Clone, Default)]
-pub(in crate::table) struct FieldSets {
+pub struct FieldSets {
     values: BTreeMap<Arc<str>, RowSet>,
     /// The number of values that members have.
     held: usize,

@@ -48,6 +48,7 @@ async fn data_without_a_job_are_removed_but_not_those_of_an_upload() {
     let mut upload = store.jobs().begin(store.base).unwrap();
     let input = noise(1_200_000);
     upload.push(&input).await.unwrap();
+    upload.stored_up_to(0).await.unwrap();
     let number = upload.number();
     assert!(!store.scan(stored::values(store.base, number, None)).await.is_empty(), "a part is stored");
     store.table.maintain().await.unwrap();
@@ -59,6 +60,7 @@ async fn data_without_a_job_are_removed_but_not_those_of_an_upload() {
     // A server that stops during an upload leaves a part of it.
     let mut upload = store.jobs().begin(store.base).unwrap();
     upload.push(&input).await.unwrap();
+    upload.stored_up_to(0).await.unwrap();
     let store = store.restarted().await;
     std::mem::forget(upload);
     store.table.maintain().await.unwrap();

@@ -128,9 +128,9 @@ fn a_step_of_a_job_and_a_call_about_one_member_are_changes_like_others() {
         let subject = Subject::with(3).await;
         let since = subject.base.view().await.revision();
         let origin = Origin { cause: Cause::Job(8), ..Origin::system(Call::SYNC_MEMBERS) };
-        let judging = Judging::Done { left: crate::model::GuardCounts::of_removals(1) };
+        let judging = Judging::Done { left: crate::model::GuardCounts::of_removals(1), of_tiers: Vec::new() };
         let step = StepRequest {
-            ops: StepOps::Removals(vec![Row(1)], since),
+            ops: StepOps::Removals(vec![Row(1)], since.into()),
             judging,
             is_last: true,
             write: Box::new(|_, _| StepWrites::default()),

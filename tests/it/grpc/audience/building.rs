@@ -17,7 +17,7 @@ async fn an_audience_is_building_with_its_old_members_until_the_new_filter_serve
     let mut world = World::new(&server).await;
     // A third of the members is in the first tier, the others are in the second.
     let tiers = [("gold", MEMBERS / 3), ("iron", MEMBERS / 3 * 2)];
-    let member = |i: u64| tiered(&format!("m{i}"), tiers[usize::from(i % 3 != 0)].0);
+    let member = |i: u64| tiered(&format!("m{i}"), tiers[usize::from(!i.is_multiple_of(3))].0);
     world.base.fill((0..MEMBERS).map(member).collect()).await;
     let made = world.create("A", tier(tiers[0].0)).await;
     assert_eq!((made.member_count, made.progress), (Some(tiers[0].1), None));

@@ -61,7 +61,7 @@ pub fn values(random: &mut Random) -> BTreeMap<String, Value> {
         ("city", text(random.one_of(CITIES))),
         ("score", number(whole(n % SCORES))),
         ("level", number(whole(n % 3))),
-        ("vip", kind(Kind::BoolValue(n % 2 == 0))),
+        ("vip", kind(Kind::BoolValue(n.is_multiple_of(2)))),
         ("joined", text(&day(n))),
         ("tags", kind(Kind::ListValue(list(&[random.one_of(TAGS), "all"])))),
     ];
