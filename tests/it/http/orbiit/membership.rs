@@ -145,3 +145,32 @@ async fn a_request_with_a_key_adds_once() {
     assert!(again.head.to_ascii_lowercase().contains("idempotency-replayed: true"));
     assert_eq!(members(&orbiit, &path).await, "");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cursors_of_an_audience_hold_while_members_enter_and_leave() {
+    let server = Server::start().await;
+    let (orbiit, _) = Orbiit::base(&server).await;
+    let tester = |number: usize| json!({"email": format!("m{number}@x.com"), "firstName": "M", "role": "QA"});
+    orbiit.save((0..12).map(tester).collect()).await;
+    let path = create(&orbiit, "Testers").await;
+    orbiit.call("PATCH", &path, Some(json!({"filter": {"key": "role", "eq": "QA"}}))).await.is(200);
+    while orbiit.get(&path).await.is(200)["isBuilding"] == true {}
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    for round in 0.. {
+        let page = orbiit.get(&format!("{path}/members?limit=3&sortDirection=ASC&cursor={cursor}")).await;
+        let page = page.is(200);
+        seen.extend(emails(&page).into_iter().map(str::to_owned));
+        cursor = page["pageInfo"]["endCursor"].as_str().unwrap().to_owned();
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+        if round < 3 {
+            // The last member of the page leaves, and so does one of those to come. A new one enters.
+            let leaves = |number: usize| json!({"email": format!("m{number}@x.com"), "role": null});
+            let rows = json!([leaves(round * 3 + 2), leaves(11 - round), tester(20 + round)]);
+            orbiit.save(rows).await;
+        }
+    }
+    let expected = [0, 1, 2, 3, 4, 5, 6, 7, 8, 20, 21, 22].map(|number| format!("m{number}@x.com"));
+    assert_eq!(seen, expected);
+}
