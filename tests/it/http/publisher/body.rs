@@ -128,7 +128,7 @@ async fn a_client_that_disconnects_within_its_body_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_openapi_document_of_each_door_needs_no_token() {
     let (server, _) = Server::start_with_token().await;
-    for (path, calls) in [("publisher.v1", 26), ("v1", 12)] {
+    for (path, calls) in [("publisher.v1", 27), ("v1", 12)] {
         let head = |method: &str| {
             format!("{method} /{path}/openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         };
