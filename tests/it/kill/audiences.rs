@@ -30,8 +30,8 @@ use super::writer::Random;
 use crate::harness::{self, Process};
 
 /// How often the server is killed, unless the environment sets another number.
-const ROUNDS: u64 = 3;
-/// After one round out of this many, the store is restored from a backup of it.
+const ROUNDS: u64 = 2;
+/// After one round out of this many, beginning with the first, the store is restored from a backup of it.
 const RESTORE_EVERY: u64 = 2;
 /// More members than the server evaluates within the call that brings a filter, so that audiences are built.
 const MEMBERS: u64 = 4_300;
@@ -145,7 +145,7 @@ async fn a_hundred_audiences_have_whom_their_filters_match_whatever_is_written()
     let rounds = harness::rounds(ROUNDS);
     for round in 1..=rounds {
         write(&data, (&base, &audiences), &done, &mut random).await;
-        if round % RESTORE_EVERY == 0 {
+        if round % RESTORE_EVERY == 1 {
             let (out, new) =
                 (folder.path().join(format!("out{round}")), folder.path().join(round.to_string()));
             restore(&data, &out, &new);

@@ -58,13 +58,10 @@ fn leaf(random: &mut Random, audiences: &[String]) -> v1::Filter {
         10 => condition("updated_at", |filter| filter.gt = Some(text("2026-01-01T00:00:00Z"))),
         11 => eq("attributes.city", city),
         12 => condition("attributes.city", |filter| filter.nin = Some(list(&[city]))),
-        13 => {
-            let most = whole(n % SCORES);
-            condition("attributes.score", |filter| {
-                filter.gt = Some(number(2.5));
-                filter.lte = Some(number(most));
-            })
-        }
+        13 => condition("attributes.score", |filter| {
+            let bound = Some(number(whole(n % SCORES)));
+            if exists { filter.gt = bound } else { filter.lte = bound }
+        }),
         14 => condition("attributes.level", |filter| filter.eq = Some(number(whole(n % 3)))),
         15 => condition("attributes.vip", |filter| {
             filter.eq = Some(Value { kind: Some(Kind::BoolValue(exists)) });

@@ -185,7 +185,9 @@ impl Caller {
             }
             Path::Sync => self.sync().await,
             Path::Revert => {
-                let (first_revision, last_revision) = (self.revision.saturating_sub(1).max(1), self.revision);
+                // Without a last revision, everything would be taken back.
+                let last_revision = self.revision.max(1);
+                let first_revision = last_revision.saturating_sub(1).max(1);
                 let request = v1::StartRevertRequest {
                     member_base_id: base,
                     first_revision,
