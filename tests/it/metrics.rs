@@ -190,8 +190,11 @@ async fn probes_are_on_both_addresses_and_metrics_only_on_theirs() {
     let (server, admin) = start().await;
     for address in [admin, server.address()] {
         for path in ["/healthz", "/readyz"] {
-            let reply = get(address, path, "localhost").await;
-            assert_eq!((reply.status, &*reply.text), (200, "ok\n"), "{path}");
+            // A program that balances servers has no name for one.
+            for host in ["localhost", "10.0.0.7:50051", ""] {
+                let reply = get(address, path, host).await;
+                assert_eq!((reply.status, &*reply.text), (200, "ok\n"), "{path} {host}");
+            }
         }
     }
     assert_eq!(get(server.address(), "/metrics", "localhost").await.status, 404);

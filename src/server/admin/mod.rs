@@ -12,7 +12,7 @@
 //!   served without encryption and without tokens; nothing on it is personal data, and nothing can be changed.
 //! - It is served from before the store is opened until after it is closed, so that a long opening and a stop
 //!   can be watched.
-//! - On a loopback address web pages cannot read it (`front::home`).
+//! - On a loopback address web pages cannot read the metrics (`front::home`). Probes accept any host name.
 //! - Its few connections do not count among those of the calls, and cannot take their places.
 
 mod page;

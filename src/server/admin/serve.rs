@@ -139,14 +139,14 @@ async fn serve(stream: TcpStream, page: Arc<Page>, on_loopback: bool, stall_afte
 }
 
 async fn reply<B>(request: &Request<B>, page: &Page, on_loopback: bool) -> Response<Body> {
+    if let Some(probe) = Probe::of(request) {
+        return probe.reply(&page.health).await;
+    }
     if on_loopback && check_home(request.uri(), request.headers()).is_err() {
         return plain::forbidden(
             "the admin address of this server accepts only requests to a loopback name or address, such as \
              localhost, and none from web pages of other servers",
         );
-    }
-    if let Some(probe) = Probe::of(request) {
-        return probe.reply(&page.health).await;
     }
     match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/metrics") => plain::metrics(page.text().await),

@@ -201,15 +201,17 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        // First, because programs that balance and start servers send no host, or one of their own, and must
+        // not take a busy server for a dead one. A web page learns nothing of use.
+        if let Some(probe) = Probe::of(&request) {
+            let health = self.health.clone();
+            return Box::pin(async move { Ok(probe.reply(&health).await) });
+        }
         if let Err(foreign) = self.check_home(&request) {
             return Box::pin(std::future::ready(Ok(refuse(&request, foreign))));
         }
         if request.extensions().get::<Crowded>().is_some() {
             return Box::pin(std::future::ready(Ok(refuse_crowded(&request))));
-        }
-        if let Some(probe) = Probe::of(&request) {
-            let health = self.health.clone();
-            return Box::pin(async move { Ok(probe.reply(&health).await) });
         }
         match DoorOf::request(&request) {
             DoorOf::Publisher => {
