@@ -1,5 +1,9 @@
-//! Why a JSON door refused a call, for the log: an extension of its response. A gRPC status carries the same
-//! itself.
+//! What a response tells the log, as an extension: why a JSON door refused a call, or that an unusual status
+//! refuses nothing. A gRPC status tells the same itself.
+
+/// An extension of replies whose status is an answer and refuses nothing: those to probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered;
 
 /// Why a call was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -65,7 +65,8 @@ prometheus_pid=$!
 ask() {
   local found=
   for _ in $(seq 120); do
-    found=$(promtool query instant "http://127.0.0.1:$port" "$1" 2>/dev/null | sed -n 's/.*=> \([^ ]*\) .*/\1/p')
+    # Fails until Prometheus serves.
+    found=$(promtool query instant "http://127.0.0.1:$port" "$1" 2>/dev/null | sed -n 's/.*=> \([^ ]*\) .*/\1/p') || true
     if [ "$found" = "$2" ]; then
       echo "$1 is $2"
       return

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use tonic::body::Body;
 
+use crate::api::refused::Answered;
 use crate::api::unknown;
 
 /// Whether the content type of a request is gRPC: `application/grpc`, alone or with a message format.
@@ -46,7 +47,10 @@ JSON    members of a workspace (Orbiit), described by GET /v0/openapi.json";
 /// What a probe is told: 200 if all is well, and otherwise 503.
 #[must_use]
 pub fn probe(is_well: bool, text: &str) -> Response<Body> {
-    plain(if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
+    let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut response = plain(status, text);
+    response.extensions_mut().insert(Answered);
+    response
 }
 
 /// The text of metrics, in the format OpenMetrics.

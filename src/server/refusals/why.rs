@@ -5,12 +5,15 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::api::error;
-use crate::api::refused::Refused;
+use crate::api::refused::{Answered, Refused};
 
 /// The reason why a call was rejected; none if it was not.
 pub fn why(response: &Response<Body>) -> Option<Refused> {
     if let Some(refused) = response.extensions().get::<Refused>() {
         return Some(refused.clone());
+    }
+    if response.extensions().get::<Answered>().is_some() {
+        return None;
     }
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
@@ -29,6 +32,7 @@ pub fn of_status(status: Status) -> Option<Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::grpc::plain;
 
     #[test]
     fn a_rejection_is_recognised_at_every_door() {
@@ -43,6 +47,7 @@ mod tests {
         let refused = Refused { reason: "REF_INVALID".into(), trace_id: "2".into() };
         json.extensions_mut().insert(refused.clone());
         assert_eq!(why(&json), Some(refused));
+        assert_eq!(why(&plain::probe(false, "the server stops")), None);
         let good = Status::ok("").into_http::<Body>();
         assert_eq!(why(&good), None);
     }
