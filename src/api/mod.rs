@@ -9,6 +9,7 @@ pub mod grpc;
 pub mod http;
 pub mod peer;
 pub mod refused;
+pub mod same_origin;
 pub mod trace;
 mod unknown;
 mod untaken;

@@ -99,6 +99,9 @@ pub struct Args {
     /// 256MiB]
     #[arg(long, value_name = "SIZE")]
     body_limit: Option<String>,
+    /// Leave out the console, the pages for people under /console
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    no_console: Option<String>,
     /// The certificate of the server, with those that lead to its authority; connections are then encrypted.
     /// The file is read again when it changes
     #[arg(long, value_name = "PEM-FILE")]
@@ -184,6 +187,7 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("job-room", args.job_room),
         ("job-hold", args.job_hold),
         ("body-limit", args.body_limit),
+        ("no-console", args.no_console),
         ("tls-cert", args.tls_cert),
         ("tls-key", args.tls_key),
         ("tls-client-ca", args.tls_client_ca),

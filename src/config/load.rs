@@ -83,6 +83,7 @@ impl Config {
             "job-room" => self.job_room = units::bytes(text)?,
             "job-hold" => self.job_hold = units::duration(text)?,
             "body-limit" => self.body_limit = units::bytes(text)?,
+            "no-console" => self.no_console = units::boolean(text)?,
             "tls-cert" | "tls-key" | "tls-client-ca" if text.is_empty() => {
                 return Err("must be the path of a PEM file".to_owned());
             }
@@ -209,7 +210,7 @@ mod tests {
             "log" => "debug",
             "log-format" => "json",
             "connections-per-peer" | "metrics-bases" => "12",
-            "access-log" | "insecure-no-auth" | "insecure-plaintext" => "true",
+            "access-log" | "no-console" | "insecure-no-auth" | "insecure-plaintext" => "true",
             _ => "3h",
         };
         for key in keys() {

@@ -178,6 +178,12 @@ pub const SETTINGS: &[Setting] = &[
         value: |config| Some(Bytes(config.body_limit).to_string()),
     },
     Setting {
+        key: "no-console",
+        form: Form::Flag,
+        about: "Leave out the console, the pages for people under /console.",
+        value: |config| Some(config.no_console.to_string()),
+    },
+    Setting {
         key: "tls-cert",
         form: Form::Text,
         about: "The certificate of the server and its chain, a PEM file. If set, connections are encrypted.",
@@ -286,6 +292,7 @@ mod tests {
             tls_cert: Some("c.pem".into()),
             tls_key: Some("k.pem".into()),
             tls_client_ca: Some("true".into()),
+            no_console: true,
             insecure_no_auth: true,
             insecure_plaintext: true,
             ..Config::default()

@@ -61,6 +61,8 @@ pub struct Config {
     pub job_hold: Duration,
     /// Largest body of a JSON call, in bytes.
     pub body_limit: u64,
+    /// Whether the console is left out.
+    pub no_console: bool,
     /// The certificate of the server and its chain, a PEM file. If set, connections are encrypted.
     pub tls_cert: Option<PathBuf>,
     /// The private key of the certificate, a PEM file.
@@ -99,6 +101,7 @@ impl Default for Config {
             job_room: 4096 * MIB,
             job_hold: 7 * DAY,
             body_limit: 256 * MIB,
+            no_console: false,
             tls_cert: None,
             tls_key: None,
             tls_client_ca: None,

@@ -54,8 +54,8 @@ pub use self::error::{Error, Lacking, RateLimit, TokenFault};
 pub use self::handle::{Directory, Expected, Gate};
 pub use self::jobs::{
     Action, ActionFault, BatchUpload, BegunList, FileFault, Headings, InputReader, JobPage, JobResultRow,
-    JobWatch, ListUpload, NewBatch, NewDelete, NewList, NewRevert, NewRevertOf, ResultReader, Reverted,
-    RevertedAs, Runner, ShownInput,
+    JobWatch, ListUpload, NewBatch, NewDelete, NewList, NewRevert, NewRevertOf, ReadColumn, ResultReader,
+    Reverted, RevertedAs, Runner, ShownInput,
 };
 pub use self::list::RawPage;
 pub use self::members::{

@@ -6,6 +6,7 @@ mod costly;
 mod origins;
 mod plain;
 mod same_members;
+mod sessions;
 mod tokens;
 mod under_load;
 

@@ -28,6 +28,7 @@ mod row;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod search;
+pub mod session;
 mod value;
 pub mod words;
 

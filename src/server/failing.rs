@@ -45,7 +45,7 @@ impl World {
         let now = Arc::new(move || Timestamp::from_micros(now.load(Ordering::Relaxed)));
         let config = TableConfig { checkpoint_entries: 40, ..TableConfig::default() };
         let table = Table::open(Arc::clone(&engine) as Arc<dyn Engine>, now, config).await.unwrap();
-        let front = Front::new(false, Incoming::new(1 << 24, Duration::from_secs(30))).await.unwrap();
+        let front = Front::new(false, None, Incoming::new(1 << 24, Duration::from_secs(30))).await.unwrap();
         front.serve(&Gate::new(Arc::clone(&table), Door::System), 1 << 20, &CancellationToken::new()).await;
         let mut world = Self { engine, clock, table, front, base: String::new() };
         world.base = world.new_base("Staff").await.unwrap();

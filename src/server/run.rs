@@ -20,6 +20,7 @@ use super::metrics::CallMetrics;
 use super::opening::open;
 use super::refusals::Refusals;
 use super::store::{self, StoreMetrics};
+use crate::api::http::console;
 use crate::config::Config;
 use crate::config::units::{Bytes, Time};
 use crate::directory::{Gate, Incoming, Runner};
@@ -107,7 +108,9 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         metrics,
     };
     let incoming = Incoming::new(store::incoming_bytes(&config), config.stall_after);
-    let front = Front::new(address.ip().is_loopback(), incoming.clone()).await?;
+    let encrypted = tls.is_some();
+    let console = (!config.no_console).then_some(console::Settings { is_encrypted: encrypted });
+    let front = Front::new(address.ip().is_loopback(), console, incoming.clone()).await?;
     let page = Page {
         calls: connections.metrics.clone(),
         table: store_metrics.table.clone(),
@@ -118,7 +121,6 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         labelled: Labelled::new(config.metrics_bases),
     };
     let admin = Admin::start(config.admin_listen, page, config.stall_after).await?;
-    let encrypted = tls.is_some();
     let room = accept::room(descriptors::raise(), config.connections_per_peer, store::call_bytes(&config));
     log_settings(&config, address, admin.address, room.total);
     let refusals = connections.refusals.clone().follow(connections.stopping.clone());

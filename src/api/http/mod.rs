@@ -11,11 +11,13 @@
 mod about;
 mod attributes;
 mod camel;
+pub mod console;
 mod content_digest;
 mod door;
 mod elements;
 mod entry;
 mod expected;
+mod file;
 mod filter;
 mod header;
 mod idempotency;

@@ -4,9 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::api::grpc::v1;
 
-use super::grammar::{OPERATORS, is_of_key, operand};
-use super::meant;
 use crate::cli::{Error, json};
+use crate::model::filter::written::{Place, condition};
 
 /// How to write filters, for error texts.
 const HINT: &str = r#"write a condition such as tier=Gold, or JSON such as {"key": "tier", "eq": "Gold"}"#;
@@ -18,7 +17,7 @@ pub fn parse(text: &str) -> Result<Vec<v1::Filter>, Error> {
         let value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"));
         value.and_then(list)
     } else {
-        condition(text).map(|filter| vec![filter])
+        condition(Place::CommandLine, text).and_then(list)
     };
     parsed.map_err(|reason| Error::Usage(format!("--filter {text}: {reason}; {HINT}")))
 }
@@ -26,34 +25,6 @@ pub fn parse(text: &str) -> Result<Vec<v1::Filter>, Error> {
 /// The filters of all `--filter` arguments.
 pub fn parse_all(texts: &[String]) -> Result<Vec<v1::Filter>, Error> {
     Ok(texts.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?.concat())
-}
-
-fn condition(text: &str) -> Result<v1::Filter, String> {
-    let end = text.find(|c| !is_of_key(c)).unwrap_or(text.len());
-    let (key, rest) = text.split_at_checked(end).unwrap_or((text, ""));
-    let rest = rest.trim_start();
-    let operator = OPERATORS.into_iter().find(|operator| rest.starts_with(operator));
-    let value = operator.and_then(|operator| rest.strip_prefix(operator)).map(str::trim);
-    let (Some(operator), Some(value)) = (operator, value) else { return Err(meant::no_condition(key, rest)) };
-    if key.is_empty() {
-        return Err("has no field".to_owned());
-    }
-    if !matches!(serde_json::from_str(value), Ok(Value::String(_))) {
-        meant::check(key, operator, value)?;
-    }
-    let mut filter = v1::Filter { key: key.to_owned(), ..Default::default() };
-    let value = operand(key, value);
-    match (operator, value) {
-        ("=", value) => filter.eq = Some(json::to_wire(value)),
-        ("!=", value) => filter.ne = Some(json::to_wire(value)),
-        (">", value) => filter.gt = Some(json::to_wire(value)),
-        (">=", value) => filter.gte = Some(json::to_wire(value)),
-        ("<", value) => filter.lt = Some(json::to_wire(value)),
-        ("<=", value) => filter.lte = Some(json::to_wire(value)),
-        (_, Value::String(prefix)) => filter.prefix = Some(prefix),
-        (_, number) => filter.prefix = Some(number.to_string()),
-    }
-    Ok(filter)
 }
 
 fn list(value: Value) -> Result<Vec<v1::Filter>, String> {

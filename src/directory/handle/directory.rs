@@ -4,6 +4,7 @@ use super::request::RequestState;
 use crate::directory::access::Guarded;
 use crate::directory::{Error, Lacking, PageRoom, Replies, Room};
 use crate::model::origin::{Call, Cause, Door};
+use crate::model::token::Token;
 use crate::model::{
     BaseNumber, Filter, Fold, GuardExpectation, IdError, Origin, Parsed, RawFilter, Reason, Refusal, Sealer,
     Timestamp,
@@ -56,6 +57,12 @@ impl Directory {
     #[must_use]
     pub fn sealer(&self) -> &Sealer {
         self.guarded.sealer()
+    }
+
+    /// The caller's token, as it was created; `None` if callers need none.
+    #[must_use]
+    pub fn token(&self) -> Option<&Token> {
+        self.guarded.token()
     }
 
     /// The party and connection that the caller's requests are charged to.

@@ -30,6 +30,11 @@ impl Gate {
         Self { table: Arc::clone(&self.table), door }
     }
 
+    /// The table behind the gate.
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// Finds the caller that holds `secret`, and counts the request against the rate limit of its token.
     pub async fn identify(&self, secret: Option<&str>) -> Result<Caller, Error> {
         if !self.table.tokens().any() {

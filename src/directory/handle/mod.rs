@@ -6,6 +6,7 @@ mod directory;
 mod gate;
 mod idempotency;
 mod request;
+mod session;
 
 pub use self::directory::{Directory, Expected};
 pub use self::gate::Gate;

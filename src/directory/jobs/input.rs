@@ -286,6 +286,15 @@ pub struct Headings {
     pub delimiter: char,
 }
 
+/// How a column of a list was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadColumn {
+    /// Its heading, as it was received.
+    pub heading: String,
+    /// The name that it was read under; `None` if it sets nothing.
+    pub read_as: Option<String>,
+}
+
 /// Rows as they were received, as lines of CSV or NDJSON.
 pub struct RawRows {
     rows: Rows,
@@ -316,6 +325,16 @@ impl RawRows {
             }
             Some(List::Ndjson) | None => None,
         })
+    }
+
+    /// How the columns of a table were read; none for NDJSON.
+    pub async fn columns(&mut self) -> Result<Vec<ReadColumn>, Error> {
+        if self.held.is_none() {
+            self.held = self.rows.next().await?;
+        }
+        let columns = self.rows.list().and_then(|list| list.columns());
+        let columns = columns.into_iter().flat_map(lists::columns::Columns::read_as);
+        Ok(columns.map(|(heading, read_as)| ReadColumn { heading: heading.to_owned(), read_as }).collect())
     }
 
     /// The row at a place. Places are asked for in ascending order.

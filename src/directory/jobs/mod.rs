@@ -51,7 +51,7 @@ mod work;
 pub use self::action::Action;
 pub use self::batch::{ActionFault, BatchUpload, NewBatch};
 pub use self::file_check::FileFault;
-pub use self::input::Headings;
+pub use self::input::{Headings, ReadColumn};
 pub use self::manage::{JobPage, JobWatch};
 pub use self::results::{InputReader, JobResultRow, ResultReader, ShownInput};
 pub use self::revert::{NewRevert, NewRevertOf};

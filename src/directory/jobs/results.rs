@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::cover::cover;
-use super::input::{Headings, RawRows};
+use super::input::{Headings, RawRows, ReadColumn};
 use super::keys::MemberKeys;
 use super::reverted::{Reverted, RevertedReader};
 use crate::directory::{Directory, Error, Lacking, Shows};
@@ -128,6 +128,15 @@ impl Directory {
             removal: 0,
             reverted,
         })
+    }
+
+    /// How the columns of a job's list were read; none if it has no table.
+    pub async fn job_columns(&self, job: &Job) -> Result<Vec<ReadColumn>, Error> {
+        let jobs = Arc::clone(self.jobs(AccessLevel::Read, job.base).await?);
+        match job.task {
+            JobTask::Sync(_) => RawRows::open(jobs, job, self.sealer()).columns().await,
+            JobTask::Batch | JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => Ok(Vec::new()),
+        }
     }
 
     /// The input of a job, as it was received.

@@ -22,6 +22,25 @@ pub enum Column {
     Unnamed,
 }
 
+impl Column {
+    /// The name that a column with this meaning has in an export; `None` if its cells set nothing.
+    pub(super) fn name(&self) -> Option<String> {
+        match self {
+            Self::Field(field) => Some(field.name().to_owned()),
+            Self::Attribute(key, kind) => {
+                let kind = match kind {
+                    AttributeType::Text => "",
+                    AttributeType::Number => ":number",
+                    AttributeType::Boolean => ":boolean",
+                    AttributeType::Json => ":json",
+                };
+                Some(format!("{ATTRIBUTE_PREFIX}{key}{kind}"))
+            }
+            Self::Skipped | Self::Unnamed => None,
+        }
+    }
+}
+
 /// The type of an attribute in a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttributeType {

@@ -175,6 +175,12 @@ impl Columns {
         self.columns.iter().any(|column| matches!(column, Column::Attribute(..)))
     }
 
+    /// Every column: its name as written in the file, and the name that it is read under; `None` for one that
+    /// sets nothing.
+    pub fn read_as(&self) -> impl Iterator<Item = (&str, Option<String>)> {
+        self.header().zip(self.columns.iter().map(Column::name))
+    }
+
     /// The names of the columns that set nothing.
     pub fn skipped(&self) -> impl Iterator<Item = &str> {
         let pairs = self.header.iter().zip(&self.columns);

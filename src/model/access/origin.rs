@@ -61,12 +61,21 @@ pub enum Door {
     Orbiit,
     /// A command that works on the data directory.
     CommandLine,
+    /// The console.
+    Console,
 }
 
 impl Door {
     /// Every door, each at its number.
-    pub const ALL: [Self; 6] =
-        [Self::System, Self::Grpc, Self::Publisher, Self::Onsi, Self::Orbiit, Self::CommandLine];
+    pub const ALL: [Self; 7] = [
+        Self::System,
+        Self::Grpc,
+        Self::Publisher,
+        Self::Onsi,
+        Self::Orbiit,
+        Self::CommandLine,
+        Self::Console,
+    ];
 
     /// The word on the wire.
     #[must_use]
@@ -78,6 +87,7 @@ impl Door {
             Self::Onsi => "onsi",
             Self::Orbiit => "orbiit",
             Self::CommandLine => "command_line",
+            Self::Console => "console",
         }
     }
 
@@ -91,6 +101,7 @@ impl Door {
             Self::Onsi => 3,
             Self::Orbiit => 4,
             Self::CommandLine => 5,
+            Self::Console => 6,
         }
     }
 
@@ -99,7 +110,12 @@ impl Door {
     pub const fn first_status(self) -> Status {
         match self {
             Self::Onsi => Status::Invited,
-            Self::System | Self::Grpc | Self::Publisher | Self::Orbiit | Self::CommandLine => Status::Active,
+            Self::System
+            | Self::Grpc
+            | Self::Publisher
+            | Self::Orbiit
+            | Self::CommandLine
+            | Self::Console => Status::Active,
         }
     }
 
@@ -215,7 +231,7 @@ mod tests {
         words.sort_unstable();
         words.dedup();
         assert_eq!(words.len(), Door::ALL.len());
-        assert_eq!(Door::from_number(6), None);
+        assert_eq!(Door::from_number(7), None);
     }
 
     #[test]

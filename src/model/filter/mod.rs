@@ -37,6 +37,7 @@ mod pattern;
 mod range;
 mod raw;
 mod tree;
+pub mod written;
 
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,9 @@
 use std::net::IpAddr;
 
 use http::header::{HOST, ORIGIN};
-use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, Uri};
+
+use crate::api::same_origin::{Sender, sender, target};
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,32 +47,14 @@ pub fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Foreign> {
     if has_usual && !headers.contains_key(HOST) && !headers.contains_key(ORIGIN) {
         return Ok(());
     }
-    let mut hosts = headers.get_all(HOST).iter().map(authority);
-    let target = match (uri.authority(), hosts.next()) {
-        (Some(target), None) => target.clone(),
-        (Some(target), Some(Some(host))) if *target == host => host,
-        (None, Some(Some(host))) => host,
-        _ => return Err(Foreign::Host),
-    };
-    if hosts.next().is_some() || !(is_usual(target.as_str()) || is_loopback(target.host())) {
+    let target = target(uri, headers).ok_or(Foreign::Host)?;
+    if !(is_usual(target.as_str()) || is_loopback(target.host())) {
         return Err(Foreign::Host);
     }
-    let mut origins = headers.get_all(ORIGIN).iter();
-    match (origins.next(), origins.next()) {
-        (None, _) => Ok(()),
-        (Some(origin), None) if origin_authority(origin).is_some_and(|origin| origin == target) => Ok(()),
-        (Some(_), _) => Err(Foreign::Origin),
+    match sender(headers, &target) {
+        Sender::NoPage | Sender::OwnPage { .. } => Ok(()),
+        Sender::OtherPage => Err(Foreign::Origin),
     }
-}
-
-fn authority(value: &HeaderValue) -> Option<Authority> {
-    Authority::try_from(value.as_bytes()).ok()
-}
-
-fn origin_authority(origin: &HeaderValue) -> Option<Authority> {
-    let origin = origin.as_bytes();
-    let rest = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"))?;
-    Authority::try_from(rest).ok()
 }
 
 /// Whether `authority` is one that nearly every request has, so that it needs no parsing.

@@ -21,7 +21,7 @@ use crate::api::error;
 use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::receiving::{Messages, Terms};
 use crate::api::grpc::{plain, v1};
-use crate::api::http::{Bodies, Door, onsi, orbiit, publisher};
+use crate::api::http::{Bodies, Door, console, onsi, orbiit, publisher};
 use crate::directory::{Error, Gate, Incoming};
 use crate::model::{Reason, origin};
 use crate::server::ServeError;
@@ -40,6 +40,8 @@ pub struct Front {
     services: Arc<OnceLock<Services>>,
     /// Whether only this machine can reach the port.
     on_loopback: bool,
+    /// The settings of the console, if there is one.
+    console: Option<console::Settings>,
     /// The budget for the bytes of requests.
     incoming: Incoming,
 }
@@ -51,17 +53,22 @@ struct Services {
     publisher: axum::Router,
     onsi: axum::Router,
     orbiit: axum::Router,
+    console: axum::Router,
 }
 
 impl Front {
     /// Serves only health and reflection; health checks return NOT_SERVING.
-    pub async fn new(on_loopback: bool, incoming: Incoming) -> Result<Self, ServeError> {
+    pub async fn new(
+        on_loopback: bool,
+        console: Option<console::Settings>,
+        incoming: Incoming,
+    ) -> Result<Self, ServeError> {
         let (health, health_service) = Health::new().await;
         let always = Routes::new(health_service)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .prepare();
-        Ok(Self { health, always, services: Arc::default(), on_loopback, incoming })
+        Ok(Self { health, always, services: Arc::default(), on_loopback, console, incoming })
     }
 
     /// Serves everything from now on.
@@ -74,6 +81,12 @@ impl Front {
             publisher: publisher::routes(door(origin::Door::Publisher, body_limit)),
             onsi: onsi::routes(door(origin::Door::Onsi, body_limit.min(onsi::BODY_BYTES))),
             orbiit: orbiit::routes(door(origin::Door::Orbiit, body_limit)),
+            console: match self.console {
+                Some(settings) => {
+                    console::routes(door(origin::Door::Console, body_limit), settings, stopping)
+                }
+                None => axum::Router::new(),
+            },
         });
         self.health.change(|state| state.serves = true).await;
     }
@@ -94,13 +107,14 @@ enum DoorOf {
     Publisher,
     Onsi,
     Orbiit,
+    Console,
     Grpc,
     /// The request is neither gRPC nor at a JSON door.
     None,
 }
 
 impl DoorOf {
-    fn request<B>(request: &Request<B>) -> Self {
+    fn request<B>(front: &Front, request: &Request<B>) -> Self {
         let path = request.uri().path();
         if path.starts_with(publisher::PREFIX) {
             Self::Publisher
@@ -108,6 +122,8 @@ impl DoorOf {
             Self::Onsi
         } else if path.starts_with(orbiit::PREFIX) {
             Self::Orbiit
+        } else if front.console.is_some() && console::is_console(path) {
+            Self::Console
         } else if plain::is_grpc(request.headers()) {
             Self::Grpc
         } else {
@@ -117,23 +133,25 @@ impl DoorOf {
 }
 
 /// Rejects a request that was not meant for this machine, in the format of its door.
-fn refuse<B>(request: &Request<B>, foreign: Foreign) -> Response<Body> {
+fn refuse<B>(front: &Front, request: &Request<B>, foreign: Foreign) -> Response<Body> {
     let (reason, text) = (foreign.reason(), foreign.to_string());
-    match DoorOf::request(request) {
+    match DoorOf::request(front, request) {
         DoorOf::Publisher => publisher::forbidden(reason, text).map(Body::new),
         DoorOf::Onsi => onsi::forbidden(text).map(Body::new),
         DoorOf::Orbiit => orbiit::forbidden(text).map(Body::new),
+        DoorOf::Console => console::forbidden(reason, text).map(Body::new),
         DoorOf::Grpc => error::foreign(Code::PermissionDenied, reason, &text).into_http(),
         DoorOf::None => plain::forbidden(&text),
     }
 }
 
 /// Rejects a call because its peer has too many, in the format of its door.
-fn refuse_crowded<B>(request: &Request<B>) -> Response<Body> {
-    match DoorOf::request(request) {
+fn refuse_crowded<B>(front: &Front, request: &Request<B>) -> Response<Body> {
+    match DoorOf::request(front, request) {
         DoorOf::Publisher => publisher::overloaded().map(Body::new),
         DoorOf::Onsi => onsi::overloaded().map(Body::new),
         DoorOf::Orbiit => orbiit::overloaded().map(Body::new),
+        DoorOf::Console => console::overloaded().map(Body::new),
         DoorOf::Grpc => Status::from(Error::Overloaded).into_http(),
         DoorOf::None => plain::not_grpc(request.method(), request.uri().path()),
     }
@@ -153,8 +171,8 @@ impl Front {
         }
     }
 
-    /// Serves a request at a JSON door. `router` returns the door, `starting` its reply while the store
-    /// opens.
+    /// Serves a request at a JSON door or in the console. `router` returns the door, `starting` its reply
+    /// while the store opens.
     fn json<B>(
         &self,
         request: Request<B>,
@@ -208,17 +226,18 @@ where
             return Box::pin(async move { Ok(probe.reply(&health).await) });
         }
         if let Err(foreign) = self.check_home(&request) {
-            return Box::pin(std::future::ready(Ok(refuse(&request, foreign))));
+            return Box::pin(std::future::ready(Ok(refuse(self, &request, foreign))));
         }
         if request.extensions().get::<Crowded>().is_some() {
-            return Box::pin(std::future::ready(Ok(refuse_crowded(&request))));
+            return Box::pin(std::future::ready(Ok(refuse_crowded(self, &request))));
         }
-        match DoorOf::request(&request) {
+        match DoorOf::request(self, &request) {
             DoorOf::Publisher => {
                 return self.json(request, |services| &services.publisher, publisher::starting);
             }
             DoorOf::Onsi => return self.json(request, |services| &services.onsi, onsi::starting),
             DoorOf::Orbiit => return self.json(request, |services| &services.orbiit, orbiit::starting),
+            DoorOf::Console => return self.json(request, |services| &services.console, console::starting),
             DoorOf::None => {
                 let reply = plain::not_grpc(request.method(), request.uri().path());
                 return Box::pin(std::future::ready(Ok(reply)));
@@ -243,6 +262,8 @@ where
 mod tests {
     use super::*;
 
+    const CONSOLE: Option<console::Settings> = Some(console::Settings { is_encrypted: false });
+
     async fn call(front: &mut Front, path: &str) -> Response<Body> {
         let request = Request::post(path).header("content-type", "application/grpc").body(Body::empty());
         front.call(request.unwrap()).await.unwrap()
@@ -250,7 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn until_the_store_is_open_only_health_is_served() {
-        let mut front = Front::new(true, Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
+        let mut front = Front::new(true, None, Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
         let response = call(&mut front, "/publisher.v1.MemberService/GetMember").await;
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(
@@ -267,12 +288,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_of_a_peer_with_too_many_is_rejected_in_the_format_of_its_door() {
-        let mut front = Front::new(false, Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
+        let mut front = Front::new(false, CONSOLE, Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
         for (path, kind, status) in [
             ("/grpc.health.v1.Health/Check", "application/grpc", 200),
             ("/publisher.v1/member/get", "application/json", 503),
             ("/v1/members", "application/json", 429),
             ("/v0/workspaces/mb_1/members", "application/json", 503),
+            ("/console/bases/mb_1", "text/html", 503),
             ("/", "text/plain", 404),
         ] {
             let mut request = Request::post(path).header("content-type", kind).body(Body::empty()).unwrap();

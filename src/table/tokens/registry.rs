@@ -219,6 +219,12 @@ impl Tokens {
         Ok(Some(live.snapshot()))
     }
 
+    /// The token with this id, even if it is revoked, expired or damaged.
+    #[must_use]
+    pub fn live(&self, id: TokenId) -> Option<Arc<LiveToken>> {
+        self.known().by_id.get(&id).cloned()
+    }
+
     /// The token with this id.
     #[must_use]
     pub fn get(&self, id: TokenId) -> Option<Token> {

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use super::call::{Call, CallRequest, Input};
 use super::failure::Failure;
-use super::file::{File, PART, SentAs};
 use super::issue::{Code, Issue};
 use super::issues::Issues;
 use super::job::JobId;
@@ -18,6 +17,7 @@ use super::query::{flag, flags};
 use crate::api::http::about::About;
 use crate::api::http::content_digest::{self, CONTENT_DIGEST};
 use crate::api::http::expected::{self, LISTS, number};
+use crate::api::http::file::{File, PART, SentAs};
 use crate::api::http::header::{HeaderFault, single};
 use crate::api::http::idempotency::IDEMPOTENCY_KEY;
 use crate::api::http::openapi::Document;

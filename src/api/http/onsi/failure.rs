@@ -12,6 +12,7 @@ use crate::api::bearer::API_KEY;
 use crate::api::error;
 use crate::api::http::camel::camel;
 use crate::api::http::entry::Refuses;
+use crate::api::http::file::Fault;
 use crate::api::http::header::HeaderFault;
 use crate::api::http::rejection::Rejection;
 use crate::api::http::reply::{advise, short_json, trace};
@@ -124,6 +125,18 @@ impl From<Rejection> for Failure {
             | Rejection::TooLarge { .. }
             | Rejection::TooSlow
             | Rejection::Broken => Self::new(status, vec![Issue::of_status(status, message)]),
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Rejected(rejection) => rejection.into(),
+            Fault::Form { part, description } => {
+                let issue = Issue::at(Code::BodyValidation, part, &description);
+                Self::new(StatusCode::BAD_REQUEST, vec![issue])
+            }
         }
     }
 }

@@ -14,7 +14,6 @@ mod calls;
 mod csv;
 mod failure;
 mod fields;
-mod file;
 mod handle;
 mod input;
 mod issue;

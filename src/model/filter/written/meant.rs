@@ -6,9 +6,9 @@
 
 use serde_json::{Value, json};
 
-use crate::model::ProfileField;
-
+use super::Place;
 use super::grammar::{ATTRIBUTE, OPERATORS, is_of_key, operand};
+use crate::model::row::field::ProfileField;
 
 /// Fields that are not in the profile.
 const OTHER_FIELDS: [&str; 5] = ["id", "status", "created_at", "updated_at", "audience"];
@@ -48,14 +48,15 @@ fn starts_with_word(text: &str, word: &str) -> bool {
 }
 
 /// Rejects an unquoted value that was probably meant as something else.
-pub(super) fn check(key: &str, operator: &str, value: &str) -> Result<(), String> {
+pub(super) fn check(place: Place, key: &str, operator: &str, value: &str) -> Result<(), String> {
     if value.is_empty() {
         return Err(format!("has no value; {}", presence(key, operator == "!=")));
     }
     if let Some(word) = second_condition(value).or_else(|| joined_condition(value)) {
+        let each = place.each();
         return Err(format!(
-            "is two conditions joined by `{word}`; give --filter once for each (all must hold), or \
-             JSON with \"and\" or \"or\"; put a value that contains such words in double quotes"
+            "is two conditions joined by `{word}`; {each} (all must hold), or JSON with \"and\" or \"or\"; put a \
+             value that contains such words in double quotes"
         ));
     }
     if value.len() > 1 && value.starts_with('\'') && value.ends_with('\'') {
@@ -65,7 +66,9 @@ pub(super) fn check(key: &str, operator: &str, value: &str) -> Result<(), String
         );
     }
     match value.chars().next().filter(|first| matches!(first, '=' | '<' | '>' | '~')) {
-        None => several(key, operator, value).or_else(|| wide(key, operator, value)).map_or(Ok(()), Err),
+        None => several(place, key, operator, value)
+            .or_else(|| wide(place, key, operator, value))
+            .map_or(Ok(()), Err),
         Some('=') if operator == "=" => {
             Err("has two equals signs instead of one; put a value that begins with one in double quotes"
                 .to_owned())
@@ -80,7 +83,7 @@ pub(super) fn check(key: &str, operator: &str, value: &str) -> Result<(), String
 }
 
 /// The error for a value that may be a list.
-fn several(key: &str, operator: &str, value: &str) -> Option<String> {
+fn several(place: Place, key: &str, operator: &str, value: &str) -> Option<String> {
     let is_bracketed = value.starts_with('[') && value.ends_with(']');
     let sign = value.chars().find(|c| BETWEEN_VALUES.contains(c)).or(is_bracketed.then_some('['))?;
     let what = match operator {
@@ -93,11 +96,11 @@ fn several(key: &str, operator: &str, value: &str) -> Option<String> {
         }
         _ => "a comparison takes one value, and numbers have a decimal point".to_owned(),
     };
-    Some(format!("has a value with `{sign}`; {what}; {}", by_the_letter(key, operator, value)))
+    Some(format!("has a value with `{sign}`; {what}; {}", by_the_letter(place, key, operator, value)))
 }
 
 /// The error for a value that is probably meant as a pattern or as null, or whose quotes are not closed.
-fn wide(key: &str, operator: &str, value: &str) -> Option<String> {
+fn wide(place: Place, key: &str, operator: &str, value: &str) -> Option<String> {
     let is_equality = matches!(operator, "=" | "!=");
     let what = if value.starts_with('"') {
         "has a value that begins with a double quote but is not a quoted JSON string".to_owned()
@@ -110,7 +113,7 @@ fn wide(key: &str, operator: &str, value: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("{what}; {}", by_the_letter(key, operator, value)))
+    Some(format!("{what}; {}", by_the_letter(place, key, operator, value)))
 }
 
 /// The filter for a list of values.
@@ -132,12 +135,10 @@ fn presence(key: &str, has_one: bool) -> String {
     format!("to find members {who}, write {}", json!({"key": key, "exists": has_one}))
 }
 
-/// How to write a condition with exactly this value. The shell removes double quotes unless there are other
-/// quotes around them.
-fn by_the_letter(key: &str, operator: &str, value: &str) -> String {
-    let condition = format!("{key}{operator}{}", json!(value));
-    let around = if condition.contains('\'') { "" } else { "'" };
-    format!("for exactly this value, use double quotes: --filter {around}{condition}{around}")
+/// How to write a condition with exactly this value.
+fn by_the_letter(place: Place, key: &str, operator: &str, value: &str) -> String {
+    let condition = place.quoted(&format!("{key}{operator}{}", json!(value)));
+    format!("for exactly this value, use double quotes: {condition}")
 }
 
 /// The error for a condition that was probably meant as a pattern.

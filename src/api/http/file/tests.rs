@@ -19,7 +19,7 @@ async fn all(mut file: File) -> Result<String, String> {
         match file.next().await {
             Ok(Some(piece)) => bytes.extend_from_slice(&piece),
             Ok(None) => return Ok(String::from_utf8(bytes).unwrap()),
-            Err(failure) => return Err(format!("{failure:?}")),
+            Err(fault) => return Err(fault.to_string()),
         }
     }
 }
@@ -79,4 +79,35 @@ fn a_file_is_sent_under_three_types() {
         assert!(of(wrong).is_err(), "{wrong}");
     }
     assert!(SentAs::of(&HeaderMap::new()).is_err());
+}
+
+#[tokio::test]
+async fn texts_that_the_call_names_may_come_before_the_file() {
+    let text = |name: &str, value: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let form = |body: String, piece: usize| {
+        let pieces: Vec<Result<Bytes, std::io::Error>> =
+            body.as_bytes().chunks(piece).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let body = Body::from_stream(tokio_stream::iter(pieces));
+        File::in_form(Pieces::new(body, 1_000_000, Duration::from_secs(30)), "x", &["match", "columns"])
+    };
+    let both = text("match", "ref") + &text("columns", "é");
+    for piece in [1, 1_000] {
+        let mut file = form(format!("{both}{HEAD}a,b\r\n--x--\r\n"), piece);
+        let (texts, name) = file.texts().await.unwrap();
+        let pairs: Vec<_> = texts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!((&pairs[..], name.as_str()), (&[("match", "ref"), ("columns", "é")][..], "a.csv"));
+        assert_eq!(all(file).await.unwrap(), "a,b");
+    }
+    let mut late = form(format!("{HEAD}a\r\n{}--x--\r\n", text("match", "ref")), 1_000);
+    assert_eq!(late.texts().await.unwrap().0, []);
+    assert!(all(late).await.unwrap_err().contains("match is not a part of this call"));
+    for (body, fault) in [
+        (text("other", "a") + HEAD + "a\r\n--x--\r\n", "other is not a part of this call"),
+        (text("match", "ref") + "--x--\r\n", "file is required"),
+        (text("match", &"a".repeat(TEXT_BYTES + 1)) + HEAD + "a\r\n--x--\r\n", "match is too long"),
+    ] {
+        assert!(form(body, 1_000).texts().await.unwrap_err().to_string().contains(fault), "{fault}");
+    }
 }

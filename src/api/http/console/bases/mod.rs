@@ -1,0 +1,9 @@
+//! Memberbases: all of them, and one of them in numbers.
+//!
+//! This room promises that counts are those of one revision, as the service counts them.
+
+mod list;
+mod one;
+
+pub use self::list::{bases, create};
+pub use self::one::{at, overview};

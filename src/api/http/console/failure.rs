@@ -1,0 +1,220 @@
+//! Why a page cannot be shown. The texts are those of the service.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::StatusCode;
+use maud::{Markup, html};
+
+use super::look::{Frame, Page, Place};
+use crate::api::error;
+use crate::api::http::file::Fault;
+use crate::api::http::rejection::Rejection;
+use crate::api::http::reply::{advise, trace};
+use crate::api::refused::Refused;
+use crate::directory::{Error, TokenFault};
+use crate::model::{Reason, Refusal};
+
+/// Why a page cannot be shown.
+#[derive(Debug)]
+pub struct Failure {
+    status: StatusCode,
+    reason: String,
+    message: String,
+    /// The faults of the request: the field, and what is wrong with it.
+    faults: Vec<(String, String)>,
+    retry_after: Option<Duration>,
+    private: Option<String>,
+    /// If the person is signed out: why.
+    signed_out: Option<TokenFault>,
+}
+
+impl Failure {
+    /// A failure with this text.
+    pub fn plain(status: StatusCode, reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason: reason.to_owned(),
+            message: message.into(),
+            faults: Vec::new(),
+            retry_after: None,
+            private: None,
+            signed_out: None,
+        }
+    }
+
+    /// A form with a fault of its own.
+    pub fn form(message: impl Into<String>) -> Self {
+        Self::plain(StatusCode::BAD_REQUEST, Reason::FieldInvalid.as_str(), message)
+    }
+
+    /// There is no such page.
+    pub fn no_page() -> Self {
+        Self::plain(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such page.")
+    }
+
+    /// Why the person is signed out, if they are.
+    pub fn signed_out(&self) -> Option<TokenFault> {
+        self.signed_out
+    }
+
+    /// The failure, to be shown within a page.
+    pub fn shown(&self) -> Markup {
+        html! {
+            div.error role="alert" {
+                p { (sentence(&self.message)) }
+                @if self.faults.len() > 1 {
+                    ul { @for (field, fault) in &self.faults { li { bdi { @if !field.is_empty() { (field) ": " } (fault) } } } }
+                }
+            }
+        }
+    }
+
+    /// The status of a page that shows it.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Logs what only the operator may read.
+    pub fn log(&self, name: &str) -> String {
+        let trace_id = error::trace_id();
+        if let Some(private) = &self.private {
+            let (status, reason) = (self.status.as_u16(), self.reason.as_str());
+            tracing::error!(trace_id, status, reason, name, "{private}");
+        }
+        trace_id
+    }
+
+    /// The page that shows it; `name` is the name of the page that was asked for.
+    pub fn into_response(self, name: &str, frame: Option<&Frame>) -> Response {
+        let trace_id = self.log(name);
+        let main = html! {
+            h1 { (self.title()) }
+            (self.shown())
+            p.actions {
+                @if self.signed_out.is_some() { a.button.main href="/console/sign-in" { "Sign in" } }
+                @else { a.button href="/console" { "To the memberbases" } }
+            }
+            @if self.private.is_some() { p.muted.small { "The log of the server says more, under " code { (trace_id) } "." } }
+        };
+        let mut response = Page::new(self.title(), Place::None, main).into_response(self.status, frame);
+        trace(&mut response, &trace_id);
+        advise(&mut response, self.retry_after);
+        response.headers_mut().remove(http::header::WWW_AUTHENTICATE);
+        response.extensions_mut().insert(Refused { reason: self.reason, trace_id });
+        response
+    }
+
+    fn title(&self) -> &'static str {
+        match self.status {
+            StatusCode::UNAUTHORIZED => "You are signed out",
+            StatusCode::FORBIDDEN => "Not allowed",
+            StatusCode::NOT_FOUND => "Not found",
+            status if status.is_server_error() => "Not possible at the moment",
+            _ => "This did not work",
+        }
+    }
+}
+
+/// A text as a sentence: texts of errors begin in lower case, without a full stop.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let faults = error.violations().iter().map(|fault| (fault.field.clone(), fault.description.clone()));
+        let faults = faults.collect();
+        let signed_out = match &error {
+            Error::Unauthenticated(fault) => Some(*fault),
+            _ => None,
+        };
+        let message = match signed_out {
+            Some(_) => "You are signed out. Sign in again, and repeat what you did.".to_owned(),
+            None => error.to_string(),
+        };
+        Self {
+            faults,
+            signed_out,
+            retry_after: error.retry_after(),
+            private: error.private().map(str::to_owned),
+            ..Self::plain(error::http(error.reason()), error.reason().as_str(), message)
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Error::from(refusal).into()
+    }
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        let (status, message) = (rejection.status(), rejection.message());
+        match rejection {
+            Rejection::Service(error) => error.into(),
+            Rejection::UnknownPath | Rejection::UnknownMethod => Self::no_page(),
+            Rejection::ContentType
+            | Rejection::ContentEncoding
+            | Rejection::TooLarge { .. }
+            | Rejection::TooSlow
+            | Rejection::Broken => Self::plain(status, "REJECTED", message),
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Rejected(rejection) => rejection.into(),
+            Fault::Form { .. } => Self::form(fault.to_string()),
+        }
+    }
+}
+
+/// The page while the store opens.
+#[must_use]
+pub fn starting(retry_after: Duration) -> Response {
+    let mut failure = Failure::plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Reason::Starting.as_str(),
+        Reason::Starting.describe(),
+    );
+    failure.retry_after = Some(retry_after);
+    failure.into_response("", None)
+}
+
+/// The page for a request beyond those that a peer may make at a time.
+#[must_use]
+pub fn overloaded() -> Response {
+    Failure::from(Error::Overloaded).into_response("", None)
+}
+
+/// The page for a request that the server never accepts, whatever rights the person has.
+#[must_use]
+pub fn forbidden(reason: &str, message: String) -> Response {
+    Failure::plain(StatusCode::FORBIDDEN, reason, message).into_response("", None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_errors_become_sentences() {
+        assert_eq!(sentence("there is no such member"), "There is no such member.");
+        assert_eq!(sentence("ok?"), "Ok?");
+        assert_eq!(sentence(""), ".");
+    }
+
+    #[test]
+    fn a_private_text_reaches_no_page() {
+        let failure = Failure::from(Error::Internal { private: "/var/lib/secret".into() });
+        assert!(!failure.shown().into_string().contains("secret"));
+        assert_eq!(failure.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

@@ -1,0 +1,36 @@
+//! Deciding about a job: approve, reject, cancel, undo.
+
+use crate::api::http::console::failure::Failure;
+use crate::api::http::console::visit::{Answer, Visit};
+use crate::directory::{NewRevert, NewRevertOf};
+use crate::model::Job;
+
+/// Approves the plan that the person saw.
+pub async fn approve(visit: Visit) -> Result<Answer, Failure> {
+    let job = visit.directory.approve_job(visit.id("job"), visit.sent("plan")).await?;
+    Ok(shown(&visit, &job))
+}
+
+/// Rejects the plan.
+pub async fn reject(visit: Visit) -> Result<Answer, Failure> {
+    let job = visit.directory.reject_job(visit.id("job")).await?;
+    Ok(shown(&visit, &job))
+}
+
+/// Ends a job that goes on.
+pub async fn cancel(visit: Visit) -> Result<Answer, Failure> {
+    let job = visit.directory.cancel_job(visit.id("job")).await?;
+    Ok(shown(&visit, &job))
+}
+
+/// Plans to take back what a job did. That plan waits for an approval too.
+pub async fn undo(visit: Visit) -> Result<Answer, Failure> {
+    let of = NewRevertOf::Job(visit.id("job").to_owned());
+    let new = NewRevert { of, name: String::new(), is_dry_run: false, asks_first: true };
+    let job = visit.directory.start_revert(new).await?;
+    Ok(shown(&visit, &job))
+}
+
+fn shown(visit: &Visit, job: &Job) -> Answer {
+    Answer::See(format!("/console/jobs/{}", visit.directory.sealer().job_id(job.base, job.number)))
+}

@@ -1,0 +1,75 @@
+//! The guard's verdict in words, and the two buttons.
+
+use maud::{Markup, html};
+
+use super::words::{hold, is_warning};
+use crate::api::http::console::failure::sentence;
+use crate::api::http::console::look::{number, proof};
+use crate::api::http::console::visit::Visit;
+use crate::model::token::AccessLevel;
+use crate::model::words::count;
+use crate::model::{GuardKind, Hold, Job, JobTask, PlanSummary};
+
+/// Why the plan waits.
+pub fn verdict(job: &Job, plan: &PlanSummary) -> Markup {
+    let warnings: Vec<Hold> = plan.holds.iter().copied().filter(|hold| is_warning(*hold)).collect();
+    if warnings.is_empty() {
+        return html! {
+            div.verdict { p { "The guard has nothing against this plan. It waits because lists from the console always do." } }
+        };
+    }
+    let said = job.end.as_ref().filter(|_| warnings.first() == plan.holds.first());
+    let counted = GuardKind::ALL.into_iter().map(|kind| (kind, plan.counted.get(kind)));
+    let counted: Vec<String> = counted
+        .filter(|(_, members)| *members > 0)
+        .map(|(kind, members)| format!("{} {}", kind.action(), count(members, "member")))
+        .collect();
+    let (day, week) = plan.removed_young;
+    html! {
+        div.verdict.danger role="note" {
+            p { strong { "Look at this before you decide." } }
+            @if let Some(end) = said { p { (sentence(&end.message)) } }
+            @for warning in &warnings { p { (hold(*warning)) } }
+            @if !counted.is_empty() { p.small { "In the words of the guard, it would " (counted.join(", ")) "." } }
+            @if week > 0 {
+                p.small {
+                    "Of those whom it removes, " (number(week)) " were added within the last seven days"
+                    @if day > 0 { ", " (number(day)) " of them within the last day" } "."
+                }
+            }
+        }
+    }
+}
+
+/// The buttons that say what they do.
+pub fn buttons(visit: &Visit, job: &Job, plan: &PlanSummary, id: &str) -> Markup {
+    let who = &visit.frame.who;
+    let rows = plan.counts.rows;
+    let members = rows.created + rows.updated + rows.reactivated + plan.counts.removed;
+    let needs_admin =
+        matches!(job.task, JobTask::Revert(_)) || plan.holds.iter().any(|hold| *hold != Hold::Requested);
+    let may_apply = who.may(if needs_admin { AccessLevel::Admin } else { AccessLevel::Write });
+    let removes = plan.counts.removed > 0;
+    let apply = format!("Apply to {} {}", number(members), if members == 1 { "member" } else { "members" });
+    html! {
+        @if !who.may(AccessLevel::Write) { p.muted { "Your token may only read; somebody else decides." } }
+        @else {
+            div.row {
+                @if may_apply {
+                    form method="post" action={ "/console/jobs/" (id) "/approve" } {
+                        (proof(visit.frame.proof))
+                        input type="hidden" name="plan" value=(plan.hash);
+                        button.main[!removes].removes[removes] type="submit" {
+                            (apply) @if removes { ", removing " (number(plan.counts.removed)) }
+                        }
+                    }
+                }
+                form method="post" action={ "/console/jobs/" (id) "/reject" } {
+                    (proof(visit.frame.proof))
+                    button type="submit" { "Reject" }
+                }
+            }
+            @if !may_apply { p.muted { "Only somebody with an admin token can approve this plan." } }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Jobs and their states in words.
+
+use maud::Markup;
+
+use crate::api::http::console::look::pill;
+use crate::model::{Hold, Job, JobState, JobTask, ListFormat, RevertOf};
+
+/// What a job is.
+pub fn kind(job: &Job) -> &'static str {
+    match &job.task {
+        JobTask::Sync(_) => "Full list",
+        JobTask::Batch => "Actions",
+        JobTask::DeleteByFilter { .. } => "Delete by filter",
+        JobTask::Revert(RevertOf::Job(_)) => "Undo of a job",
+        JobTask::Revert(RevertOf::Revisions(..)) => "Undo of revisions",
+        JobTask::Revert(RevertOf::Token(..)) => "Undo of a token's changes",
+    }
+}
+
+/// What people call a job: its name, or else what it is.
+pub fn title(job: &Job) -> String {
+    if job.name.is_empty() { kind(job).to_owned() } else { job.name.clone() }
+}
+
+/// The format of its file.
+pub fn format(format: ListFormat) -> &'static str {
+    match format {
+        ListFormat::Csv => "a CSV file",
+        ListFormat::Tsv => "a file with tabs",
+        ListFormat::Ndjson => "a file with a JSON object in each line",
+        ListFormat::Xlsx | ListFormat::Xls | ListFormat::Ods => "a spreadsheet",
+        ListFormat::Actions => "a list of actions",
+    }
+}
+
+/// Its state as a label.
+pub fn state(job: &Job) -> Markup {
+    let (kind, word) = match job.state {
+        JobState::Pending => ("off", "waits for its turn"),
+        JobState::Planning => ("on", "is being planned"),
+        JobState::Held => ("on", "waits for approval"),
+        JobState::Running => ("on", "is being applied"),
+        JobState::Succeeded if job.is_dry_run => ("off", "only planned"),
+        JobState::Succeeded => ("off", "done"),
+        JobState::Failed => ("off", "failed"),
+        JobState::Rejected => ("off", "rejected"),
+        JobState::Cancelled => ("off", "cancelled"),
+    };
+    pill(kind, word)
+}
+
+/// Whether it will change without anybody doing something.
+pub fn goes_on(state: JobState) -> bool {
+    match state {
+        JobState::Pending | JobState::Planning | JobState::Running => true,
+        JobState::Held
+        | JobState::Succeeded
+        | JobState::Failed
+        | JobState::Rejected
+        | JobState::Cancelled => false,
+    }
+}
+
+/// Why a plan waits, in words for the person who decides.
+pub fn hold(hold: Hold) -> &'static str {
+    match hold {
+        Hold::Removals => "It removes more members than the memberbase allows without an approval.",
+        Hold::Changes => {
+            "It changes identities, clears data, brings members back or changes tiers more often than the memberbase \
+             allows without an approval."
+        }
+        Hold::UnreadableRows => {
+            "It removes members although the keys of some rows cannot be read. Those rows may be the very members that \
+             seem to be missing."
+        }
+        Hold::EmptyList => "The list has no rows, so everybody in it would be removed.",
+        Hold::Everybody => "It removes everybody.",
+        Hold::PlanChanged => "The memberbase has changed since the plan was approved, and so has the plan.",
+        Hold::StoreRestored => "The store was restored from a backup while the job was running.",
+        Hold::Requested => "Whoever sent it wants to see the plan before it is applied.",
+        Hold::HiddenRows => {
+            "It removes members although rows of the sheet are hidden, as by a filter. Those rows were not read, and may \
+             be the very members that seem to be missing."
+        }
+    }
+}
+
+/// Whether a hold is a warning, rather than the wish of whoever sent the list.
+pub fn is_warning(hold: Hold) -> bool {
+    match hold {
+        Hold::Requested => false,
+        Hold::Removals
+        | Hold::Changes
+        | Hold::UnreadableRows
+        | Hold::EmptyList
+        | Hold::Everybody
+        | Hold::PlanChanged
+        | Hold::StoreRestored
+        | Hold::HiddenRows => true,
+    }
+}

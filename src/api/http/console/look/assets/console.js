@@ -1,0 +1,76 @@
+// The one script of the console. Everything that it does can be done without it, by loading a page again.
+
+const main = () => document.querySelector("main");
+
+// Shows a newer version of this page in its place. What has the focus keeps it, by its id or its place.
+async function renew(address) {
+  const reply = await fetch(address, { headers: { accept: "text/html" } });
+  if (reply.redirected) {
+    location.reload();
+    return null;
+  }
+  const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+  const next = page.querySelector("main");
+  if (!next) return null;
+  const focused = document.activeElement?.id;
+  const open = [...main().querySelectorAll("details")].map((part) => part.open);
+  main().replaceWith(next);
+  [...next.querySelectorAll("details")].forEach((part, at) => { if (open[at]) part.open = true; });
+  if (focused && focused !== "main") document.getElementById(focused)?.focus();
+  return next;
+}
+
+// A page that is about to change follows its events, and is shown again after each.
+function follow() {
+  const address = main()?.dataset.events;
+  if (!address) return;
+  const events = new EventSource(address);
+  let waits = false;
+  events.onmessage = async () => {
+    if (waits) return;
+    waits = true;
+    try {
+      await renew(location.href);
+    } finally {
+      waits = false;
+    }
+    if (!main().dataset.events) events.close();
+  };
+  events.onerror = () => {
+    // The server ends the events once nothing changes any more.
+    if (!("live" in main().dataset)) events.close();
+  };
+}
+
+// A search answers while it is typed.
+let typed = 0;
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-search]");
+  if (!form || event.target.type !== "search") return;
+  const mine = ++typed;
+  setTimeout(async () => {
+    if (mine !== typed) return;
+    const address = new URL(form.action);
+    address.search = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+    const reply = await fetch(address);
+    if (mine !== typed || !reply.ok || reply.redirected) return;
+    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    const results = page.getElementById("results");
+    if (results) document.getElementById("results")?.replaceWith(results);
+    history.replaceState(null, "", address);
+  }, 150);
+});
+
+// A file may be dropped where it may be chosen.
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    const place = event.target.closest?.(".drop");
+    if (!place) return;
+    event.preventDefault();
+    place.classList.toggle("over", kind === "dragover");
+    const files = event.dataTransfer?.files;
+    if (kind === "drop" && files?.length) place.querySelector("input[type=file]").files = files;
+  });
+}
+
+follow();

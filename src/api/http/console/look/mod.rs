@@ -1,0 +1,13 @@
+//! How pages look: their frame, and what stands in them again and again.
+//!
+//! This room promises that every page has the same headers, and that a value becomes HTML only by escaping.
+
+mod assets;
+mod bar;
+mod frame;
+mod parts;
+
+pub use self::assets::{ICON, SCRIPT, STYLE, asset};
+pub use self::bar::{Share, Stripe, bar, progress};
+pub use self::frame::{Frame, Page, Place, Tab, Who, headers, see};
+pub use self::parts::{empty, hidden, length, number, person, pill, proof, time, value};

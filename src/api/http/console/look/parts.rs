@@ -1,0 +1,89 @@
+//! Small parts of pages: numbers, times, values, labels.
+
+use maud::{Markup, html};
+
+use crate::model::session::FormProof;
+use crate::model::{Member, Timestamp};
+
+/// A number with its thousands apart: `1,204`.
+pub fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How many things a list has.
+pub fn length(length: usize) -> String {
+    number(u64::try_from(length).unwrap_or(u64::MAX))
+}
+
+/// A time, to the minute. Times are those of UTC, as everywhere in the service.
+pub fn time(at: Timestamp) -> Markup {
+    let text = at.to_string();
+    // `2026-02-03T04:05:06…` without its seconds.
+    let shown = text.get(..16).unwrap_or(&text).replace('T', " ");
+    html! { time datetime=(text) { (shown) " UTC" } }
+}
+
+/// A text that somebody else wrote. Its direction does not affect what stands beside it.
+pub fn value(text: &str) -> Markup {
+    html! { bdi.value dir="auto" { (text) } }
+}
+
+/// In place of a value that the token has no right to see.
+pub fn hidden() -> Markup {
+    html! { span.muted { "not visible with this token" } }
+}
+
+/// A member as people call it: its name, or else its key.
+pub fn person(member: &Member) -> Markup {
+    let profile = &member.profile;
+    let names = [&profile.first_name, &profile.last_name].into_iter().flatten().map(|name| name.as_str());
+    let name = names.collect::<Vec<_>>().join(" ");
+    let name =
+        if name.trim().is_empty() { profile.key().unwrap_or("without a name").to_owned() } else { name };
+    value(&name)
+}
+
+/// A word in a frame of its own; `kind` says how it looks.
+pub fn pill(kind: &str, word: &str) -> Markup {
+    html! { span class={ "pill " (kind) } { (word) } }
+}
+
+/// The proof in a form.
+pub fn proof(proof: FormProof) -> Markup {
+    html! { input type="hidden" name="proof" value=(proof.to_text()); }
+}
+
+/// What an empty page says, and what to do next.
+pub fn empty(title: &str, next: Markup) -> Markup {
+    html! { div.empty { p.lead { (title) } (next) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (value, text) in
+            [(0, "0"), (999, "999"), (1_204, "1,204"), (1_000_000, "1,000,000"), (12_345, "12,345")]
+        {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn what_somebody_wrote_becomes_no_markup() {
+        let shown = value("<script>alert(1)</script>\" onload='x'").into_string();
+        assert!(!shown.contains("<script") && shown.contains("&lt;script&gt;"), "{shown}");
+        let at = Timestamp::from_micros(1_770_091_445_123_456);
+        assert!(time(at).into_string().ends_with("04:04 UTC</time>"), "{}", time(at).into_string());
+    }
+}

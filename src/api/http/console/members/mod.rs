@@ -1,0 +1,11 @@
+//! Members: lists of them, and one of them.
+//!
+//! This room promises that a field which the token may not see is not shown, and that the page says so.
+
+mod history;
+mod list;
+mod one;
+mod records;
+
+pub use self::list::{csv_file, export, members};
+pub use self::one::{change, member};

@@ -1,0 +1,93 @@
+//! Lists of members, and one member.
+
+use serde_json::json;
+
+use super::{header, save, server};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_are_searched_filtered_and_downloaded() {
+    let (_server, _, admin, browser) = server().await;
+    let base = admin.base().await;
+    let members = json!([
+        {"ref": "ada", "first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com", "tier": "Gold"},
+        {"ref": "bob", "first_name": "Bob", "tier": "Silver", "role": "=1+1"},
+    ]);
+    save(&admin, &base, members).await;
+    let at = |query: &str| format!("/console/bases/{base}/members?{query}");
+    let shows = |page: &str, ada: bool, bob: bool| {
+        assert_eq!((page.contains("Ada Lovelace"), page.contains("Bob")), (ada, bob), "{page}");
+    };
+    shows(&browser.page(&at("")).await, true, true);
+    shows(&browser.page(&at("search=love")).await, true, false);
+    shows(&browser.page(&at("search=ADA%40example")).await, true, false);
+    shows(&browser.page(&at("search=zzz")).await, false, false);
+    shows(&browser.page(&at("filter=tier%3DSilver")).await, false, true);
+    shows(&browser.page(&at("filter=tier%3DSilver%0Astatus%3Dinactive")).await, false, false);
+    let newest = browser.page(&at("sort=newest")).await;
+    assert!(newest.find("Bob") < newest.find("Ada Lovelace"), "{newest}");
+    let wrong = browser.load(&at("filter=tier%3AGold")).await;
+    assert!(wrong.status == 400 && wrong.text.contains("is not a condition"), "{wrong:?}");
+    let wrong = browser.load(&at("filter=teir%3DGold")).await;
+    assert!(wrong.status == 400 && wrong.text.contains("filters[0].key"), "{wrong:?}");
+    let csv =
+        browser.load(&format!("/console/bases/{base}/members.csv?column=role&filter=tier%3DSilver")).await;
+    assert_eq!(csv.text.trim(), "first_name,last_name,status,role\nBob,,active,'=1+1", "{csv:?}");
+    assert!(header(&csv, "content-disposition").unwrap().starts_with("attachment"), "{csv:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_is_offboarded_unless_somebody_changed_it_meanwhile() {
+    let (_server, _, admin, browser) = server().await;
+    let base = admin.base().await;
+    let id = save(&admin, &base, json!([{"ref": "ada", "first_name": "Ada"}])).await.remove(0);
+    let path = format!("/console/members/{id}");
+    let page = browser.page(&path).await;
+    let revision = super::between(&page, "name=\"revision\" value=\"", "\"").to_owned();
+    save(&admin, &base, json!([{"ref": "ada", "first_name": "Augusta"}])).await;
+    let form = [("proof", &*browser.proof().await), ("revision", &revision)];
+    let late = browser.post(&format!("{path}/offboard"), &form).await;
+    assert_eq!(late.status, 409, "{late:?}");
+    let page = browser.page(&path).await;
+    let revision = super::between(&page, "name=\"revision\" value=\"", "\"").to_owned();
+    assert_eq!(browser.act(&format!("{path}/offboard"), &[("revision", &revision)]).await, path);
+    assert!(browser.page(&path).await.contains("inactive"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_of_a_memberbase_and_its_audiences_are_shown() {
+    let (_server, _, admin, browser) = server().await;
+    let base = admin.base().await;
+    let members: Vec<_> = (0..1_204)
+        .map(|n| json!({"ref": format!("m{n}"), "tier": if n < 4 { "Gold" } else { "Silver" }}))
+        .collect();
+    let id = save(&admin, &base, json!(members)).await.remove(0);
+    let page = browser.page(&format!("/console/bases/{base}")).await;
+    assert!(page.contains("1,204") && page.contains("1,200") && page.contains("Gold"), "{page}");
+    let audiences = format!("/console/bases/{base}/audiences");
+    let tried = browser.page(&format!("{audiences}?filter=tier%3DGold")).await;
+    assert!(tried.contains("<strong>4</strong> members match"), "{tried}");
+    let made = browser.act(&audiences, &[("name", "The golden"), ("filter", "tier=Gold")]).await;
+    let page = browser.page(&made).await;
+    assert!(page.contains("The golden") && page.contains("&quot;eq&quot;: &quot;Gold&quot;"), "{page}");
+    assert!(browser.page(&audiences).await.contains("The golden"));
+    assert!(browser.page(&format!("/console/members/{id}")).await.contains("The golden"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_a_member_says_what_changed_and_who_did_it() {
+    let (_server, _, admin, browser) = server().await;
+    let base = admin.base().await;
+    let id =
+        save(&admin, &base, json!([{"ref": "ada", "first_name": "Ada", "tier": "Silver"}])).await.remove(0);
+    save(&admin, &base, json!([{"ref": "ada", "tier": "Gold"}])).await;
+    let path = format!("/console/members/{id}");
+    let page = browser.page(&path).await;
+    let revision = super::between(&page, "name=\"revision\" value=\"", "\"").to_owned();
+    browser.act(&format!("{path}/offboard"), &[("revision", &revision)]).await;
+    let page = browser.page(&path).await;
+    let history = page.split_once("id=\"history\"").unwrap().1;
+    assert!(history.contains("Silver") && history.contains("Gold"), "{history}");
+    assert!(history.contains("in the console") && history.contains("over HTTP"), "{history}");
+    assert!(history.contains("since the member was made"), "{history}");
+    assert!(history.find("inactive") < history.find("Silver"), "newest first: {history}");
+}

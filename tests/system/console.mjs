@@ -1,0 +1,233 @@
+// A person in the console: node console.mjs ADDRESS PICTURES WORK
+import assert from "node:assert";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+
+// The packages are installed under the build's folder, not beside this file.
+const installed = createRequire(path.join(process.env.CONSOLE_PACKAGES, "package.json"));
+const { chromium } = installed("playwright-core");
+const axe = fs.readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");
+
+const [address, pictures, work] = process.argv.slice(2);
+const token = process.env.CONSOLE_TOKEN;
+const home = `http://${address}/console`;
+const patience = 30_000;
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+});
+
+// Looks at a page: axe-core finds nothing, nothing is wider than the screen, and nothing was refused or thrown.
+// The picture of each page is kept.
+async function look(page, name) {
+  await page.waitForLoadState("networkidle");
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  await page.screenshot({ path: path.join(pictures, `${name}.png`), fullPage: true });
+  assert.ok(wide <= 0, `${name} is ${wide} pixels wider than the screen`);
+  // The page's policy allows no foreign script, so axe-core is run beside it.
+  const found = await page.evaluate(`(() => { ${axe}; return axe.run(document, { resultTypes: ["violations"] }); })()`);
+  const faults = found.violations.map((fault) => `${fault.id}: ${fault.help}: ${fault.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`);
+  assert.deepStrictEqual(faults, [], name);
+}
+
+async function open(options) {
+  const context = await browser.newContext({ ...options, acceptDownloads: true });
+  context.setDefaultTimeout(patience);
+  const page = await context.newPage();
+  const faults = [];
+  page.on("pageerror", (error) => faults.push(`error: ${error}`));
+  page.on("console", (message) => {
+    // Pages that say what is wrong with a form have a status of their own.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
+  });
+  page.on("dialog", (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  return { context, page, faults };
+}
+
+async function signIn(page, to = home) {
+  await page.goto(to);
+  await page.fill("#token", token);
+  await page.click("text=Sign in >> nth=-1");
+  await page.waitForSelector("text=Sign out");
+  assert.ok(!page.url().includes("sk_"), "an address has no token");
+}
+
+function csv(rows) {
+  const cell = (text) => `"${String(text).replaceAll('"', '""')}"`;
+  return rows.map((row) => row.map(cell).join(",")).join("\n") + "\n";
+}
+
+const heading = ["Staff no", "First name", "Last name", "E-mail", "Tier"];
+const person = (n, tier) => [`w${n}`, `Name${n}`, `Family${n}`, `n${n}@example.com`, tier ?? (n % 3 ? "Gold" : "Silver")];
+const people = (from, to, tier) => Array.from({ length: to - from }, (_, n) => person(from + n, tier));
+
+async function upload(page, base, name, rows) {
+  const file = path.join(work, name);
+  fs.writeFileSync(file, csv([heading, ...rows]));
+  await page.goto(`${base}/lists/new`);
+  await page.check("text=Their worker id >> nth=0");
+  await page.click("text=More about the file");
+  await page.fill("#columns", "Staff no = worker_id\nE-mail = email");
+  await page.setInputFiles("#file", file);
+  await page.click("text=See what it would do");
+  await page.waitForSelector("main:not([data-live])");
+}
+
+async function approve(page) {
+  await page.click("button:has-text('Apply to')");
+  await page.waitForSelector("text=It was applied");
+}
+
+// What a person does on one kind of screen.
+async function visit(kind, options, base) {
+  const { context, page, faults } = await open(options);
+  await page.goto(home);
+  await look(page, `${kind}-sign-in`);
+  await page.fill("#token", "sk_wrong");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("[role=alert]");
+  await look(page, `${kind}-sign-in-refused`);
+  await signIn(page);
+  await look(page, `${kind}-bases`);
+  await page.click("a:has-text('Staff') >> nth=0");
+  await look(page, `${kind}-base`);
+  await page.click("nav.tabs >> text=Members");
+  await look(page, `${kind}-members`);
+  // A search answers while it is typed.
+  await page.type("#search", "name17");
+  await page.waitForSelector("#results :text('1 member')", { state: "attached" }).catch(() => {});
+  await page.waitForFunction(() => document.querySelectorAll("#results tbody tr").length === 1);
+  await look(page, `${kind}-search`);
+  await page.click("#results tbody a");
+  await page.waitForSelector("text=Profile");
+  await look(page, `${kind}-member`);
+  await page.goto(`${base}/members?filter=${encodeURIComponent("tier:Gold")}`);
+  await look(page, `${kind}-filter-refused`);
+
+  // A list that would offboard 40 percent is held. It is rejected.
+  await upload(page, base, "short.csv", [...people(0, 59), ["", "Nobody", "", "", ""]]);
+  await page.waitForSelector("text=waits for approval");
+  assert.match(await page.textContent("main"), /removing 40/);
+  await page.click("text=How its 5 columns were read");
+  await look(page, `${kind}-plan-held`);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download the failed rows")]);
+  assert.match(fs.readFileSync(await download.path(), "utf8"), /line,reason,field,message\n.*Nobody/);
+  await page.click("button:has-text('Reject')");
+  await page.waitForSelector("text=rejected");
+  await look(page, `${kind}-plan-rejected`);
+
+  // The right one is approved, watched to its end, and undone.
+  await upload(page, base, "right.csv", [...people(0, 95), ...people(95, 99, "Bronze"), ...people(200, 206)]);
+  await page.waitForSelector("text=waits for approval");
+  await look(page, `${kind}-plan`);
+  await approve(page);
+  await look(page, `${kind}-applied`);
+  await page.click("button:has-text('Undo')");
+  await page.waitForSelector("main:not([data-live]) >> text=waits for approval");
+  await look(page, `${kind}-undo`);
+  await approve(page);
+  await page.goto(`${base}/jobs`);
+  await look(page, `${kind}-jobs`);
+
+  await page.goto(`${base}/audiences?filter=${encodeURIComponent("tier=Gold")}`);
+  await look(page, `${kind}-audiences`);
+  await page.goto(`${home}/tokens`);
+  await look(page, `${kind}-tokens`);
+  await page.goto(`${home}/bases/nobody`);
+  await look(page, `${kind}-refused`);
+  await page.click("text=Sign out");
+  await page.waitForSelector("#token");
+  await page.goBack();
+  await page.reload();
+  await page.waitForSelector("#token");
+  assert.deepStrictEqual(faults, [], kind);
+  await context.close();
+}
+
+// Members who want to run something, and to break the page.
+async function hostile(base, kind, options) {
+  const { context, page, faults } = await open(options);
+  await signIn(page, base);
+  await page.goto(`${base}/members?column=attributes.note&column=ref&column=email&sort=newest`);
+  await look(page, `${kind}-hostile-members`);
+  await page.click("#results tbody a");
+  await page.waitForSelector("text=Profile");
+  await look(page, `${kind}-hostile-member`);
+  assert.strictEqual(await page.evaluate("window.run"), undefined);
+  assert.deepStrictEqual(faults, [], "nothing of a member is run");
+  await context.close();
+}
+
+// Every page works with the keyboard alone, and reading works without scripts.
+async function plain(base) {
+  const { context, page } = await open({ javaScriptEnabled: false });
+  await signIn(page, base);
+  for (const [at, text] of [["/members", "Name17"], ["/jobs", "right.csv"], ["/audiences", "Try a filter"]]) {
+    await page.goto(base + at);
+    assert.match(await page.textContent("main"), new RegExp(text), at);
+  }
+  await context.close();
+  const keys = await open({});
+  await keys.page.goto(home);
+  await keys.page.keyboard.press("Tab");
+  assert.strictEqual(await keys.page.evaluate(() => document.activeElement.textContent), "Skip to the content");
+  await keys.page.keyboard.press("Enter");
+  await keys.page.keyboard.press("Tab");
+  await keys.page.keyboard.type(token);
+  await keys.page.keyboard.press("Enter");
+  await keys.page.waitForSelector("text=Sign out");
+  await keys.page.goto(`${base}/members`);
+  const seen = [];
+  for (let press = 0; press < 60; press += 1) {
+    await keys.page.keyboard.press("Tab");
+    seen.push(await keys.page.evaluate(() => {
+      const at = document.activeElement;
+      const outline = getComputedStyle(at).outlineStyle;
+      return [at.tagName, at.id || at.textContent.trim().slice(0, 20), outline];
+    }));
+  }
+  assert.ok(seen.some(([, name]) => name === "search") && seen.some(([, name]) => name.startsWith("Name")), JSON.stringify(seen));
+  const unseen = seen.filter(([tag, , outline]) => tag !== "BODY" && outline === "none");
+  assert.deepStrictEqual(unseen, [], "what has the focus is seen to have it");
+  await keys.context.close();
+}
+
+async function api(call, body) {
+  const reply = await fetch(`http://${address}/publisher.v1/${call}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+    body: JSON.stringify(body),
+  });
+  const answer = await reply.json();
+  assert.ok(reply.ok, `${call}: ${JSON.stringify(answer)}`);
+  return answer;
+}
+
+// A memberbase with 99 people, and one with hostile ones.
+const staff = (await api("member-base/create", { name: "Staff" })).id;
+const named = people(0, 99).map(([worker_id, first_name, last_name, email, tier], n) => ({ ref: `r${n}`, worker_id, first_name, last_name, email, tier }));
+await api("member/bulk-upsert", { member_base_id: staff, members: named });
+const odd = (await api("member-base/create", { name: "<img src=x onerror=run=1> \u202eoddly named and rather long, so that it must break somewhere" })).id;
+await api("attribute.schema/set", { member_base_id: odd, schema: { note: { type: "string" } } });
+const evil = ["<script>run = 1</script>", "<img src=x onerror=run=1>", "\"><svg onload=run=1>", "=HYPERLINK(\"http://evil.example\")", "\u202eאבגד مرحبا", "{{7*7}}${run=1}", "a".repeat(200)];
+await api("member/bulk-upsert", {
+  member_base_id: odd,
+  members: evil.map((text, n) => ({ ref: `${n}${text}`.slice(0, 100), first_name: text.slice(0, 100), last_name: text.slice(0, 100), attributes: { note: text.repeat(4096).slice(0, Math.floor(4000 / Buffer.byteLength(text)) * text.length) } })),
+});
+
+const base = `${home}/bases/${staff}`;
+const desktop = { viewport: { width: 1280, height: 800 } };
+const phone = { viewport: { width: 400, height: 800 } };
+for (const [kind, size] of [["desktop", desktop], ["phone", phone]]) {
+  for (const colorScheme of ["light", "dark"]) {
+    await visit(`${kind}-${colorScheme}`, { ...size, colorScheme }, base);
+  }
+  await hostile(`${home}/bases/${odd}`, kind, { ...size, colorScheme: "light" });
+}
+await plain(base);
+await browser.close();
