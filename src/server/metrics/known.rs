@@ -7,7 +7,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 use crate::api::grpc::v1;
-use crate::api::http::{onsi, orbiit, publisher};
+use crate::api::http::{console, onsi, orbiit, publisher};
 
 /// What the semantic conventions call a method or a route that does not exist.
 pub const OTHER: &str = "_OTHER";
@@ -76,6 +76,7 @@ impl Known {
             ("publisher", publisher::paths()),
             ("onsi", onsi::paths()),
             ("orbiit", orbiit::paths()),
+            ("console", console::paths()),
             (NO_DOOR, probes),
         ];
         for (door, paths) in doors {
@@ -119,6 +120,7 @@ mod tests {
             ("/publisher.v1/member/get", "publisher", "/publisher.v1/member/get"),
             ("/v1/members/m_1", "onsi", "/v1/members/{id}"),
             ("/v0/openapi.json", "orbiit", "/v0/openapi.json"),
+            ("/console/jobs/job_1", "console", "/console/jobs/{job}"),
             ("/v1/guess", "none", OTHER),
             ("/readyz", "none", "/readyz"),
             ("/", "none", OTHER),
@@ -130,7 +132,7 @@ mod tests {
 
     #[test]
     fn all_paths_of_the_doors_have_a_place_of_their_own() {
-        let paths = [publisher::paths(), onsi::paths(), orbiit::paths()].concat();
+        let paths = [publisher::paths(), onsi::paths(), orbiit::paths(), console::paths()].concat();
         assert!(paths.len() > 40);
         for path in paths {
             let filled = path.replace(['{', '}'], "");

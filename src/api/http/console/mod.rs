@@ -59,5 +59,5 @@ mod tokens;
 mod visit;
 
 pub use self::failure::{forbidden, overloaded, starting};
-pub use self::routes::{is_console, routes};
+pub use self::routes::{is_console, paths, routes};
 pub use self::settings::Settings;

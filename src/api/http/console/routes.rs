@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use http::{HeaderMap, Uri};
 use tokio_util::sync::CancellationToken;
 
@@ -23,46 +23,57 @@ pub fn is_console(path: &str) -> bool {
     path == "/console" || path.starts_with("/console/")
 }
 
-/// The pages of the console. `stopping` says when the server stops.
-pub fn routes(door: Door, settings: Settings, stopping: &CancellationToken) -> Router {
+/// Every address, and the page that it is.
+fn pages(stopping: &CancellationToken) -> Vec<(&'static str, MethodRouter<Console>)> {
     let stopping = stopping.clone();
     let events = move |visit| jobs::events(visit, stopping.clone());
     let write = AccessLevel::Write;
     let admin = AccessLevel::Admin;
-    Router::new()
-        .route(STYLE.path, get(|headers: HeaderMap| async move { asset(&STYLE, &headers) }))
-        .route(SCRIPT.path, get(|headers: HeaderMap| async move { asset(&SCRIPT, &headers) }))
-        .route(ICON.path, get(|headers: HeaderMap| async move { asset(&ICON, &headers) }))
-        .route("/console", page(bases::bases))
-        .route("/console/", page(bases::bases))
-        .route("/console/sign-in", sign_in())
-        .route("/console/sign-out", post(sign_out))
-        .route("/console/bases", action(admin, bases::create))
-        .route("/console/bases/{base}", page(bases::overview))
-        .route("/console/bases/{base}/members", page(members::members))
-        .route("/console/bases/{base}/members.csv", page(members::export))
-        .route("/console/bases/{base}/jobs", page(jobs::jobs))
-        .route("/console/bases/{base}/lists/new", page(jobs::new).post(jobs::upload))
-        .route(
+    vec![
+        (STYLE.path, get(|headers: HeaderMap| async move { asset(&STYLE, &headers) })),
+        (SCRIPT.path, get(|headers: HeaderMap| async move { asset(&SCRIPT, &headers) })),
+        (ICON.path, get(|headers: HeaderMap| async move { asset(&ICON, &headers) })),
+        ("/console", page(bases::bases)),
+        ("/console/", page(bases::bases)),
+        ("/console/sign-in", sign_in()),
+        ("/console/sign-out", post(sign_out)),
+        ("/console/bases", action(admin, bases::create)),
+        ("/console/bases/{base}", page(bases::overview)),
+        ("/console/bases/{base}/members", page(members::members)),
+        ("/console/bases/{base}/members.csv", page(members::export)),
+        ("/console/bases/{base}/jobs", page(jobs::jobs)),
+        ("/console/bases/{base}/lists/new", page(jobs::new).post(jobs::upload)),
+        (
             "/console/bases/{base}/audiences",
             page(audiences::audiences).merge(action(write, audiences::create)),
-        )
-        .route("/console/members/{member}", page(members::member))
-        .route("/console/members/{member}/{change}", action(write, members::change))
-        .route("/console/jobs/{job}", page(jobs::job))
-        .route("/console/jobs/{job}/events", page(events))
-        .route("/console/jobs/{job}/failed.csv", page(jobs::failed_rows))
-        .route("/console/jobs/{job}/approve", action(write, jobs::approve))
-        .route("/console/jobs/{job}/reject", action(write, jobs::reject))
-        .route("/console/jobs/{job}/cancel", action(write, jobs::cancel))
-        .route("/console/jobs/{job}/columns", action(write, jobs::correct))
-        .route("/console/jobs/{job}/undo", action(admin, jobs::undo))
-        .route("/console/audiences/{audience}", page(audiences::audience))
-        .route("/console/tokens", page(tokens::tokens).merge(action(admin, tokens::create)))
-        .route("/console/tokens/{token}/revoke", action(admin, tokens::revoke))
-        .method_not_allowed_fallback(no_page)
-        .fallback(no_page)
-        .with_state(Console { door, settings })
+        ),
+        ("/console/members/{member}", page(members::member)),
+        ("/console/members/{member}/{change}", action(write, members::change)),
+        ("/console/jobs/{job}", page(jobs::job)),
+        ("/console/jobs/{job}/events", page(events)),
+        ("/console/jobs/{job}/failed.csv", page(jobs::failed_rows)),
+        ("/console/jobs/{job}/approve", action(write, jobs::approve)),
+        ("/console/jobs/{job}/reject", action(write, jobs::reject)),
+        ("/console/jobs/{job}/cancel", action(write, jobs::cancel)),
+        ("/console/jobs/{job}/columns", action(write, jobs::correct)),
+        ("/console/jobs/{job}/undo", action(admin, jobs::undo)),
+        ("/console/audiences/{audience}", page(audiences::audience)),
+        ("/console/tokens", page(tokens::tokens).merge(action(admin, tokens::create))),
+        ("/console/tokens/{token}/revoke", action(admin, tokens::revoke)),
+    ]
+}
+
+/// The paths of all pages, with the names of their parameters in braces.
+#[must_use]
+pub fn paths() -> Vec<String> {
+    pages(&CancellationToken::new()).into_iter().map(|(path, _)| path.to_owned()).collect()
+}
+
+/// The pages of the console. `stopping` says when the server stops.
+pub fn routes(door: Door, settings: Settings, stopping: &CancellationToken) -> Router {
+    let pages = pages(stopping).into_iter();
+    let router = pages.fold(Router::new(), |router, (path, page)| router.route(path, page));
+    router.method_not_allowed_fallback(no_page).fallback(no_page).with_state(Console { door, settings })
 }
 
 /// The reply to a request that is for no page.
