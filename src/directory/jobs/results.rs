@@ -135,7 +135,7 @@ impl Directory {
         let jobs = Arc::clone(self.jobs(AccessLevel::Read, job.base).await?);
         match job.task {
             JobTask::Sync(_) => RawRows::open(jobs, job, self.sealer()).columns().await,
-            JobTask::Batch | JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => Ok(Vec::new()),
+            JobTask::Batch { .. } | JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => Ok(Vec::new()),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::model::{Hold, Job, JobState, JobTask, ListFormat, RevertOf};
 pub fn kind(job: &Job) -> &'static str {
     match &job.task {
         JobTask::Sync(_) => "Full list",
-        JobTask::Batch => "Actions",
+        JobTask::Batch { .. } => "Actions",
         JobTask::DeleteByFilter { .. } => "Delete by filter",
         JobTask::Revert(RevertOf::Job(_)) => "Undo of a job",
         JobTask::Revert(RevertOf::Revisions(..)) => "Undo of revisions",
