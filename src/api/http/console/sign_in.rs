@@ -44,11 +44,12 @@ async fn show(State(console): State<Console>, request: Request) -> Response {
 /// Takes the form.
 async fn submit(State(console): State<Console>, request: Request) -> Response {
     let (head, mut body) = request.into_parts();
-    let taken = begin(&console, &head, &mut body).await;
+    let mut next = local(String::new());
+    let taken = begin(&console, &head, &mut body, &mut next).await;
     drain(&head.headers, body).await;
     match taken {
         Ok(response) => response,
-        Err((failure, next)) => {
+        Err(failure) => {
             failure.log("sign-in");
             let status = failure.status();
             let said = match failure.signed_out() {
@@ -60,22 +61,22 @@ async fn submit(State(console): State<Console>, request: Request) -> Response {
     }
 }
 
+/// Begins a session. `next` becomes the address that the person wanted.
 async fn begin(
     console: &Console,
     head: &Parts,
     body: &mut axum::body::Body,
-) -> Result<Response, (Failure, String)> {
-    let mut next = local(String::new());
-    let is_encrypted = check_sender(head).map_err(|failure| (failure, next.clone()))?;
-    let sent = read_form(console, head, body).await.map_err(|failure| (failure, next.clone()))?;
+    next: &mut String,
+) -> Result<Response, Failure> {
+    let is_encrypted = check_sender(head)?;
+    let sent = read_form(console, head, body).await?;
     let text = |name: &str| sent.iter().find(|(known, _)| known == name).map(|(_, text)| text.trim());
-    next = local(text("next").unwrap_or_default().to_owned());
+    *next = local(text("next").unwrap_or_default().to_owned());
     let secret = text("token").filter(|secret| !secret.is_empty());
-    let secret = secret.ok_or_else(|| (Failure::form("Enter a token."), next.clone()))?;
-    let sealed = console.door.gate.sign_in(secret).await;
-    let sealed = sealed.map_err(|error| (Failure::from(error), next.clone()))?;
+    let secret = secret.ok_or_else(|| Failure::form("Enter a token."))?;
+    let sealed = console.door.gate.sign_in(secret).await?;
     let is_encrypted = is_encrypted || console.settings.is_encrypted;
-    Ok(with_cookie(see(&next), cookie::begin(&sealed, is_encrypted)))
+    Ok(with_cookie(see(next), cookie::begin(&sealed, is_encrypted)))
 }
 
 /// Ends the session of this browser.
