@@ -77,7 +77,8 @@ impl Follow {
             // A token that was revoked meanwhile ends the events.
             self.directory.job(&self.id).await.ok()?;
             let Ok(changed) = changed else { return Some(": still here\n\n") };
-            let seen = seen(&changed?);
+            let job = changed?;
+            let seen = seen(&job);
             if seen != self.seen {
                 self.seen = seen;
                 tokio::time::sleep(PAUSE).await;
