@@ -19,7 +19,7 @@ trap 'kill_server; rm -rf "$work"' EXIT
 
 token=$("$program" token create --access admin --description "Console test" --new-store --data "$work/data" | tail -n 1)
 start_server "$program" "$work/data" --log debug 2>"$work/server.log"
-CONSOLE_TOKEN=$token CONSOLE_PACKAGES=$tools CHROMIUM=${CHROMIUM:-chromium} \
+CONSOLE_TOKEN=$token CONSOLE_PACKAGES=$tools CHROMIUM=$(command -v "${CHROMIUM:-chromium}") \
   node "$here/console.mjs" "$server_address" "$pictures" "$work"
 stop_server
 if grep -qF "$token" "$work/server.log"; then

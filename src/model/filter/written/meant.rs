@@ -6,8 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::Place;
 use super::grammar::{ATTRIBUTE, OPERATORS, is_of_key, operand};
+use super::place::Place;
 use crate::model::row::field::ProfileField;
 
 /// Fields that are not in the profile.

@@ -14,38 +14,13 @@
 
 mod grammar;
 mod meant;
+mod place;
 
 use serde_json::{Value, json};
 
 use self::grammar::{OPERATORS, is_of_key, operand};
 
-/// Where people write conditions: error texts say how to write them there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// In an argument `--filter` of a command, where a shell removes quotes.
-    CommandLine,
-    /// Each in a line of its own.
-    Lines,
-}
-
-impl Place {
-    /// How to write several conditions.
-    fn each(self) -> &'static str {
-        match self {
-            Self::CommandLine => "give --filter once for each",
-            Self::Lines => "write each in a line of its own",
-        }
-    }
-
-    /// The condition with what it needs around it.
-    fn quoted(self, condition: &str) -> String {
-        match self {
-            Self::CommandLine if condition.contains('\'') => format!("--filter {condition}"),
-            Self::CommandLine => format!("--filter '{condition}'"),
-            Self::Lines => condition.to_owned(),
-        }
-    }
-}
+pub use self::place::Place;
 
 /// The filter of the contract, as JSON, that this condition stands for; otherwise what is wrong with it.
 pub fn condition(place: Place, text: &str) -> Result<Value, String> {

@@ -89,7 +89,7 @@ async fn nobody_chooses_the_session_of_somebody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_out_takes_the_cookie_away() {
-    let (.., browser) = server().await;
+    let (_server, _, _, browser) = server().await;
     let proof = browser.proof().await;
     let reply = browser.post("/console/sign-out", &[("proof", &proof)]).await;
     assert_eq!(header(&reply, "location").unwrap(), "/console/sign-in");

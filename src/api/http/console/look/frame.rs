@@ -174,9 +174,9 @@ fn tabs(id: &str, name: &str, tab: Tab) -> Markup {
         (Tab::Audiences, "Audiences", "/audiences"),
     ];
     html! {
-        div.place {
+        nav.place aria-label="Memberbase" {
             p.crumb { bdi { (name) } }
-            nav.tabs aria-label="Memberbase" {
+            div.tabs {
                 @for (part, label, path) in parts {
                     a href={ "/console/bases/" (id) (path) } aria-current=[(part == tab).then_some("page")] { (label) }
                 }
