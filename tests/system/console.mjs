@@ -12,7 +12,9 @@ const axe = fs.readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");
 const [address, pictures, work] = process.argv.slice(2);
 const token = process.env.CONSOLE_TOKEN;
 const home = `http://${address}/console`;
-const patience = 30_000;
+const patience = 20_000;
+// The page that was used last.
+let last;
 // What is wrong with the look of pages.
 const looks = [];
 
@@ -38,6 +40,7 @@ async function open(options) {
   const context = await browser.newContext({ ...options, acceptDownloads: true });
   context.setDefaultTimeout(patience);
   const page = await context.newPage();
+  last = page;
   const faults = [];
   page.on("pageerror", (error) => faults.push(`error: ${error}`));
   page.on("console", (message) => {
@@ -76,7 +79,7 @@ async function upload(page, base, name, rows) {
   await page.click("text=More about the file");
   await page.fill("#columns", "Staff no = worker_id\nE-mail = email");
   await page.setInputFiles("#file", file);
-  await page.click("text=See what it would do");
+  await page.click("button:has-text('See what it would do')");
   await page.waitForSelector("main:not([data-live])");
 }
 
@@ -141,7 +144,7 @@ async function visit(kind, options, base) {
   await look(page, `${kind}-tokens`);
   await page.goto(`${home}/bases/nobody`);
   await look(page, `${kind}-refused`);
-  await page.click("text=Sign out");
+  await page.click("button:has-text('Sign out')");
   await page.waitForSelector("#token");
   await page.goBack();
   await page.reload();
@@ -219,6 +222,12 @@ const evil = ["<script>run = 1</script>", "<img src=x onerror=run=1>", "\"><svg 
 await api("member/bulk-upsert", {
   member_base_id: odd,
   members: evil.map((text, n) => ({ ref: `${n}${text}`.slice(0, 100), first_name: text.slice(0, 100), last_name: text.slice(0, 100), attributes: { note: text.repeat(4096).slice(0, Math.floor(4000 / Buffer.byteLength(text)) * text.length) } })),
+});
+
+process.on("uncaughtException", async (error) => {
+  console.error(error);
+  await last?.screenshot({ path: path.join(pictures, "failed.png"), fullPage: true }).catch(() => {});
+  process.exit(1);
 });
 
 const base = `${home}/bases/${staff}`;

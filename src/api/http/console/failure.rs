@@ -116,12 +116,15 @@ impl Failure {
     }
 }
 
-/// A text as a sentence: texts of errors begin in lower case, without a full stop.
+/// A text as a sentence: texts of errors begin in lower case, without a full stop. The name of a field at its
+/// beginning stays as it is.
 pub fn sentence(text: &str) -> String {
+    let is_word = text.split(' ').next().is_some_and(|word| word.chars().all(char::is_alphabetic));
     let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+    let first = letters.next().filter(|_| is_word).map(|first| first.to_uppercase().collect::<String>());
+    let text = first.map_or(text.to_owned(), |first| format!("{first}{}", letters.as_str()));
     let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{end}", letters.as_str())
+    format!("{text}{end}")
 }
 
 impl From<Error> for Failure {
@@ -207,7 +210,8 @@ mod tests {
     #[test]
     fn texts_of_errors_become_sentences() {
         assert_eq!(sentence("there is no such member"), "There is no such member.");
-        assert_eq!(sentence("ok?"), "Ok?");
+        assert_eq!(sentence("ok?"), "ok?");
+        assert_eq!(sentence("worker_id: is missing"), "worker_id: is missing.");
         assert_eq!(sentence(""), ".");
     }
 

@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use crate::api::http::console::failure::sentence;
 use crate::api::http::console::fields::{change, label_of};
 use crate::api::http::console::look::{number, person, value};
 use crate::api::http::console::visit::Visit;
@@ -81,7 +80,7 @@ pub fn failed(job: &Job, examples: &[PlannedExample]) -> Markup {
                 h3 { "Rows that fail" }
                 (table(&failed, "Rows that fail", &["Line", "Why"], |example| html! {
                     th.number scope="row" { (line(example)) }
-                    td { @if let Some(error) = &example.error { (value(&sentence(&error.message()))) } }
+                    td { @if let Some(error) = &example.error { (value(&error.message())) } }
                 }))
                 @if rest > 0 { p.muted { "And " (number(rest)) " more." } }
             }
@@ -101,7 +100,7 @@ fn table(
         html! {
             div.table tabindex="0" role="region" aria-label=(label) {
                 table.wide {
-                    thead { tr { @for heading in headings { th scope="col" { (heading) } } } }
+                    thead { tr { @for heading in headings { th.number[*heading == "Line"] scope="col" { (heading) } } } }
                     tbody { @for example in examples { tr { (row(example)) } } }
                 }
             }

@@ -10,7 +10,7 @@ use super::plan::{done, numbers};
 use super::verdict::{buttons, verdict};
 use super::words::{format, goes_on, kind, state, title};
 use crate::api::http::console::failure::{Failure, sentence};
-use crate::api::http::console::look::{Page, Place, Tab, length, number, progress, proof, time, value};
+use crate::api::http::console::look::{Page, Place, Tab, number, progress, proof, time, value};
 use crate::api::http::console::visit::{Answer, Visit};
 use crate::directory::PlannedExample;
 use crate::model::origin::Actor;
@@ -154,7 +154,6 @@ fn plan(visit: &Visit, job: &Job, id: &str, examples: &[PlannedExample]) -> Mark
                 }
             }
             @if is_held { (verdict(job, plan)) (buttons(visit, job, plan, id)) }
-            @if examples.len() >= 100 { p.muted.small { (length(examples.len())) " examples are kept of a plan." } }
         }
     }
 }
