@@ -189,6 +189,9 @@ def before_call(context, case, kwargs):
         if isinstance(case.body, dict) and case.body.get("guard_limits"):
             # The same limit has two names, which must not differ.
             case.body.pop("removal_limit_percent", None)
+            # A memberbase has limits for few tiers, and all calls set those of the same one.
+            for place, limit in enumerate(case.body["guard_limits"].get("removals_of_tiers") or []):
+                limit["tier"] = f"tier {place}"
         if case.path.endswith("/attribute.schema/set"):
             case.body["schema"] = {key: may_be_indexed(given) for key, given in case.body["schema"].items()}
         return

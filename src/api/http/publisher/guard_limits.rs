@@ -7,7 +7,8 @@ use crate::api::http::integer::Integer;
 use crate::api::http::json::Object;
 use crate::api::http::openapi::values;
 use crate::directory::{RawLimit, RawTierLimit};
-use crate::model::{GuardLimit, GuardLimits, PerKind, TierLimits};
+use crate::model::limits::GUARD_TIERS_MAX;
+use crate::model::{GuardLimit, GuardLimits, PerKind, Tier, TierLimits};
 
 /// How many members may be changed in each way within 24 hours.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -20,6 +21,7 @@ pub struct Limits {
     tiers: Limit,
     /// Limits of the removals of members of single tiers; left out if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = GUARD_TIERS_MAX))]
     removals_of_tiers: Vec<TierLimit>,
 }
 
@@ -27,6 +29,7 @@ pub struct Limits {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "GuardTierLimit")]
 struct TierLimit {
+    #[schemars(with = "Tier")]
     tier: String,
     #[schemars(range(max = 100))]
     percent: u8,
@@ -77,6 +80,7 @@ pub struct LimitsChange {
     tiers: Option<Object<LimitChange>>,
     /// Limits of the removals of members of single tiers; those of other tiers stay. 100 percent and no
     /// number remove the limit of a tier.
+    #[schemars(length(max = GUARD_TIERS_MAX))]
     removals_of_tiers: Option<Vec<Object<TierLimitChange>>>,
 }
 
@@ -85,6 +89,7 @@ pub struct LimitsChange {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "GuardTierLimitChange")]
 struct TierLimitChange {
+    #[schemars(with = "Tier")]
     tier: String,
     #[schemars(with = "Option<values::Percent>")]
     percent: Option<Integer>,
