@@ -2,7 +2,7 @@
 //!
 //! A token has 18 bits: three characters of 6 bits each (see [`crate::model::search`]). The first two make
 //! the group of a token, the last is its place in the group. The sets of a group and of a chunk of 65,536
-//! rows are stored together, as one value or, where they are larger than [`PART_BYTES`], as several parts.
+//! rows are stored together, as one value or, where they are larger than `PART_BYTES`, as several parts.
 //! A part has the sets from its first place on.
 //!
 //! The value is a version byte, and for each set in the order of places: the place, the length of the bitmap
