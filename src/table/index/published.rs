@@ -98,11 +98,11 @@ impl Published {
         self.lookups.iter().map(Lookup::image_bytes).sum()
     }
 
-    /// The number of overlay entries that wait for a checkpoint. Where they are fewer, the rows that move
-    /// between search sets count instead.
+    /// The number of overlay entries that wait for a checkpoint, and moves between search sets by the memory
+    /// that they take.
     pub fn overlay_entries(&self) -> usize {
         let entries: usize = self.lookups.iter().map(|lookup| lookup.active.len()).sum();
-        entries.max(self.search.waiting())
+        entries + self.search.waiting()
     }
 
     /// Freezes the overlays for a checkpoint. New commits go into empty ones.

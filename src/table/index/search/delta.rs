@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::table::index::search::moves::WordMoves;
 
-/// Moves of up to this many rows are copied together; longer ones are shared with their batch.
+/// Moves of up to this many rows are kept together.
 const TOGETHER: usize = 512;
 
 /// Moves since the last checkpoint, in order, oldest first.
@@ -13,8 +13,8 @@ pub struct Delta {
     /// The moves that a running checkpoint writes.
     frozen: Vec<Arc<WordMoves>>,
     active: Vec<Arc<WordMoves>>,
-    /// The rows of the active moves.
-    rows: usize,
+    /// What the active moves weigh.
+    weight: usize,
 }
 
 impl Delta {
@@ -23,16 +23,17 @@ impl Delta {
         if moves.is_empty() {
             return;
         }
-        self.rows += moves.len();
+        self.weight += moves.weight();
         match self.active.last_mut() {
             Some(last) if last.len() + moves.len() <= TOGETHER => Arc::make_mut(last).append(moves),
-            _ => self.active.push(Arc::clone(moves)),
+            // A copy keeps no room for more.
+            _ => self.active.push(Arc::new(WordMoves::clone(moves))),
         }
     }
 
-    /// The rows whose moves wait for a checkpoint.
+    /// What the moves that wait for a checkpoint weigh.
     pub fn waiting(&self) -> usize {
-        self.rows
+        self.weight
     }
 
     /// All moves, in order.
@@ -42,7 +43,7 @@ impl Delta {
 
     /// Freezes the moves for a checkpoint. New ones are added after them.
     pub fn freeze(&mut self) -> Vec<Arc<WordMoves>> {
-        self.rows = 0;
+        self.weight = 0;
         self.frozen = std::mem::take(&mut self.active);
         self.frozen.clone()
     }
@@ -51,7 +52,7 @@ impl Delta {
     pub fn thaw(&mut self, written: bool) {
         let mut frozen = std::mem::take(&mut self.frozen);
         if !written {
-            self.rows += frozen.iter().map(|moves| moves.len()).sum::<usize>();
+            self.weight += frozen.iter().map(|moves| moves.weight()).sum::<usize>();
             frozen.append(&mut self.active);
             self.active = frozen;
         }

@@ -9,6 +9,9 @@ use crate::table::index::search::place::split_row;
 
 /// Marks a token that the row loses; tokens have 18 bits.
 const LEAVES: u32 = 1 << 31;
+/// So many rows, and so many moves, take the memory of an entry of an overlay.
+const ROWS_OF_ENTRY: usize = 2;
+const MOVES_OF_ENTRY: usize = 8;
 /// Most members have at most this many words.
 const WORDS: usize = 32;
 
@@ -78,6 +81,11 @@ impl WordMoves {
     /// The rows that move.
     pub fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Their memory, in entries of an overlay.
+    pub fn weight(&self) -> usize {
+        self.rows.len().div_ceil(ROWS_OF_ENTRY) + self.tokens.len().div_ceil(MOVES_OF_ENTRY)
     }
 
     /// Whether there are no moves.
