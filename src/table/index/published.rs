@@ -98,11 +98,12 @@ impl Published {
         self.lookups.iter().map(Lookup::image_bytes).sum()
     }
 
-    /// The number of overlay entries that wait for a checkpoint, and moves between search sets by the memory
-    /// that they take.
+    /// What waits for a checkpoint: the number of overlay entries or, if they take more memory, the number of
+    /// entries that would take as much as the moves between search sets. A sum would make a load of members
+    /// with many words write twice as many checkpoints.
     pub fn overlay_entries(&self) -> usize {
         let entries: usize = self.lookups.iter().map(|lookup| lookup.active.len()).sum();
-        entries + self.search.waiting()
+        entries.max(self.search.waiting())
     }
 
     /// Freezes the overlays for a checkpoint. New commits go into empty ones.
