@@ -54,7 +54,7 @@ pub struct Args {
     /// that load balancers notice [default: 1s]
     #[arg(long, value_name = "TIME")]
     drain_pause: Option<String>,
-    /// How long running calls may take when the server stops [default: 8s]
+    /// How long running calls may take when the server stops [default: 7s]
     #[arg(long, value_name = "TIME")]
     grace: Option<String>,
     /// How long a message, a body or a reply may make no progress before the server ends it [default: 30s]

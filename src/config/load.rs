@@ -177,6 +177,12 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_stop_with_the_defaults_leaves_time_to_close_the_store() {
+        let Config { drain_pause, grace, .. } = Config::default();
+        assert!(drain_pause + grace <= Duration::from_secs(8), "Docker kills after ten seconds");
+    }
+
     fn load(
         flags: &[(&'static str, &str)],
         env: &[(&str, &str)],

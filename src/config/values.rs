@@ -87,7 +87,7 @@ impl Default for Config {
             reserve: 512 * MIB,
             snapshot_after: 1024 * MIB,
             drain_pause: Duration::from_secs(1),
-            grace: Duration::from_secs(8),
+            grace: Duration::from_secs(7),
             stall_after: Duration::from_secs(30),
             connections_per_peer: None,
             log: LevelFilter::INFO,
