@@ -126,6 +126,12 @@ impl Disk {
         self.look().saturating_sub(self.reserve / 2)
     }
 
+    /// The bytes that moves of values may write. They free more than they write, but only later; so they may use
+    /// half of sled's half of the reserve, and the rest stays for what the log has accepted.
+    pub(crate) fn room_for_moves(&self) -> u64 {
+        self.look().saturating_sub(self.reserve / 4 * 3)
+    }
+
     /// Rejects `bytes` that are to be written to sled, if sled could need more room for them than there is.
     pub(crate) fn admit_to_sled(&self, bytes: u64) -> Result<(), EngineError> {
         let free = self.look();

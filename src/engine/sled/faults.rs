@@ -28,6 +28,13 @@ struct Plan {
     sled_is_stuck: bool,
     append_panics: bool,
     fail_sled_sync: bool,
+    value_writes: u64,
+    fail_value_write: Option<u64>,
+    moves: u64,
+    fail_move: Option<u64>,
+    hold_move: Option<u64>,
+    move_is_held: bool,
+    fail_value_sync: bool,
 }
 
 const EIO: i32 = 5;
@@ -109,6 +116,61 @@ impl Faults {
 
     pub(crate) fn before_sled_sync(&self) -> io::Result<()> {
         if self.plan().fail_sled_sync { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
+    }
+
+    /// The `n`th write of value files from now on writes half of its bytes and fails.
+    pub(crate) fn fail_value_write(&self, n: u64) {
+        let mut plan = self.plan();
+        plan.fail_value_write = Some(plan.value_writes + n);
+    }
+
+    pub(crate) fn before_value_write<'a>(&self, bytes: &'a [u8]) -> Result<(), (&'a [u8], io::Error)> {
+        let mut plan = self.plan();
+        plan.value_writes += 1;
+        let fails = plan.fail_value_write == Some(plan.value_writes);
+        if fails { Err((&bytes[..bytes.len() / 2], io::Error::from_raw_os_error(EIO))) } else { Ok(()) }
+    }
+
+    /// Sets whether syncs of value files fail.
+    pub(crate) fn fail_value_sync(&self, fail: bool) {
+        self.plan().fail_value_sync = fail;
+    }
+
+    pub(crate) fn before_value_sync(&self) -> io::Result<()> {
+        if self.plan().fail_value_sync { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
+    }
+
+    /// The `n`th step of the mover from now on fails: replacing a pointer, or removing an emptied file.
+    pub(crate) fn fail_move(&self, n: u64) {
+        let mut plan = self.plan();
+        plan.fail_move = Some(plan.moves + n);
+    }
+
+    /// The `n`th step of the mover from now on blocks until [`release_move`](Self::release_move).
+    pub(crate) fn hold_move(&self, n: u64) {
+        let mut plan = self.plan();
+        plan.hold_move = Some(plan.moves + n);
+    }
+
+    /// Whether a step of the mover is blocked now.
+    pub(crate) fn move_is_held(&self) -> bool {
+        self.plan().move_is_held
+    }
+
+    pub(crate) fn release_move(&self) {
+        self.plan().hold_move = None;
+        self.0.1.notify_all();
+    }
+
+    pub(crate) fn before_move(&self) -> io::Result<()> {
+        let mut plan = self.plan();
+        plan.moves += 1;
+        if plan.hold_move == Some(plan.moves) {
+            plan.move_is_held = true;
+            plan = self.0.1.wait_while(plan, |plan| plan.hold_move.is_some()).unwrap();
+            plan.move_is_held = false;
+        }
+        if plan.fail_move == Some(plan.moves) { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
     }
 
     pub(crate) fn wait_while_sled_is_stuck(&self) {

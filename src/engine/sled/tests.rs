@@ -28,6 +28,7 @@ mod recovery;
 mod restores;
 mod snapshots;
 mod stuck;
+mod values;
 
 /// A store in a directory of its own.
 struct Store {

@@ -16,7 +16,7 @@ use crate::engine::sled::disk::WRITTEN_PER_BYTE;
 use crate::engine::sled::log::segment;
 use crate::engine::sled::snapshot;
 use crate::engine::sled::working::restore::{self, Source};
-use crate::engine::sled::working::{bounded, confirmed, copy};
+use crate::engine::sled::working::{bounded, confirmed, copy, mover};
 
 /// The bytes applied at a time: enough that a key which many batches write is written to sled once.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
@@ -145,7 +145,12 @@ impl Applier {
 
 impl Shared {
     fn apply(&self, group: &[Ops], last: u64) -> Result<(), EngineError> {
-        self.with_sled(|sled| Ok(sled.apply(group, self.timeline, last)?))
+        let share = mover::share(bytes_of_all(group), self.disk.room_for_moves());
+        self.with_sled(|sled| {
+            sled.write(group)?;
+            sled.move_values(share)?;
+            Ok(sled.set_position(self.timeline, last)?)
+        })
     }
 
     /// Replaces the handle of sled by one that is complete up to batch `last`. That may take long. Meanwhile

@@ -115,7 +115,12 @@ fn close(shared: &Shared, running: Running) -> Result<(), EngineError> {
         return confirmed;
     }
     if applied == durable && shared.applied_bytes.load(Ordering::Relaxed) >= REOPEN_FROM_BYTES {
-        let reopened = Sled::open(&shared.config.sled_dir(), shared.config.cache_bytes);
+        let reopened = Sled::open(
+            &shared.config.sled_dir(),
+            shared.config.cache_bytes,
+            #[cfg(test)]
+            &shared.config.faults,
+        );
         match reopened.map(|sled| sled.sync()) {
             Ok(Ok(())) => {}
             // No promise is broken: the next open reads more, or rebuilds sled.

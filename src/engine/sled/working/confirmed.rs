@@ -7,7 +7,7 @@
 //! ```text
 //! at  size  what
 //!  0   8    magic "mbCONFIR"
-//!  8   4    format version
+//!  8   4    format version: 1 if sled has every value itself, 2 if it may have pointers to value files
 //! 12   4    CRC32C of the other 36 bytes
 //! 16  16    timeline
 //! 32   8    number of the last confirmed batch
@@ -24,7 +24,7 @@ const FILE_NAME: &str = "CONFIRMED";
 /// An empty file that means: do not trust the working copy, rebuild it.
 const DISTRUSTED: &str = "REBUILD";
 const MAGIC: [u8; 8] = *b"mbCONFIR";
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 const BYTES: usize = 40;
 
 /// Reads the position; 0 if there is none. A position that is damaged or belongs to another timeline also
@@ -41,7 +41,9 @@ pub(crate) fn read(log_dir: &Path, timeline: Timeline) -> Result<u64, EngineErro
             let file = path.display().to_string();
             Err(EngineError::NewerFormat { file, found: version, supported: FORMAT_VERSION })
         }
-        Some((_, found, number)) if found == timeline && encode(found, number) == bytes => Ok(number),
+        Some((version, found, number)) if found == timeline && encode(version, found, number) == bytes => {
+            Ok(number)
+        }
         _ => {
             tracing::warn!(file = %path.display(), "the confirmed position is unusable; replaying the whole log");
             Ok(0)
@@ -56,7 +58,19 @@ pub(crate) fn exists(log_dir: &Path) -> bool {
 
 /// Replaces the position, durably.
 pub(crate) fn write(log_dir: &Path, timeline: Timeline, number: u64) -> Result<(), EngineError> {
-    files::replace(&path(log_dir), &encode(timeline, number))
+    files::replace(&path(log_dir), &encode(FORMAT_VERSION, timeline, number))
+}
+
+/// Makes programs refuse the store that do not know value files, because they would take pointers for values.
+/// Call it before the first value file is written. `number` is the position that [`read`] returned.
+pub(crate) fn refuse_older_programs(
+    log_dir: &Path,
+    timeline: Timeline,
+    number: u64,
+) -> Result<(), EngineError> {
+    let found = std::fs::read(path(log_dir)).ok();
+    let is_raised = found.is_some_and(|found| found == encode(FORMAT_VERSION, timeline, number));
+    if is_raised { Ok(()) } else { write(log_dir, timeline, number) }
 }
 
 /// Notes durably that the working copy is damaged, so that it is rebuilt however the process ends.
@@ -78,10 +92,10 @@ fn path(log_dir: &Path) -> PathBuf {
     log_dir.join(FILE_NAME)
 }
 
-fn encode(timeline: Timeline, number: u64) -> Vec<u8> {
+fn encode(version: u32, timeline: Timeline, number: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(BYTES);
     out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    out.extend_from_slice(&version.to_le_bytes());
     let crc = crc32c::crc32c(&out);
     let crc = crc32c::crc32c_append(crc, &timeline);
     let crc = crc32c::crc32c_append(crc, &number.to_le_bytes());

@@ -1,12 +1,13 @@
-//! sled, opened.
+//! The working copy, opened: sled, and the value files in which large values lie.
 //!
 //! One tree. Callers' keys are sled's keys. The empty key, which no caller can have, holds the timeline and
-//! the number of the last batch applied. It is in the same tree because sled's log keeps the order of all its
-//! writes: after a `kill -9` sled has a prefix of what was written to it, so if a position survived, every
-//! batch before it did too. (After a power cut this does not hold, see `boot.rs`.)
+//! the number of the last batch applied (`position`). It is in the same tree because sled's log keeps the order
+//! of all its writes: after a `kill -9` sled has a prefix of what was written to it, so if a position survived,
+//! every batch before it did too. (After a power cut this does not hold, see `boot.rs`.)
 //!
-//! One thread writes, and every write is a plain insert or removal. Replay completes a group that a crash cut
-//! in half.
+//! One thread writes, and every write is a plain insert or removal, or a move (`mover`). Replay completes a
+//! group that a crash cut in half. For a large value sled has a pointer, which it gets only once the kernel has
+//! the value. A reader that comes too late for a value file that was emptied looks up the key again.
 //!
 //! **A key is absent only if that is certain.** Readers were seen to miss something that the store had, for a
 //! moment, just after it was written. A wrong answer of this kind can lose data: a write that does not find a
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -26,10 +28,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::position::Position;
 use super::trouble::{LOCKED, Trouble, guarded};
+use super::values::{self, Pointer, Read, Stream, Values, Writer};
 use crate::engine::lock::lock;
 use crate::engine::pending::Ops;
 use crate::engine::sled::dir::files;
+#[cfg(test)]
+use crate::engine::sled::faults::Faults;
 use crate::engine::sled::log::segment::Timeline;
 use crate::engine::{Direction, EngineError, KeyRange, Value, merge};
 
@@ -41,10 +47,13 @@ const SHARE_FROM_BYTES: usize = 512;
 /// The key that holds the position.
 const POSITION_KEY: &[u8] = b"";
 
-/// sled, opened.
+/// sled and its value files, opened.
 #[derive(Debug)]
 pub(crate) struct Sled {
     db: ::sled::Db,
+    pub(super) values: Values,
+    /// Held by the one thread that writes, for as long as it writes a group.
+    pub(super) writer: Mutex<Writer>,
     dir: PathBuf,
     /// Our own handle on sled's file. It reports every later write-back error, even if someone else syncs the
     /// file first.
@@ -55,11 +64,13 @@ pub(crate) struct Sled {
     /// again. It is the innermost lock.
     writing: RwLock<()>,
     damaged: AtomicBool,
+    #[cfg(test)]
+    pub(super) faults: Faults,
 }
 
 impl Sled {
     /// Opens the working copy in `dir`, or creates one.
-    pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
+    pub(crate) fn open(dir: &Path, cache_bytes: u64, #[cfg(test)] faults: &Faults) -> Result<Self, Trouble> {
         remove_unfinished_snapshots(dir)?;
         let config = ::sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None);
         let give_up = Instant::now() + LOCK_PATIENCE;
@@ -75,34 +86,99 @@ impl Sled {
         };
         let path = dir.join("db");
         let file = File::open(&path).map_err(|e| files::error("open", &path, &e))?;
+        let position = guarded(|| db.get(POSITION_KEY))?.and_then(|position| Position::decode(&position));
+        let values = Values::open(
+            dir.join(values::FOLDER),
+            &position.map(|position| position.tally).unwrap_or_default(),
+            #[cfg(test)]
+            faults.clone(),
+        )?;
         Ok(Self {
             db,
+            values,
+            writer: Mutex::default(),
             dir: dir.to_owned(),
             file,
             synced_blobs: Mutex::default(),
             writing: RwLock::default(),
             damaged: AtomicBool::new(false),
+            #[cfg(test)]
+            faults: faults.clone(),
         })
     }
 
     /// The timeline and number of the last batch applied; `None` if no batch ever was.
     pub(crate) fn position(&self) -> Result<Option<(Timeline, u64)>, Trouble> {
-        let Some(value) = self.guarded(|| self.db.get(POSITION_KEY))? else { return Ok(None) };
-        let timeline = value.get(..16).and_then(|b| b.try_into().ok());
-        let number = value.get(16..).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
-        Ok(timeline.zip(number))
+        let stored = self.guarded(|| self.db.get(POSITION_KEY))?;
+        let position = stored.and_then(|stored| Position::decode(&stored));
+        Ok(position.map(|position| (position.timeline, position.last)))
     }
 
-    pub(crate) fn set_position(&self, timeline: Timeline, number: u64) -> Result<(), Trouble> {
-        let value = [timeline.as_slice(), &number.to_le_bytes()].concat();
-        self.write_one(|| self.db.insert(POSITION_KEY, value))
+    /// Moves the position to batch `last`, up to which everything has been written. From now on the next sync
+    /// removes the value files that were emptied before.
+    pub(crate) fn set_position(&self, timeline: Timeline, last: u64) -> Result<(), Trouble> {
+        let mut writer = lock(&self.writer);
+        let tally = self.values.tally(&writer.emptied);
+        let position = Position { timeline, last, tally }.encode();
+        self.write_one(|| self.db.insert(POSITION_KEY, position))?;
+        self.values.let_go(&mut writer.emptied);
+        Ok(())
     }
 
     /// The value of a key; `None` only if it is certain that the key is absent. To be certain it may wait
     /// while keys are written, usually for one of them.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
-        let found = certain(&self.writing, || self.guarded(|| self.db.get(key)))?;
-        Ok(found.map(into_value))
+        match self.stored_of(key)? {
+            Some(stored) => self.value_of(key, stored),
+            None => Ok(None),
+        }
+    }
+
+    /// What sled has for a key; `None` only if it is certain that the key is absent.
+    fn stored_of(&self, key: &[u8]) -> Result<Option<::sled::IVec>, Trouble> {
+        certain(&self.writing, || self.guarded(|| self.db.get(key)))
+    }
+
+    /// Where the value of a key lies; `None` if it is absent or in sled itself.
+    pub(super) fn pointer_of(&self, key: &[u8]) -> Result<Option<Pointer>, Trouble> {
+        Ok(self.stored_of(key)?.and_then(|stored| Pointer::decode(&stored)))
+    }
+
+    /// The value of a key for which sled had `stored` a moment ago; `None` if the key was removed since.
+    fn value_of(&self, key: &[u8], stored: ::sled::IVec) -> Result<Option<Value>, Trouble> {
+        let Some(pointer) = Pointer::decode(&stored) else { return Ok(Some(into_value(stored))) };
+        match self.noted(self.values.read(pointer, key))? {
+            Read::Value(value) => Ok(Some(value)),
+            Read::FileIsGone => self.value_again(key),
+        }
+    }
+
+    /// The value of a key whose value file has gone: it was moved or replaced before that. While nothing is
+    /// written, the pointer that sled has now is the newest one.
+    fn value_again(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
+        let _still = self.writing.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(stored) = self.guarded(|| self.db.get(key))? else { return Ok(None) };
+        let Some(pointer) = Pointer::decode(&stored) else { return Ok(Some(into_value(stored))) };
+        match self.noted(self.values.read(pointer, key))? {
+            Read::Value(value) => Ok(Some(value)),
+            Read::FileIsGone => {
+                let why = format!("value file {}, to which a key points, is missing", pointer.file);
+                self.noted(Err(Trouble::Content(why)))
+            }
+        }
+    }
+
+    /// Up to `limit` pairs of a range as sled has them, in the order of the keys, without the position.
+    pub(super) fn stored(
+        &self,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, ::sled::IVec)>, Trouble> {
+        let mut found = self.db.range::<&[u8], _>(range);
+        let next = || self.guarded(|| found.next().transpose()).transpose();
+        let pairs = std::iter::from_fn(next).map(|pair| pair.map(|(key, stored)| (key.to_vec(), stored)));
+        let is_callers = |pair: &Result<(Vec<u8>, _), _>| !matches!(pair, Ok((key, _)) if key.is_empty());
+        pairs.filter(is_callers).take(limit).collect()
     }
 
     /// The pairs of a range in scan order.
@@ -117,39 +193,80 @@ impl Sled {
             pair.transpose()
         };
         let pairs = std::iter::from_fn(move || self.guarded(&mut next).transpose());
-        Box::new(pairs.filter(|pair| !matches!(pair, Ok((key, _)) if key.is_empty())).map(|pair| {
-            let (key, value) = pair?;
-            Ok((key.to_vec(), into_value(value)))
+        let callers = pairs.filter(|pair| !matches!(pair, Ok((key, _)) if key.is_empty()));
+        Box::new(callers.filter_map(|pair| {
+            let value = |(key, stored): (::sled::IVec, _)| {
+                Ok(self.value_of(&key, stored)?.map(|value| (key.to_vec(), value)))
+            };
+            pair.map_err(EngineError::from).and_then(value).transpose()
         }))
     }
 
-    /// Applies a group of batches that ends with number `last`. It writes each key once, even if several
-    /// batches write it, and writes keys in order; both save sled work.
-    pub(crate) fn apply(&self, group: &[Ops], timeline: Timeline, last: u64) -> Result<(), Trouble> {
-        self.write(group)?;
-        self.set_position(timeline, last)
-    }
-
-    /// Applies a group without moving the position.
+    /// Applies a group of batches without moving the position. It writes each key once, even if several
+    /// batches write it, and writes keys in order; both save sled work. Large values go to value files first.
     pub(crate) fn write(&self, group: &[Ops]) -> Result<(), Trouble> {
         let writes: BTreeMap<&[u8], &Option<Value>> =
             group.iter().flat_map(|ops| ops.iter()).map(|op| (op.key.as_ref(), &op.value)).collect();
+        let mut writer = lock(&self.writer);
+        let mut writes_with_places = Vec::with_capacity(writes.len());
         for (key, value) in writes {
-            self.write_one(|| match value {
-                Some(value) => self.db.insert(key, value.as_ref()),
-                None => self.db.remove(key),
+            let large = value.as_ref().filter(|value| values::is_large(value));
+            let place = large.map(|value| self.place(&mut writer, key, value)).transpose()?;
+            writes_with_places.push((key, value, place.flatten()));
+        }
+        writer.flush()?;
+        for (key, value, place) in writes_with_places {
+            let before = self.write_one(|| match (place, value) {
+                (Some(pointer), _) => self.db.insert(key, &pointer.encode()),
+                (None, Some(value)) => self.db.insert(key, value.as_ref()),
+                (None, None) => self.db.remove(key),
             })?;
+            if let Some(pointer) = before.and_then(|before| Pointer::decode(&before)) {
+                self.values.died(pointer);
+            }
+            if let Some(pointer) = place {
+                self.values.lives(pointer);
+            }
         }
         Ok(())
     }
 
-    fn write_one<T>(&self, write: impl FnOnce() -> ::sled::Result<T>) -> Result<(), Trouble> {
+    /// Gathers a large value for a value file; `None` if it has to stay in sled.
+    fn place(&self, writer: &mut Writer, key: &[u8], value: &Value) -> Result<Option<Pointer>, Trouble> {
+        let is_new = self.guarded(|| self.db.get(key))?.is_none();
+        let stream = if is_new { Stream::New } else { Stream::Changed };
+        let place = writer.put(&self.values, stream, key, value)?;
+        if place.is_none() && Pointer::decode(value).is_some() {
+            let why = "no value file can be created for a value that must not lie in sled";
+            return Err(Trouble::Machine(EngineError::Io(why.to_owned())));
+        }
+        Ok(place)
+    }
+
+    /// Replaces what sled has for a key if that is `old`, and returns whether it was.
+    pub(super) fn replace(&self, key: &[u8], old: &[u8], new: &[u8]) -> Result<bool, Trouble> {
+        Ok(self.write_one(|| self.db.compare_and_swap(key, Some(old), Some(new)))?.is_ok())
+    }
+
+    fn write_one<T>(&self, write: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
         let _writing = self.writing.write().unwrap_or_else(PoisonError::into_inner);
-        self.guarded(write).map(drop)
+        self.guarded(write)
     }
 
     /// Brings everything applied so far to stable storage. Another thread may apply batches meanwhile.
+    /// Then removes the value files that were emptied before the position that sled had at the beginning.
     pub(crate) fn sync(&self) -> Result<(), EngineError> {
+        let emptied = self.values.to_remove();
+        self.sync_files()?;
+        if let Err(error) = self.values.remove(&emptied) {
+            tracing::warn!(%error, "an emptied value file could not be removed; the next start does it");
+        }
+        Ok(())
+    }
+
+    /// Value files first, although no order is needed: nothing is believed before all of it is durable.
+    fn sync_files(&self) -> Result<(), EngineError> {
+        self.values.sync()?;
         self.guarded(|| self.db.flush())?;
         self.file.sync_data().map_err(|e| files::error("sync", &self.dir.join("db"), &e))?;
         self.sync_blobs()?;
@@ -176,10 +293,10 @@ impl Sled {
         files::sync_dir(&dir)
     }
 
-    /// The size of sled's files.
+    /// The size of the working copy's files.
     pub(crate) fn bytes(&self) -> u64 {
         // A failure says nothing about the content: sled may have removed a file that it was about to count.
-        guarded(|| self.db.size_on_disk()).unwrap_or(0)
+        guarded(|| self.db.size_on_disk()).unwrap_or(0).saturating_add(self.values.bytes())
     }
 
     /// Whether damage was found that only a rebuild repairs.
@@ -188,7 +305,11 @@ impl Sled {
     }
 
     fn guarded<T>(&self, call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
-        let done = guarded(call);
+        self.noted(guarded(call))
+    }
+
+    /// Notes the damage that an operation found.
+    pub(super) fn noted<T>(&self, done: Result<T, Trouble>) -> Result<T, Trouble> {
         if matches!(done, Err(Trouble::Content(_))) {
             self.damaged.store(true, Ordering::Release);
         }
@@ -232,7 +353,8 @@ fn remove_unfinished_snapshots(dir: &Path) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Renames an unusable working copy and keeps it for investigation. Only the latest is kept.
+/// Renames an unusable working copy and keeps it for investigation, without its value files. Only the latest
+/// is kept.
 pub(crate) fn move_aside(dir: &Path) -> Result<PathBuf, EngineError> {
     let broken = |n: u64| PathBuf::from(format!("{}.broken-{n}", dir.display()));
     let prefix = format!("{}.broken-", dir.display());
@@ -246,6 +368,11 @@ pub(crate) fn move_aside(dir: &Path) -> Result<PathBuf, EngineError> {
     }
     let to = broken(last + 1);
     files::rename(dir, &to)?;
+    // Value files say nothing about what went wrong with sled, and take the room that the rebuild needs.
+    let values = to.join(values::FOLDER);
+    if values.exists() {
+        files::remove_all(&values)?;
+    }
     Ok(to)
 }
 

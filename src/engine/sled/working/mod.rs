@@ -1,4 +1,4 @@
-//! The working copy: sled, as far as it is trusted.
+//! The working copy: sled and its value files, as far as they are trusted.
 //!
 //! - Nothing that sled says about itself is needed. The log and the snapshots hold everything, so a working
 //!   copy that is missing, damaged or of unknown content is rebuilt from them.
@@ -7,7 +7,10 @@
 //! | file, lower ones first | what it is |
 //! | --- | --- |
 //! | `trouble` | calls of sled, and what their failures mean |
-//! | `copy` | sled, opened: reading, applying batches, syncing |
+//! | `values` | value files, in which large values lie |
+//! | `position` | the last batch that sled has, and what lives in the value files |
+//! | `copy` | sled and its value files, opened: reading, applying batches, syncing |
+//! | `mover` | empties value files in which little lives |
 //! | `bounded` | calls of sled that may never return |
 //! | `confirmed` | the last batch for which sled's files are on stable storage |
 //! | `boot` | whether sled's unsynced writes can still be there |
@@ -17,5 +20,8 @@ pub(crate) mod boot;
 pub(crate) mod bounded;
 pub(crate) mod confirmed;
 pub(crate) mod copy;
+pub(crate) mod mover;
+mod position;
 pub(crate) mod restore;
 mod trouble;
+mod values;

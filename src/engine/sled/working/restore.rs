@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::copy::{Sled, move_aside};
+use super::mover;
 use super::trouble::Trouble;
 use super::{boot, confirmed};
 use crate::engine::EngineError;
@@ -66,6 +67,7 @@ pub(crate) fn restore(
     progress: &dyn Fn(String),
 ) -> Result<Restored, EngineError> {
     let rebuild = |why: &str| rebuild(dir, cache_bytes, disk, source, why, progress);
+    confirmed::refuse_older_programs(source.log_dir, source.timeline, source.confirmed)?;
     if source.confirmed > 0 && !dir.exists() {
         return rebuild("it is gone");
     }
@@ -83,7 +85,7 @@ pub(crate) fn restore(
             "the machine was restarted, or the store copied, before sled was confirmed to have everything";
         return rebuild(why);
     }
-    let opened = open_trusted(dir, cache_bytes, source);
+    let opened = open_trusted(dir, cache_bytes, disk, source);
     match opened.and_then(|sled| replay(sled, disk, source, source.confirmed, progress)) {
         Ok(restored) => Ok(restored),
         Err(Trouble::Machine(error)) if is_full(&error, disk) => {
@@ -103,8 +105,8 @@ fn is_full(error: &EngineError, disk: &Disk) -> bool {
 }
 
 /// Opens sled, if replay from the confirmed position makes it complete.
-fn open_trusted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled, Trouble> {
-    let sled = open_noted(dir, cache_bytes, source)?;
+fn open_trusted(dir: &Path, cache_bytes: u64, disk: &Disk, source: Source<'_>) -> Result<Sled, Trouble> {
+    let sled = open_noted(dir, cache_bytes, disk, source)?;
     let position = sled.position()?;
     let why = match position {
         None if source.confirmed > 0 => "it is empty".to_owned(),
@@ -122,8 +124,15 @@ fn open_trusted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled
     Err(Trouble::Content(why))
 }
 
-fn open_noted(dir: &Path, cache_bytes: u64, source: Source<'_>) -> Result<Sled, Trouble> {
-    let sled = Sled::open(dir, cache_bytes)?;
+fn open_noted(dir: &Path, cache_bytes: u64, disk: &Disk, source: Source<'_>) -> Result<Sled, Trouble> {
+    #[cfg(not(test))]
+    let _ = disk;
+    let sled = Sled::open(
+        dir,
+        cache_bytes,
+        #[cfg(test)]
+        disk.faults(),
+    )?;
     boot::note(source.log_dir, dir)?;
     Ok(sled)
 }
@@ -148,7 +157,7 @@ fn rebuild(
         progress(format!("the former working copy is kept as {} until the next rebuild", aside.display()));
     }
     confirmed::write(source.log_dir, source.timeline, 0)?;
-    let sled = open_noted(dir, cache_bytes, source)?;
+    let sled = open_noted(dir, cache_bytes, disk, source)?;
     // From here on the working copy is new, so an open after a crash may continue with it.
     confirmed::trust(source.log_dir)?;
     let Some(base) = base else { return Ok(replay(sled, disk, source, 0, progress)?) };
@@ -223,9 +232,11 @@ fn replay(
         group.push(Arc::from(ops));
         if group_bytes >= GROUP_BYTES || number == last {
             write(&sled, disk, &group)?;
+            let written = u64::try_from(group_bytes).unwrap_or(u64::MAX);
+            sled.move_values(mover::share(written, disk.room_for_moves()))?;
             sled.set_position(timeline, number)?;
             group.clear();
-            replayed_bytes += u64::try_from(group_bytes).unwrap_or(u64::MAX);
+            replayed_bytes += written;
             group_bytes = 0;
         }
         if replayed_bytes - told >= PROGRESS_BYTES {
