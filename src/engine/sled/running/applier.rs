@@ -16,7 +16,7 @@ use crate::engine::sled::disk::WRITTEN_PER_BYTE;
 use crate::engine::sled::log::segment;
 use crate::engine::sled::snapshot;
 use crate::engine::sled::working::restore::{self, Source};
-use crate::engine::sled::working::{bounded, confirmed, copy, mover};
+use crate::engine::sled::working::{aside, bounded, confirmed, mover};
 
 /// The bytes applied at a time: enough that a key which many batches write is written to sled once.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
@@ -159,7 +159,7 @@ impl Shared {
         let old = self.write_sled().take();
         if old.is_some_and(|old| !bounded::let_go(old, &self.config)) {
             // The old sled keeps its files open and locked, so the new one needs a folder of its own.
-            let aside = copy::move_aside(&self.config.sled_dir())?;
+            let aside = aside::move_aside(&self.config.sled_dir())?;
             tracing::error!(aside = %aside.display(), "the working copy does not release its files; moved it aside");
         }
         let log_dir = self.config.log_dir();

@@ -353,29 +353,6 @@ fn remove_unfinished_snapshots(dir: &Path) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Renames an unusable working copy and keeps it for investigation, without its value files. Only the latest
-/// is kept.
-pub(crate) fn move_aside(dir: &Path) -> Result<PathBuf, EngineError> {
-    let broken = |n: u64| PathBuf::from(format!("{}.broken-{n}", dir.display()));
-    let prefix = format!("{}.broken-", dir.display());
-    let mut last = 0;
-    for path in files::list(dir.parent().unwrap_or(Path::new(".")))? {
-        let Some(n) = path.to_str().and_then(|p| p.strip_prefix(&prefix)).and_then(|n| n.parse().ok()) else {
-            continue;
-        };
-        last = last.max(n);
-        files::remove_all(&path)?;
-    }
-    let to = broken(last + 1);
-    files::rename(dir, &to)?;
-    // Value files say nothing about what went wrong with sled, and take the room that the rebuild needs.
-    let values = to.join(values::FOLDER);
-    if values.exists() {
-        files::remove_all(&values)?;
-    }
-    Ok(to)
-}
-
 fn into_value(value: ::sled::IVec) -> Value {
     if value.len() >= SHARE_FROM_BYTES { Bytes::from_owner(value) } else { Bytes::copy_from_slice(&value) }
 }

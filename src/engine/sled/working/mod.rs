@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `trouble` | calls of sled, and what their failures mean |
 //! | `values` | value files, in which large values lie |
+//! | `aside` | what becomes of a working copy that is not usable |
 //! | `position` | the last batch that sled has, and what lives in the value files |
 //! | `copy` | sled and its value files, opened: reading, applying batches, syncing |
 //! | `mover` | empties value files in which little lives |
@@ -16,6 +17,7 @@
 //! | `boot` | whether sled's unsynced writes can still be there |
 //! | `restore` | opening sled and bringing it to the end of the log |
 
+pub(crate) mod aside;
 pub(crate) mod boot;
 pub(crate) mod bounded;
 pub(crate) mod confirmed;

@@ -11,7 +11,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::copy::{Sled, move_aside};
+use super::aside::move_aside;
+use super::copy::Sled;
 use super::mover;
 use super::trouble::Trouble;
 use super::{boot, confirmed};

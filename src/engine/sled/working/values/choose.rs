@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::file::ValueFile;
 
-/// The least size at which a file is full. Tests fill many files.
-const SMALLEST_BYTES: u64 = if cfg!(test) { 4 * 1024 } else { 16 * 1024 * 1024 };
+/// The least size at which a file is full. Programs that are built for tests fill many files.
+const SMALLEST_BYTES: u64 = if cfg!(debug_assertions) { 4 * 1024 } else { 16 * 1024 * 1024 };
 /// The greatest size at which a file is full. Offsets have 32 bits.
 const LARGEST_BYTES: u64 = 1024 * 1024 * 1024;
 /// A file is full at this part of the bytes of all files.

@@ -174,7 +174,7 @@ impl ValueFile {
     }
 
     /// The value of `key` that lies at `pointer`. An error says what is wrong with the file.
-    pub(super) fn read(&self, pointer: Pointer, key: &[u8]) -> Result<Value, String> {
+    pub(crate) fn read(&self, pointer: Pointer, key: &[u8]) -> Result<Value, String> {
         let length = usize::try_from(pointer.length).ok().filter(|length| *length <= entry::MAX_BYTES);
         let mut bytes = vec![0; length.ok_or_else(|| self.damaged(pointer, "is too long"))?];
         let read = self.file.read_exact_at(&mut bytes, u64::from(pointer.offset));
