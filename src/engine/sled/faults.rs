@@ -162,6 +162,11 @@ impl Faults {
         self.0.1.notify_all();
     }
 
+    /// The steps of the mover so far.
+    pub(crate) fn moves(&self) -> u64 {
+        self.plan().moves
+    }
+
     pub(crate) fn before_move(&self) -> io::Result<()> {
         let mut plan = self.plan();
         plan.moves += 1;

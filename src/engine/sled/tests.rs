@@ -24,6 +24,7 @@ mod healing;
 mod holes;
 mod locks;
 mod lost_log;
+mod moves;
 mod recovery;
 mod restores;
 mod snapshots;

@@ -1,34 +1,29 @@
-//! Value files: moved, torn, damaged, missing, and those of a store that has none yet.
+//! Value files: torn, damaged, missing, and those of a store that has none yet.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
-
-use proptest::collection::vec;
-use proptest::prelude::*;
 
 use super::*;
-use crate::engine::sled::working::copy::Sled;
 
 fn folder(store: &Store) -> PathBuf {
     store.config.sled_dir().join("values")
 }
 
-fn value_files(store: &Store) -> Vec<PathBuf> {
+pub(super) fn value_files(store: &Store) -> Vec<PathBuf> {
     files::list(&folder(store)).unwrap()
 }
 
-fn key(n: u64) -> Vec<u8> {
+pub(super) fn key(n: u64) -> Vec<u8> {
     format!("key/{n:06}").into_bytes()
 }
 
 /// Writes the keys 0 to 19 with the values of `round`, one batch.
-async fn rewrite(engine: &SledEngine, round: u64) {
+pub(super) async fn rewrite(engine: &SledEngine, round: u64) {
     let mut batch = Batch::default();
     (0..20).for_each(|n| batch.put(key(n), content(round * 100 + n)));
     engine.commit(batch).await.unwrap();
 }
 
-async fn expect_round(engine: &SledEngine, round: u64) {
+pub(super) async fn expect_round(engine: &SledEngine, round: u64) {
     let keys: Vec<_> = (0..20).map(key).collect();
     let expected: Vec<_> = (0..20).map(|n| Some(content(round * 100 + n))).collect();
     assert!(engine.get_many(&keys).await.unwrap() == expected, "not all values are of round {round}");
@@ -38,120 +33,10 @@ async fn expect_round(engine: &SledEngine, round: u64) {
 }
 
 /// Waits until sled has everything that was published.
-async fn apply_all(engine: &SledEngine) {
+pub(super) async fn apply_all(engine: &SledEngine) {
     while engine.status().pending_bytes > 0 {
         engine.shared.backlog.wake_applier();
         tokio::task::yield_now().await;
-    }
-}
-
-#[tokio::test]
-async fn large_values_lie_in_value_files_and_dead_ones_go_after_a_while() {
-    let mut store = Store::new();
-    store.config.confirm_bytes = 4096;
-    let engine = store.open();
-    for round in 0..60 {
-        rewrite(&engine, round).await;
-        apply_all(&engine).await;
-    }
-    expect_round(&engine, 59).await;
-    engine.close().await.unwrap();
-    // A round has 6 KB, so without the mover there would be 360.
-    let bytes: u64 = value_files(&store).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
-    assert!((6_000..60_000).contains(&bytes), "{bytes} bytes in {:?}", value_files(&store));
-    let (engine, lines) = store.open_told();
-    assert_eq!(lines, [""; 0]);
-    expect_round(&engine, 59).await;
-}
-
-#[tokio::test]
-async fn values_that_stay_are_moved_and_small_files_of_earlier_starts_are_merged() {
-    let mut store = Store::new();
-    store.config.confirm_bytes = 1;
-    for start in 0..40 {
-        let engine = store.open();
-        // Half of what a start writes is replaced by the next one.
-        let mut batch = Batch::default();
-        batch.put(key(1000 + start), content(start));
-        batch.put(key(0), content(5000 + start));
-        engine.commit(batch).await.unwrap();
-        apply_all(&engine).await;
-        engine.close().await.unwrap();
-    }
-    assert!(value_files(&store).len() < 24, "{:?}", value_files(&store));
-    let (engine, lines) = store.open_told();
-    assert_eq!(lines, [""; 0]);
-    for start in 0..40 {
-        assert_eq!(engine.get_many(&[key(1000 + start)]).await.unwrap(), [Some(content(start))]);
-    }
-    assert_eq!(engine.get_many(&[key(0)]).await.unwrap(), [Some(content(5039))]);
-    assert!(store.config.faults.moves() > 0);
-}
-
-#[tokio::test]
-async fn a_kill_at_every_step_of_the_mover_loses_nothing() {
-    let mut store = Store::new();
-    store.config.confirm_bytes = 4096;
-    let engine = store.open();
-    let mut held = 0;
-    for round in 0..60 {
-        // Some values stay for long, between others that do not.
-        let mut batch = Batch::default();
-        batch.put(format!("stays/{round:02}").into_bytes(), content(9000 + round));
-        (0..20).for_each(|n| batch.put(key(n), content(round * 100 + n)));
-        store.config.faults.hold_move(1 + round % 3);
-        engine.commit(batch).await.unwrap();
-        for _ in 0..200 {
-            engine.shared.backlog.wake_applier();
-            tokio::task::yield_now().await;
-            if store.config.faults.move_is_held() || engine.status().pending_bytes == 0 {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        if store.config.faults.move_is_held() {
-            held += 1;
-            let copy = store.copy();
-            let (killed, lines) = copy.open_told();
-            assert_eq!(lines, [""; 0]);
-            expect_round(&killed, round).await;
-            for before in 0..=round {
-                let stays = format!("stays/{before:02}").into_bytes();
-                assert_eq!(killed.get_many(&[stays]).await.unwrap(), [Some(content(9000 + before))]);
-            }
-            rewrite(&killed, round + 1).await;
-            apply_all(&killed).await;
-            expect_round(&killed, round + 1).await;
-        }
-        store.config.faults.release_move();
-        expect_round(&engine, round).await;
-    }
-    assert!(held > 10, "{held}");
-}
-
-#[tokio::test]
-async fn every_step_of_the_mover_in_turn_fails_and_the_store_heals() {
-    for n in 1..=30 {
-        let mut store = Store::new();
-        store.config.confirm_bytes = 4096;
-        let engine = store.open();
-        store.config.faults.fail_move(n);
-        for round in 0..20 {
-            let mut batch = Batch::default();
-            batch.put(format!("stays/{round:02}").into_bytes(), content(9000 + round));
-            (0..20).for_each(|n| batch.put(key(n), content(round * 100 + n)));
-            engine.append(batch).await.unwrap().publish();
-            apply_all(&engine).await;
-        }
-        assert!(store.config.faults.moves() >= n, "only {} steps", store.config.faults.moves());
-        expect_round(&engine, 19).await;
-        engine.close().await.unwrap();
-        let engine = store.open();
-        expect_round(&engine, 19).await;
-        for round in 0..20 {
-            let stays = format!("stays/{round:02}").into_bytes();
-            assert_eq!(engine.get_many(&[stays]).await.unwrap(), [Some(content(9000 + round))]);
-        }
     }
 }
 
@@ -189,52 +74,6 @@ async fn after_a_failed_sync_of_value_files_the_working_copy_is_rebuilt() {
     expect_round(&engine, 1).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn reads_go_on_while_values_are_moved_and_files_removed() {
-    let mut store = Store::new();
-    store.config.confirm_bytes = 1;
-    let engine = Arc::new(store.open());
-    rewrite(&engine, 0).await;
-    let stop = Arc::new(AtomicBool::new(false));
-    let readers: Vec<_> = (0..2)
-        .map(|reader| {
-            let (engine, stop) = (Arc::clone(&engine), Arc::clone(&stop));
-            tokio::spawn(async move {
-                let (mut newest, mut looks) = ([0; 20], 0_u64);
-                while !stop.load(Ordering::Acquire) {
-                    let pairs = if reader == 0 {
-                        let keys: Vec<_> = (0..20).map(key).collect();
-                        let found = engine.get_many(&keys).await.unwrap();
-                        found.into_iter().map(Option::unwrap).collect::<Vec<_>>()
-                    } else {
-                        let found =
-                            engine.scan(KeyRange::prefix(b"key/"), Direction::Forward, 100).await.unwrap();
-                        found.into_iter().map(|(_, value)| value).collect()
-                    };
-                    assert_eq!(pairs.len(), 20);
-                    for (n, value) in pairs.iter().enumerate() {
-                        let round = (newest[n]..200).find(|round| *value == content(round * 100 + n as u64));
-                        newest[n] = round.expect("a value that was not written, or an older one");
-                    }
-                    looks += 1;
-                    tokio::task::yield_now().await;
-                }
-                looks
-            })
-        })
-        .collect();
-    for round in 1..150 {
-        rewrite(&engine, round).await;
-        apply_all(&engine).await;
-    }
-    stop.store(true, Ordering::Release);
-    for reader in readers {
-        assert!(reader.await.unwrap() > 0);
-    }
-    expect_round(&engine, 149).await;
-    assert!(value_files(&store).len() < 100, "{} files", value_files(&store).len());
-}
-
 /// Brings a closed store back to the form that it had before there were value files.
 fn as_before_value_files(store: &Store, values: &BTreeMap<Vec<u8>, Value>) {
     fs::remove_dir_all(folder(store)).unwrap();
@@ -266,7 +105,7 @@ async fn a_store_without_value_files_is_opened_as_it_is_and_refused_by_older_pro
         2_u32.to_le_bytes(),
         "a program that reads up to version 1 refuses the store"
     );
-    assert_eq!(value_files(&store), [""; 0]);
+    assert!(value_files(&store).is_empty());
     expect_round(&engine, 1).await;
     // Some values move over, and the others stay.
     let mut batch = Batch::default();
@@ -302,7 +141,7 @@ async fn a_store_without_value_files_that_was_killed_is_brought_up_to_date() {
 }
 
 /// A closed store whose values were written in three rounds.
-async fn closed() -> Store {
+pub(super) async fn closed() -> Store {
     let store = Store::new();
     let engine = store.open();
     for round in 1..=3 {
@@ -392,127 +231,4 @@ async fn a_torn_tail_of_a_value_file_does_no_harm() {
     }
     expect_round(&engine, 19).await;
     assert_eq!(engine.status().failing_reads, None);
-}
-
-#[tokio::test]
-async fn a_mover_that_cannot_read_the_entries_goes_through_the_keys() {
-    let store = Store::new();
-    let engine = store.open();
-    let mut batch = Batch::default();
-    (0..12).for_each(|n| batch.put(key(n), content(n)));
-    engine.commit(batch).await.unwrap();
-    apply_all(&engine).await;
-    engine.close().await.unwrap();
-    // The first entry is dead and says a length that leads nowhere; 11 others live.
-    let path = value_files(&store).pop().unwrap();
-    let mut bytes = fs::read(&path).unwrap();
-    bytes[64 + 4..64 + 10].fill(0xff);
-    fs::write(&path, bytes).unwrap();
-    let sled = Sled::open(&store.config.sled_dir(), 1 << 20, &store.config.faults).unwrap();
-    let timeline = sled.position().unwrap().unwrap().0;
-    let delete = |keys: std::ops::Range<u64>| {
-        let mut batch = Batch::default();
-        keys.for_each(|n| batch.delete(key(n)));
-        ops_of(batch)
-    };
-    sled.write(&[delete(0..8)]).unwrap();
-    sled.move_values(1 << 30).unwrap();
-    sled.set_position(timeline, 1).unwrap();
-    sled.sync().unwrap();
-    assert!(!path.exists(), "{:?}", value_files(&store));
-    for n in 8..12 {
-        assert_eq!(sled.get(&key(n)).unwrap(), Some(content(n)));
-    }
-    assert_eq!(sled.get(&key(1)).unwrap(), None);
-}
-
-#[tokio::test]
-async fn an_emptied_file_stays_until_a_position_and_a_sync() {
-    let store = closed().await;
-    let sled = Sled::open(&store.config.sled_dir(), 1 << 20, &store.config.faults).unwrap();
-    let timeline = sled.position().unwrap().unwrap().0;
-    let before = value_files(&store);
-    let mut batch = Batch::default();
-    (0..20).for_each(|n| batch.put(key(n), content(400 + n)));
-    sled.write(&[ops_of(batch)]).unwrap();
-    sled.move_values(1 << 30).unwrap();
-    sled.sync().unwrap();
-    assert!(before.iter().all(|path| path.exists()), "the last position still has them");
-    sled.set_position(timeline, 4).unwrap();
-    assert!(before.iter().all(|path| path.exists()), "the moves are not on stable storage");
-    sled.sync().unwrap();
-    assert!(before.iter().all(|path| !path.exists()), "{:?}", value_files(&store));
-    (0..20).for_each(|n| assert_eq!(sled.get(&key(n)).unwrap(), Some(content(400 + n))));
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Write(Vec<(u64, Option<usize>)>),
-    Close,
-    Kill,
-    RestartMachine,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let size = proptest::option::weighted(0.8, prop_oneof![0..200_usize, 100..3000_usize, Just(24)]);
-    prop_oneof![
-        12 => vec((0..30_u64, size), 1..20).prop_map(Step::Write),
-        1 => Just(Step::Close),
-        1 => Just(Step::Kill),
-        1 => Just(Step::RestartMachine),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_store_behaves_like_a_map_through_moves_and_restarts(steps in vec(step(), 1..60)) {
-        tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let mut store = Store::new();
-            store.config.confirm_bytes = 8192;
-            let (mut engine, mut map, mut written) = (store.open(), BTreeMap::new(), 0);
-            for step in steps {
-                match step {
-                    Step::Write(writes) => {
-                        let mut batch = Batch::default();
-                        for (n, size) in writes.into_iter().collect::<BTreeMap<_, _>>() {
-                            written += 1;
-                            match size {
-                                Some(size) => {
-                                    let value = Value::from(content(written).repeat(size / 300 + 1)).slice(..size);
-                                    map.insert(key(n), value.clone());
-                                    batch.put(key(n), value);
-                                }
-                                None => {
-                                    map.remove(&key(n));
-                                    batch.delete(key(n));
-                                }
-                            }
-                        }
-                        engine.commit(batch).await.unwrap();
-                    }
-                    Step::Close => {
-                        engine.close().await.unwrap();
-                        drop(engine);
-                        engine = store.open();
-                    }
-                    Step::Kill => {
-                        let copy = store.copy();
-                        drop(engine);
-                        store = Store { config: SledConfig { confirm_bytes: 8192, ..copy.config }, _temp: copy._temp };
-                        engine = store.open();
-                    }
-                    Step::RestartMachine => {
-                        drop(engine);
-                        store.restart_machine();
-                        engine = store.open();
-                    }
-                }
-                apply_all(&engine).await;
-                let found = engine.scan(KeyRange::prefix(b"key/"), Direction::Forward, 100).await.unwrap();
-                assert!(found == map.clone().into_iter().collect::<Vec<_>>(), "the store differs from the map");
-            }
-        });
-    }
 }
