@@ -2,13 +2,13 @@
 //! reads.
 //!
 //! ```text
-//! append ──► log ── durable ──► backlog (pending) ── published ──► applier ──► sled
+//! append ──► log ── durable ──► backlog (pending) ── published ──► applier ──► sled, value files
 //!                                   ▲ reads look here first, then here ─────────┘
 //! ```
 //!
 //! In the data directory: `LOCK`, `wal/NNNNNNNNNN.log`, `wal/CONFIRMED`, `wal/BOOT`, `snapshots/BATCH.snap`,
-//! `sled/`, and after a rebuild `sled.broken-N`. The log and the snapshots are the store; everything else can
-//! be made from them.
+//! `sled/` with `values/` in it, and after a rebuild `sled.broken-N`. The log and the snapshots are the store;
+//! everything else can be made from them.
 //!
 //! # The rooms, lower ones first
 //!
@@ -24,7 +24,7 @@
 //! | `backlog` | the batches that sled does not have yet, and back-pressure |
 //! | `log` | the write-ahead log: its content is durable, and reading tells a torn tail from corruption |
 //! | `snapshot` | the sorted store as of one batch, so that older segments of the log can be removed |
-//! | `working` | sled, how far it is trusted, and how it is replayed or rebuilt |
+//! | `working` | sled and its value files, how far they are trusted, and how they are replayed or rebuilt |
 //! | `backup` | a copy of a store that can be restored |
 //! | `check` | the damage of a store, found without opening it |
 //! | `running` | the open store: its handle, its state and its threads |

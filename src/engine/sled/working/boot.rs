@@ -5,7 +5,8 @@
 //! written. A power cut can lose any of the unsynced writes, including ones whose older data sled has
 //! overwritten since, and sled does not promise to notice. So a store that is not confirmed to its last batch
 //! says in `BOOT` which run of the kernel has the unsynced writes, and to which file, and the working copy is
-//! trusted only in that run and that file.
+//! trusted only in that run and that file. Value files need no name there: they are written and synced together
+//! with sled's file, and one that is another file than sled's pointers mean fails its checksums.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
