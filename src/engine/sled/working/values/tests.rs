@@ -107,7 +107,8 @@ fn sized(folder: &std::path::Path, number: u32, bytes: usize, living: u64) -> Ar
 
 fn chosen(files: &[Arc<ValueFile>]) -> Option<u32> {
     let total = files.iter().map(|file| file.bytes()).sum();
-    choose::next_to_empty(files, total).map(|file| file.number())
+    let is_merging = choose::is_merging(files, total, false);
+    choose::next_to_empty(files, total, is_merging).map(|file| file.number())
 }
 
 #[test]
@@ -120,12 +121,13 @@ fn the_file_in_which_least_lives_is_emptied_once_half_of_it_is_dead() {
 }
 
 #[test]
-fn small_files_are_merged_once_there_are_many() {
+fn all_small_files_are_merged_once_there_are_many() {
     let temp = tempfile::tempdir().unwrap();
-    let small: Vec<_> = (1..=9).map(|number| sized(temp.path(), number, 256, 250)).collect();
+    let small: Vec<_> = (1..=9).map(|number| sized(temp.path(), number, 512, 500)).collect();
     assert_eq!(chosen(&small[..8]), None);
     assert!(chosen(&small).is_some());
-    let larger: Vec<_> = (11..=19).map(|number| sized(temp.path(), number, 257, 250)).collect();
+    assert!(choose::is_merging(&small[..1], 512, true) && !choose::is_merging(&[], 0, true));
+    let larger: Vec<_> = (11..=19).map(|number| sized(temp.path(), number, 513, 500)).collect();
     assert_eq!(chosen(&larger), None);
 }
 

@@ -45,6 +45,7 @@ pub(crate) struct Writer {
     pub(crate) emptying: Option<Emptying>,
     /// Emptied files that the last position still has.
     pub(crate) emptied: Vec<u32>,
+    is_merging: bool,
     cannot_create: bool,
 }
 
@@ -129,7 +130,7 @@ impl Writer {
     }
 
     /// The file that the mover empties next.
-    pub(crate) fn next_to_empty(&self, values: &Values) -> Option<Arc<ValueFile>> {
+    pub(crate) fn next_to_empty(&mut self, values: &Values) -> Option<Arc<ValueFile>> {
         let mut idle = values.all();
         let total = idle.iter().map(|file| file.bytes()).sum();
         let written =
@@ -138,6 +139,7 @@ impl Writer {
             let number = file.number();
             !written.contains(&Some(number)) && !self.emptied.contains(&number) && !values.is_let_go(number)
         });
-        choose::next_to_empty(&idle, total)
+        self.is_merging = choose::is_merging(&idle, total, self.is_merging);
+        choose::next_to_empty(&idle, total, self.is_merging)
     }
 }
