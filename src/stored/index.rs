@@ -5,14 +5,15 @@ use roaring::RoaringBitmap;
 
 use super::bytes::{Reader, Writer};
 use super::decode::{DecodeError, versioned};
+use crate::model::Row;
 use crate::model::schema::FieldNumber;
 use crate::model::search::SEARCH_VERSION;
 
 const VALUE: &str = "index state";
 const CHUNK: &str = "set chunk";
 /// The version of index states. In version 1 fields had one byte, and the sets were in table `32`. Up to
-/// version 2 there were no search sets.
-const VERSION: u8 = 3;
+/// version 2 there were no search sets, and up to version 3 nothing was said about audiences.
+const VERSION: u8 = 4;
 /// The version of chunks.
 const CHUNK_VERSION: u8 = 1;
 
@@ -47,6 +48,17 @@ pub struct IndexState {
     pub sets: SetTable,
     /// The version of the words in its search sets ([`SEARCH_VERSION`]); 0 if they were not built.
     pub search: u8,
+    /// How far the filters of audiences are evaluated for the members that there are; `None` if none is.
+    pub built: Option<BuiltUpTo>,
+}
+
+/// How far the filters of audiences are evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuiltUpTo {
+    /// The members of lower rows are evaluated.
+    pub below: Row,
+    /// The rule by which addresses were folded.
+    pub fold: u32,
 }
 
 /// The table that has the chunks of a base's sets. Keys in the other one are ignored.
@@ -78,6 +90,8 @@ impl IndexState {
         w.varint(self.unindexed.len().try_into().unwrap_or(u64::MAX));
         self.unindexed.iter().for_each(|field| w.varint(u64::from(field.0)));
         w.u8(self.search);
+        w.varint(self.built.map_or(0, |built| built.below.0.saturating_add(1)));
+        self.built.iter().for_each(|built| w.varint(u64::from(built.fold)));
         w.0
     }
 
@@ -121,6 +135,12 @@ impl IndexState {
         if version > 2 {
             state.search = r.u8()?;
         }
+        if version > 3
+            && let Some(below) = r.varint()?.checked_sub(1)
+        {
+            let fold = u32::try_from(r.varint()?).map_err(|_| r.damaged("a fold is out of range"))?;
+            state.built = Some(BuiltUpTo { below: Row(below), fold });
+        }
         r.end()?;
         Ok(state)
     }
@@ -156,13 +176,17 @@ mod tests {
         state
     }
 
+    fn building() -> IndexState {
+        IndexState { built: Some(BuiltUpTo { below: Row(1_000_000), fold: 2 }), ..state() }
+    }
+
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     #[test]
     fn the_state_comes_back_and_every_truncation_is_refused() {
-        for state in [state(), IndexState { sets: SetTable::Narrow, ..state() }] {
+        for state in [state(), building(), IndexState { sets: SetTable::Narrow, ..state() }] {
             let bytes = state.encode();
             assert_eq!(IndexState::decode(&bytes), Ok(state));
             for length in 0..bytes.len() {
@@ -174,11 +198,14 @@ mod tests {
 
     #[test]
     fn the_state_has_its_golden_bytes_in_all_versions() {
-        let golden = "03 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02 01".replace(' ', "");
+        let golden = "04 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02 01 00".replace(' ', "");
         assert_eq!(hex(&state().encode()), golden);
-        assert_documented(&state().encode());
-        // Version 2 ends before the search sets.
-        let mut second = state().encode();
+        [state(), building()].iter().for_each(|state| assert_documented(&state.encode()));
+        // Version 3 ends before the audiences, version 2 before the search sets.
+        let mut third = state().encode();
+        (third[0], _) = (3, third.pop());
+        assert_eq!(IndexState::decode(&third), Ok(state()));
+        let mut second = third;
         (second[0], _) = (2, second.pop());
         assert_eq!(IndexState::decode(&second), Ok(IndexState { search: 0, ..state() }));
         let older = [1, 5, 1, 0, 2, 0x40, 1, 0, 2, 1, 200];

@@ -59,6 +59,11 @@ impl<'a> Check<'a> {
         Self::within(COUNT_STEPS, filter)
     }
 
+    /// A check without a limit, with nothing checked yet.
+    pub fn of_all(filter: &'a Filter) -> Self {
+        Self::within(u64::MAX, filter)
+    }
+
     fn within(limit: u64, filter: &'a Filter) -> Self {
         let stop = Stop::default();
         let is_plain = filter.regexes() == 0 && filter.conditions() <= PLAIN_CONDITIONS;

@@ -73,6 +73,34 @@ pub async fn matching<'a>(
     }
 }
 
+/// The same, however much effort it takes. The check stops when the caller goes away.
+pub async fn matching_all<'a>(
+    base: &Base,
+    filter: &Filter,
+    narrowed: &'a Narrowed,
+) -> Result<Matching<'a>, Error> {
+    if narrowed.exact {
+        return Ok(Matching::All(narrowed));
+    }
+    let found = find(base, Check::of_all(filter), narrowed, u64::MAX).await?;
+    Ok(Matching::Checked(found.chunks))
+}
+
+/// The members at `rows`, which had some at this revision, as they were then, in the order of their rows.
+pub async fn members_then(base: &Base, revision: u64, rows: &[Row]) -> Result<Vec<(Row, Member)>, Error> {
+    let mut members = view(base, None).await?.members(rows).await?;
+    members.retain(|(_, member)| member.revision <= revision);
+    let same: BTreeSet<Row> = members.iter().map(|(row, _)| *row).collect();
+    let changed = rows.iter().copied().filter(|row| !same.contains(row)).collect();
+    members.extend(base.members_at(revision, changed).await?);
+    if members.len() < rows.len() {
+        // The log was cut off meanwhile.
+        return Err(Error::Overloaded);
+    }
+    members.sort_unstable_by_key(|(row, _)| *row);
+    Ok(members)
+}
+
 /// How many rows among `narrowed` match `filter`, up to `most`, and whether there may be more: because there
 /// are, or because checking them takes more effort than a count may take.
 pub async fn count_to(

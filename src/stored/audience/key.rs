@@ -16,16 +16,19 @@ pub enum Kind {
     Picked,
     /// They were removed by hand.
     Removed,
+    /// They will be in the audience once its filter is evaluated for all members.
+    Next,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::In, Self::Picked, Self::Removed];
+    const ALL: [Self; 4] = [Self::In, Self::Picked, Self::Removed, Self::Next];
 
     const fn number(self) -> u8 {
         match self {
             Self::In => 0,
             Self::Picked => 1,
             Self::Removed => 2,
+            Self::Next => 3,
         }
     }
 }

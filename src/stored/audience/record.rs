@@ -3,7 +3,7 @@
 //! ```text
 //! audience = 01, name text, filters, created at time, updated at time, archived at option time,
 //!            revision varint, serving u8, [filters]
-//! numbers  = 01, last varint, fold varint
+//! numbers  = 02, last varint, fold varint, changed varint
 //! ```
 
 use crate::model::filter::RawFilter;
@@ -15,6 +15,8 @@ use crate::stored::filters;
 const VALUE: &str = "audience";
 const NUMBERS: &str = "numbers of audiences";
 const VERSION: u8 = 1;
+/// The version of numbers. Version 1 did not say which commit was the last that changed an audience.
+const NUMBERS_VERSION: u8 = 2;
 
 /// The record of an audience. Its number is in its key.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +44,8 @@ pub struct Numbers {
     pub last: AudienceNumber,
     /// The rule by which addresses were folded when the filters were evaluated; 0 before the first audience.
     pub fold: u32,
+    /// The last commit that changed an audience, or what is kept by hand; 0 if that is not known.
+    pub changed: u64,
 }
 
 impl Record {
@@ -83,18 +87,21 @@ impl Numbers {
     #[must_use]
     pub fn encode(self) -> Vec<u8> {
         let mut w = Writer::default();
-        w.u8(VERSION);
+        w.u8(NUMBERS_VERSION);
         w.varint(u64::from(self.last.0));
         w.varint(u64::from(self.fold));
+        w.varint(self.changed);
         w.0
     }
 
     /// Reads the stored form.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut r = Reader::new(NUMBERS, versioned(NUMBERS, VERSION, bytes)?);
+        let version = bytes.first().copied().unwrap_or_default();
+        let mut r = Reader::new(NUMBERS, versioned(NUMBERS, NUMBERS_VERSION, bytes)?);
         let mut number = || u32::try_from(r.varint()?).map_err(|_| r.damaged("a number is too large"));
         let (last, fold) = (AudienceNumber(number()?), number()?);
+        let changed = if version == 1 { 0 } else { r.varint()? };
         r.end()?;
-        Ok(Self { last, fold })
+        Ok(Self { last, fold, changed })
     }
 }

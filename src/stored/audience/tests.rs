@@ -29,7 +29,9 @@ fn record() -> Record {
 #[test]
 fn keys_have_their_golden_bytes_and_their_parts_come_back() {
     let (record, chunk) = (audience(BASE, NUMBER), rows(BASE, NUMBER, Kind::Removed, 9));
-    [&record, &numbers(BASE), &chunk].into_iter().for_each(|key| assert_documented(key));
+    let next = rows(BASE, NUMBER, Kind::Next, 9);
+    [&record, &numbers(BASE), &chunk, &next].into_iter().for_each(|key| assert_documented(key));
+    assert_eq!(rows_parts(&next), Some((NUMBER, Kind::Next, 9)));
     assert_eq!((number_in(&record), number_in(&numbers(BASE))), (Some(NUMBER), None));
     assert_eq!(rows_parts(&chunk), Some((NUMBER, Kind::Removed, 9)));
     for length in 0..chunk.len() {
@@ -37,7 +39,7 @@ fn keys_have_their_golden_bytes_and_their_parts_come_back() {
         assert_eq!(number_in(&record[..length.min(record.len() - 1)]), None);
     }
     let mut unknown = chunk.clone();
-    unknown[9] = 3;
+    unknown[9] = 4;
     assert_eq!((rows_parts(&unknown), rows_parts(&record), number_in(&chunk)), (None, None, None));
 }
 
@@ -49,7 +51,7 @@ fn the_keys_of_a_base_stay_in_its_ranges() {
     let next = BaseNumber(BASE.0 + 1);
     assert!(within(audiences(BASE), &numbers(BASE)) && within(audiences(BASE), &audience(BASE, NUMBER)));
     assert!(!within(audiences(next), &audience(BASE, AudienceNumber(u32::MAX))));
-    assert!(within(rows_of(BASE), &rows(BASE, AudienceNumber(u32::MAX), Kind::Removed, u64::MAX)));
+    assert!(within(rows_of(BASE), &rows(BASE, AudienceNumber(u32::MAX), Kind::Next, u64::MAX)));
     assert!(!within(rows_of(next), &rows(BASE, NUMBER, Kind::In, 0)));
 }
 
@@ -70,11 +72,15 @@ fn records_have_their_golden_bytes_and_truncations_are_refused() {
 
 #[test]
 fn numbers_have_their_golden_bytes_and_truncations_are_refused() {
-    let numbers = Numbers { last: AudienceNumber(300), fold: 2 };
+    let numbers = Numbers { last: AudienceNumber(300), fold: 2, changed: 12_345 };
     let bytes = numbers.encode();
     assert_documented(&bytes);
     assert_eq!(Numbers::decode(&bytes), Ok(numbers));
     for length in 0..bytes.len() {
         assert!(Numbers::decode(&bytes[..length]).is_err(), "{length} bytes");
     }
+    let older = [1, 0xac, 2, 2];
+    assert_documented(&older);
+    assert_eq!(Numbers::decode(&older), Ok(Numbers { changed: 0, ..numbers }));
+    assert!(Numbers::decode(&[1, 0xac, 2, 2, 0]).is_err());
 }

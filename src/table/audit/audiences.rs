@@ -9,7 +9,7 @@ use crate::stored::index::decode_chunk;
 use crate::table::TableError;
 use crate::table::audit::findings::Findings;
 use crate::table::audit::state::{Audit, State};
-use crate::table::index::audiences::{Definitions, Evaluator, Hands, Sided, read, renew};
+use crate::table::index::audiences::{Definitions, Evaluator, Hands, Next, Sided, read, renew};
 use crate::table::index::damage::Damage;
 use crate::table::index::scan::for_each;
 use crate::table::index::sets::{CHUNK_ROWS, Chunk, RowSet};
@@ -50,6 +50,7 @@ pub async fn load(audit: &mut Audit<'_>, state: &mut State, fold: Option<Fold>) 
     }
     let hands = load_rows(audit, state).await?;
     let definitions = Definitions::new(audiences.into_iter().collect(), hands, numbers, fold);
+    state.build.go_on(&definitions, state.stored.built, state.stored.watermark);
     state.definitions = Some(Arc::new(definitions));
     Ok(())
 }
@@ -66,6 +67,7 @@ async fn load_rows(audit: &mut Audit<'_>, state: &mut State) -> Result<Hands, Ta
             (Some((number, Kind::Removed, chunk)), Ok(rows)) => {
                 hands.load(number, Hand::Removed, chunk, rows)
             }
+            (Some((number, Kind::Next, chunk)), Ok(rows)) => state.build.load(number, chunk, rows),
         }
         Ok(())
     })
@@ -78,13 +80,48 @@ pub struct Census {
     definitions: Arc<Definitions>,
     evaluator: Evaluator,
     found: BTreeMap<AudienceNumber, RowSet>,
+    next: Option<NextCensus>,
+}
+
+/// Who will be in the audiences that are built, as far as they are.
+struct NextCensus {
+    next: Arc<Next>,
+    evaluator: Evaluator,
+    found: BTreeMap<AudienceNumber, RowSet>,
+}
+
+impl NextCensus {
+    fn member(&mut self, row: Row, side: Sided<'_>) {
+        let found = &mut self.found;
+        self.evaluator.each(row, side, &self.next.built, |audience| {
+            found.entry(audience).or_default().shift(row, true);
+        });
+    }
+
+    /// Compares it with what is stored, except for rows that are evaluated again when the base opens.
+    fn end(self, state: &State, findings: &mut Findings) {
+        for audience in self.next.numbers.iter().copied() {
+            let mut found = self.found.get(&audience).cloned().unwrap_or_default();
+            found.keep_below(state.build.below());
+            for (row, is_in) in differences(&state.build.rows(audience), &found) {
+                if !state.replayed.contains(row) {
+                    findings.add(Some(state.number), Damage::Audience { audience, row, is_in });
+                }
+            }
+        }
+    }
 }
 
 impl Census {
     /// Nobody yet.
-    pub fn new(definitions: Arc<Definitions>) -> Self {
+    pub fn new(definitions: Arc<Definitions>, state: &State) -> Self {
         let evaluator = Evaluator::new(Arc::clone(definitions.serving()));
-        Self { definitions, evaluator, found: BTreeMap::new() }
+        let next = state.build.next().map(|next| NextCensus {
+            next: Arc::clone(next),
+            evaluator: Evaluator::new(Arc::clone(&next.world)),
+            found: BTreeMap::new(),
+        });
+        Self { definitions, evaluator, found: BTreeMap::new(), next }
     }
 
     /// Adds a member.
@@ -95,6 +132,7 @@ impl Census {
         self.evaluator.each(row, side, world.everyone(), |audience| {
             found.entry(audience).or_default().shift(row, true);
         });
+        self.next.iter_mut().for_each(|next| next.member(row, side));
     }
 
     /// Compares it with what is stored.
@@ -119,6 +157,7 @@ impl Census {
                 }
             }
         }
+        self.next.into_iter().for_each(|next| next.end(state, findings));
     }
 }
 

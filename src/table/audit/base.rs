@@ -16,7 +16,7 @@ use crate::table::audit::state::Audit;
 use crate::table::audit::state::State;
 use crate::table::audit::words::Words;
 use crate::table::audit::{audiences, commits, lookups, records, sets, words};
-use crate::table::index::audiences::Members;
+use crate::table::index::audiences::{Build, Members};
 use crate::table::index::damage::Damage;
 use crate::table::index::damage::hex;
 use crate::table::index::entries::hashes_of;
@@ -108,6 +108,7 @@ async fn check(
         sets: Sets::default(),
         definitions: None,
         members: Members::default(),
+        build: Build::default(),
         chunks: BTreeSet::new(),
         replayed: RoaringTreemap::new(),
         overlays: PerLookup::default(),
@@ -179,7 +180,7 @@ async fn check_records(
     let base = Some(state.number);
     let mut counted = StatusCounts::default();
     let mut recount = Recount::default();
-    let mut census = state.definitions.clone().map(Census::new);
+    let mut census = state.definitions.clone().map(|definitions| Census::new(definitions, state));
     let (mut members, mut keys) = (0_u64, 0_u64);
     walk::walk(engine, state.number, |seen| match seen {
         Seen::Damaged(damage) => findings.add(base, damage),

@@ -11,7 +11,7 @@ use crate::stored::header::Header;
 use crate::stored::index::{IndexState, LOOKUPS};
 use crate::table::audit::findings::Findings;
 use crate::table::audit::report::{AuditConfig, AuditReport};
-use crate::table::index::audiences::{Definitions, Members};
+use crate::table::index::audiences::{Build, Definitions, Members};
 use crate::table::index::lookup::{LookupKind, PerLookup};
 use crate::table::index::overlay::Overlay;
 use crate::table::index::sets::Sets;
@@ -35,6 +35,8 @@ pub struct State {
     pub definitions: Option<Arc<Definitions>>,
     /// Who is in them.
     pub members: Members,
+    /// What is stored of audiences that are built.
+    pub build: Build,
     /// The chunks that have a set, and are not compared yet.
     pub chunks: BTreeSet<u64>,
     /// The rows that commits after the watermark change.

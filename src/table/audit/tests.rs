@@ -47,6 +47,12 @@ pub(in crate::table) async fn assert_sound(engine: &Arc<dyn Engine>) {
     assert!(report.is_sound(), "{:#?}", report.findings);
 }
 
+/// Asserts that a store has a certain damage, and maybe more.
+pub(in crate::table) async fn assert_finds(engine: &Arc<dyn Engine>, is_it: impl Fn(&Damage) -> bool) {
+    let report = report(engine).await;
+    assert!(report.findings.iter().any(|finding| is_it(&finding.damage)), "{:#?}", report.findings);
+}
+
 /// Two bases; the first with deleted members, blocks of several parts, commits before and after its
 /// watermark.
 struct Store {

@@ -106,13 +106,13 @@ impl Base {
         let published = replay::load(&parts.engine, number, &parts.sealer, parts.hashes.fold()).await?;
         parts.member_cache.set_images(number, published.image_bytes());
         let header = published.header.clone();
-        let definitions = Arc::clone(&published.definitions);
+        let audiences = (Arc::clone(&published.definitions), published.build.clone());
         let (closing, closed) = watch::channel(false);
         let open = Arc::new(OpenBase::new(number, parts, published));
         let (jobs, queued) = mpsc::channel(QUEUE);
         let (planned, to_publish) = mpsc::channel(PLANNED_AHEAD);
         let writing = vec![
-            tasks::vital("lane", Lane::new(Arc::clone(&open), queued, planned, header, definitions).run()),
+            tasks::vital("lane", Lane::new(Arc::clone(&open), queued, planned, header, audiences).run()),
             tasks::vital("publisher", Publisher::new(Arc::clone(&open), to_publish).run()),
         ];
         let checkpoints = tasks::vital("checkpoint", checkpoint::run(Arc::clone(&open), closed));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::engine::{Batch, Direction, KeyRange};
+use crate::engine::{Batch, Direction, Key, KeyRange};
+use crate::model::BaseNumber;
 use crate::model::search::SEARCH_VERSION;
 use crate::stored::audience::{self, Kind};
 use crate::stored::bucket::{self, Entry};
@@ -18,7 +19,7 @@ use crate::table::index::audiences::DirtyRows;
 use crate::table::index::lookup::{Image, LookupKind, PerLookup, TARGET_ENTRIES, address, bits_of, parent};
 use crate::table::index::overlay::Overlay;
 use crate::table::index::search::WordMoves;
-use crate::table::index::sets::{DirtyChunk, SetField};
+use crate::table::index::sets::{Chunk, DirtyChunk, SetField};
 use crate::table::open::OpenBase;
 
 /// Bytes of set chunks in one batch.
@@ -36,7 +37,10 @@ pub async fn run(open: Arc<OpenBase>, mut closing: watch::Receiver<bool>) {
             _ = closing.wait_for(|closing| *closing) => return,
             () = open.checkpoint_due.notified() => {}
         }
-        if open.overlay_entries() < open.parts.checkpoint_entries {
+        let built_rows = open.published.read().await.built_rows();
+        if open.overlay_entries() < open.parts.checkpoint_entries
+            && built_rows < open.parts.audience_build.stored_rows
+        {
             continue;
         }
         let pace = if is_behind { Pace::hurried() } else { Pace::unhurried(closing.clone()) };
@@ -76,6 +80,8 @@ pub(super) struct Work<'a> {
     frozen: PerLookup<Arc<Overlay>>,
     chunks: Vec<DirtyChunk>,
     rows: Vec<DirtyRows>,
+    /// The rows of audiences that are built.
+    built: Vec<DirtyRows>,
     /// The moves between search sets.
     pub(super) words: Vec<Arc<WordMoves>>,
     given_up: Vec<SetField>,
@@ -93,15 +99,16 @@ impl<'a> Work<'a> {
         let mut published = open.published.write().await;
         let is_older = published.has_narrow_sets || published.stored.sets == SetTable::Narrow;
         let unindexed: Vec<_> = published.sets.unindexed().map(SetField::number).collect();
-        // The tiers can get their sets back without a commit.
-        let is_other = published.stored.unindexed != unindexed;
+        // The tiers can get their sets back without a commit, and audiences are built without one.
+        let progress = published.build.progress();
+        let is_other = published.stored.unindexed != unindexed || published.stored.built != progress;
         if published.stored.watermark == published.header.revision && !is_older && !is_other {
             return None;
         }
         let (frozen, words) = (published.freeze(), published.search.freeze());
         open.note_overlay_entries(&published);
         let (chunks, given_up) = published.sets.take_dirty();
-        let rows = published.members.take_dirty();
+        let (rows, built) = (published.members.take_dirty(), published.build.take_dirty());
         let stored = published.stored.clone();
         let lookups = LookupKind::ALL.map(|kind| {
             let lookup = published.lookups.get(kind);
@@ -115,9 +122,22 @@ impl<'a> Work<'a> {
             unindexed,
             sets,
             search: SEARCH_VERSION,
+            built: progress,
         };
         let has_narrow_sets = published.has_narrow_sets;
-        Some(Self { open, pace, frozen, chunks, words, rows, given_up, has_narrow_sets, target, stored })
+        Some(Self {
+            open,
+            pace,
+            frozen,
+            chunks,
+            words,
+            rows,
+            built,
+            given_up,
+            has_narrow_sets,
+            target,
+            stored,
+        })
     }
 
     async fn write(&mut self) -> Result<(), TableError> {
@@ -137,6 +157,7 @@ impl<'a> Work<'a> {
         if !written {
             published.sets.mark_dirty(&self.chunks, &self.given_up);
             published.members.mark_dirty(&self.rows);
+            published.build.mark_dirty(&self.built);
         }
         published.stored = self.stored;
         published.thaw(written);
@@ -286,7 +307,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Writes the changed chunks of sets and audiences, and the watermark with the last of them.
+    /// Writes the changed chunks of sets and audiences, how far audiences are built, and the watermark with the last of them.
     async fn write_sets(&mut self) -> Result<(), TableError> {
         let base = self.open.number;
         let mut batch = Batch::default();
@@ -294,10 +315,8 @@ impl<'a> Work<'a> {
             .chunks
             .iter()
             .map(|(field, value, chunk, rows)| (set_key::set(base, field.number(), value, *chunk), rows));
-        let audiences = self
-            .rows
-            .iter()
-            .map(|(audience, chunk, rows)| (audience::rows(base, *audience, Kind::In, *chunk), rows));
+        let audiences = of_audiences(base, Kind::In, &self.rows);
+        let audiences = audiences.chain(of_audiences(base, Kind::Next, &self.built));
         for (key, rows) in sets.chain(audiences) {
             if rows.is_empty() {
                 batch.delete(key);
@@ -329,6 +348,11 @@ impl<'a> Work<'a> {
 pub(super) async fn rest(pace: &mut Pace, open: &OpenBase) {
     let waiting = open.overlay_entries();
     pace.rest(waiting, open.parts.checkpoint_entries).await;
+}
+
+/// The chunks of audiences, with their keys.
+fn of_audiences(base: BaseNumber, kind: Kind, rows: &[DirtyRows]) -> impl Iterator<Item = (Key, &Chunk)> {
+    rows.iter().map(move |(audience, chunk, rows)| (audience::rows(base, *audience, kind, *chunk), rows))
 }
 
 fn buckets_of(state: &IndexState, kind: LookupKind) -> u32 {

@@ -177,7 +177,7 @@ pub enum Damage {
         /// The row.
         row: u64,
     },
-    /// A member that should be in an audience is not, or one is that should not.
+    /// A member that should be in an audience, now or once it is built, is not, or one is that should not.
     #[error("row {row} is {} the audience {}", if *is_in { "wrongly in" } else { "missing from" }, audience.0)]
     Audience {
         /// Which audience.

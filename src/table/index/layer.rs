@@ -10,7 +10,7 @@ use crate::model::schema::FieldNumber;
 use crate::stored::block::Block;
 use crate::stored::commit::{LookupDelta, LookupOp};
 use crate::stored::header::Header;
-use crate::table::index::audiences::{AudienceChange, Definitions};
+use crate::table::index::audiences::{Ahead, AudienceChange, Definitions};
 use crate::table::index::lookup::{LookupKind, PerLookup};
 use crate::table::index::overlay::{Identity, Op, Overlay};
 use crate::table::index::search::WordMoves;
@@ -40,6 +40,8 @@ pub struct Layer {
     pub audiences: Vec<AudienceChange>,
     /// The audiences after the batch, if it changes them or what is kept by hand.
     pub definitions: Option<Arc<Definitions>>,
+    /// What it did to members that were evaluated already for audiences that are built.
+    pub ahead: Vec<Ahead>,
     /// Moves into and out of search sets, in order.
     pub search: Arc<WordMoves>,
     /// Sets of new indexes, before any of the moves in `sets`.
@@ -61,6 +63,7 @@ impl Layer {
             sets: Vec::new(),
             audiences: Vec::new(),
             definitions: None,
+            ahead: Vec::new(),
             search: Arc::default(),
             built: BTreeMap::new(),
             records: HashMap::new(),

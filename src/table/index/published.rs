@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::{Status, TierCounts, Timestamp};
 use crate::stored::header::Header;
 use crate::stored::index::{IndexState, LookupState};
-use crate::table::index::audiences::{Definitions, Members};
+use crate::table::index::audiences::{Build, Definitions, Members};
 use crate::table::index::layer::Layer;
 use crate::table::index::lookup::{Image, Lookup, LookupKind, PerLookup};
 use crate::table::index::overlay::Overlay;
@@ -26,6 +26,8 @@ pub struct Published {
     pub definitions: Arc<Definitions>,
     /// Who is in them.
     pub members: Members,
+    /// What is built of new filters of audiences.
+    pub build: Build,
     /// What the stored search sets lack.
     pub search: Delta,
     /// The state of the stored indexes, as a checkpoint wrote it last.
@@ -46,6 +48,7 @@ impl Published {
             search: Delta::default(),
             definitions,
             members,
+            build: Build::default(),
             stored,
             has_narrow_sets: false,
         }
@@ -67,7 +70,11 @@ impl Published {
             lookup.entries = lookup.entries.saturating_add_signed(*layer.growth.get(kind));
         }
         layer.sets.iter().for_each(|change| self.sets.apply(change));
-        layer.definitions.iter().for_each(|definitions| self.definitions = Arc::clone(definitions));
+        if let Some(definitions) = &layer.definitions {
+            self.definitions = Arc::clone(definitions);
+            self.build.follow(definitions);
+        }
+        self.build.catch_up(&layer.ahead);
         layer.audiences.iter().for_each(|change| self.members.apply(change));
         self.search.add(&layer.search);
     }
@@ -104,6 +111,12 @@ impl Published {
     pub fn overlay_entries(&self) -> usize {
         let entries: usize = self.lookups.iter().map(|lookup| lookup.active.len()).sum();
         entries.max(self.search.waiting())
+    }
+
+    /// The rows that were evaluated for new filters of audiences since the last checkpoint.
+    pub fn built_rows(&self) -> u64 {
+        let stored = self.stored.built.map_or(0, |built| built.below.0);
+        self.build.below().0.saturating_sub(stored)
     }
 
     /// Freezes the overlays for a checkpoint. New commits go into empty ones.

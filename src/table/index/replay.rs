@@ -46,8 +46,9 @@ pub async fn load(
     let are_doubtful = are_doubtful(&header, &stored);
     let sets = if are_doubtful { Sets::default() } else { load_sets(engine, base, &header, &stored).await? };
     let mut published = Published::new(header, stored, sets);
-    let (definitions, members) = audiences::load(engine, base, sealer, fold).await?;
-    (published.definitions, published.members) = (Arc::new(definitions), members);
+    let (definitions, members, built) =
+        audiences::load(engine, base, sealer, fold, &published.stored).await?;
+    (published.definitions, published.members, published.build) = (Arc::new(definitions), members, built);
     published.has_narrow_sets =
         !engine.scan(set_key::narrow_sets(base), Direction::Forward, 1).await?.is_empty();
     let missing = key::commits_from(base, published.stored.watermark + 1);
@@ -65,6 +66,7 @@ pub async fn load(
         restore_tiers(engine, base, &mut published).await?;
     }
     published.sets.settle();
+    replayed.renew((engine, base), &mut published.build, &published.definitions.hands).await?;
     if published.stored.search == SEARCH_VERSION {
         published.search.add(&replayed.finish(engine, base).await?);
     } else {

@@ -1,4 +1,5 @@
-//! Moves from the commits that the stored search sets lack.
+//! Moves from the commits that the stored search sets lack, and rows that are evaluated again for audiences that
+//! are built.
 //!
 //! The stored sets have a member as it was before or after any of these commits, because a checkpoint that
 //! did not end may have written some of its moves. So a row first leaves the sets of every member that one of
@@ -12,6 +13,7 @@ use crate::model::{BaseNumber, Row};
 use crate::stored::commit::{Change, RowChange};
 use crate::stored::member;
 use crate::table::TableError;
+use crate::table::index::audiences::{Build, Hands};
 use crate::table::index::block::Stored;
 use crate::table::index::search::{RowMoves, WordMoves};
 
@@ -35,6 +37,25 @@ impl Replayed {
         self.rows.insert(change.row);
         if let Some(before) = change.before {
             self.moves.add(change.row, &RowMoves::of(Some(&member::decode(before)?), None));
+        }
+        Ok(())
+    }
+
+    /// Brings what is built of new filters of audiences up to date: evaluates the rows again that were built.
+    pub async fn renew(
+        &self,
+        (engine, base): (&Arc<dyn Engine>, BaseNumber),
+        build: &mut Build,
+        hands: &Hands,
+    ) -> Result<(), TableError> {
+        let rows: Vec<Row> = self.rows.range(..build.below()).copied().collect();
+        for rows in rows.chunks(READ_TOGETHER) {
+            let stored = Stored::read(engine, base, rows.iter().copied()).await?;
+            let mut members = Vec::with_capacity(rows.len());
+            for row in rows {
+                members.push((*row, stored.record(*row)?.map(member::decode).transpose()?));
+            }
+            build.renew(members.into_iter(), hands);
         }
         Ok(())
     }

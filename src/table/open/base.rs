@@ -85,11 +85,13 @@ pub struct AudienceBuild {
     pub at_once: u64,
     /// In a larger one the lane evaluates this many blocks of 16 members between two batches.
     pub blocks: usize,
+    /// After so many rows a checkpoint stores what is built.
+    pub stored_rows: u64,
 }
 
 impl Default for AudienceBuild {
     fn default() -> Self {
-        Self { at_once: 4_000, blocks: 256 }
+        Self { at_once: 4_000, blocks: 256, stored_rows: 1 << 20 }
     }
 }
 
@@ -101,8 +103,8 @@ impl OpenBase {
             parts,
             published_revision: AtomicU64::new(published.header.revision),
             overlay_entries: AtomicUsize::new(published.overlay_entries()),
+            audience_row: AtomicU64::new(published.build.below().0),
             published: RwLock::new(published),
-            audience_row: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             checkpoint_due: Notify::new(),
             checkpoints: watch::Sender::new(0),

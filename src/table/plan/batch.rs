@@ -28,7 +28,7 @@ use crate::table::index::sets::SetChange;
 use crate::table::open::OpenBase;
 use crate::table::plan::carried::Carried;
 use crate::table::plan::freed::Freed;
-use crate::table::plan::keeper::{Ahead, Keeper, Kept};
+use crate::table::plan::keeper::{Keeper, Kept};
 use crate::table::plan::weight::Weight;
 use crate::table::read::summary::BaseSummary;
 
@@ -184,11 +184,6 @@ impl<'a> Plan<'a> {
     /// Keeps these audiences with every write. The lane has evaluated new filters for the rows below `below`.
     pub fn keep(&mut self, definitions: Arc<Definitions>, below: Row) {
         self.audiences = Keeper::new(definitions, below);
-    }
-
-    /// Takes what writes did in the world of new filters to rows that were evaluated already.
-    pub fn take_ahead(&mut self) -> Vec<Ahead> {
-        self.audiences.take_ahead()
     }
 
     /// The revision after what was planned so far.

@@ -31,6 +31,7 @@ impl Plan<'_> {
             return None;
         }
         self.layer.definitions = self.audiences.changed().cloned();
+        self.layer.ahead = self.audiences.take_ahead();
         let base = self.open.number;
         let mut batch = self.commits;
         batch.checks.push((key::header(base), Some(self.before)));

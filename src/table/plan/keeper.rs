@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::model::filter::Memberships;
 use crate::model::{AudienceNumber, Hand, Member, NamedAudiences, Row};
 use crate::stored::commit::AudienceDelta;
-use crate::table::index::audiences::{Definitions, Evaluator, Next, Sided};
+use crate::table::index::audiences::{Ahead, Definitions, Evaluator, Next, Sided};
 
 /// The audiences of a plan.
 #[derive(Debug, Default)]
@@ -31,15 +31,6 @@ struct NextKept {
     /// The members of lower rows are evaluated.
     below: Row,
     ahead: Vec<Ahead>,
-}
-
-/// A row enters or leaves an audience of the next world.
-#[derive(Debug, Clone, Copy)]
-pub struct Ahead {
-    /// Which row.
-    pub row: Row,
-    /// Which audience.
-    pub delta: AudienceDelta,
 }
 
 /// Who enters and leaves which audience with one write.

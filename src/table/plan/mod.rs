@@ -45,14 +45,12 @@ mod weight;
 
 pub use self::atomic::READ_TOGETHER;
 pub use self::attributes::{Changes, Wish};
-pub use self::audiences::Build;
 pub use self::batch::Plan;
 pub use self::carried::Carried;
 pub use self::delete::{Doomed, Gone};
 pub use self::freed::Freed;
 pub use self::guard::Counted;
 pub use self::judge::{Budget, Expecting, judge_counts};
-pub use self::keeper::Ahead;
 pub use self::prepare::{Prepared, prepare, prepare_all};
 pub use self::restore::Reversed;
 pub use self::reversal::{changed_since, is_same};

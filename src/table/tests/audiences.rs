@@ -22,9 +22,9 @@ use crate::table::open::AudienceBuild;
 type Rows = BTreeMap<AudienceNumber, BTreeSet<u64>>;
 
 /// Everything is built by the lane, a block at a time.
-const BY_THE_LANE: AudienceBuild = AudienceBuild { at_once: 0, blocks: 1 };
+const BY_THE_LANE: AudienceBuild = AudienceBuild { at_once: 0, blocks: 1, stored_rows: 48 };
 /// Everything is built at once.
-const AT_ONCE: AudienceBuild = AudienceBuild { at_once: 1_000_000, blocks: 1 };
+const AT_ONCE: AudienceBuild = AudienceBuild { at_once: 1_000_000, ..BY_THE_LANE };
 
 fn condition(key: &str, value: &str) -> RawFilter {
     let eq = Some(RawValue::Text(value.to_owned()));

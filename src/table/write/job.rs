@@ -13,7 +13,7 @@ use crate::model::origin::Call;
 use crate::model::{Allowance, GuardCounts, GuardExpectation, Origin, RowError, Sight, UpsertOptions};
 use crate::table::idempotency::{Claim, Progress};
 use crate::table::plan::step_request::{Judging, StepOps, StepReply, StepWrite};
-use crate::table::plan::{Budget, Build, Prepared};
+use crate::table::plan::{Budget, Prepared};
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::budget::Permit;
 use crate::table::write::reply::{Failure, ReplySender};
@@ -85,7 +85,7 @@ pub enum Job {
         permit: Permit,
     },
     /// The lane has evaluated all new filters of audiences: they decide from now on.
-    Built(Box<Build>),
+    Built,
     /// A change of the base itself.
     Settings {
         /// The request.
@@ -209,7 +209,7 @@ impl Job {
             | Self::Edit { .. }
             | Self::Records { .. }
             | Self::Audience { .. }
-            | Self::Built(_)
+            | Self::Built
             | Self::Settings { .. } => None,
         };
         allowance.map_or(GuardCounts::default(), |allowance| allowance.left())
@@ -231,7 +231,7 @@ impl Job {
             Self::Attributes(job) => job.origin,
             Self::Records { request, .. } => request.origin,
             Self::Audience { request, .. } => request.origin,
-            Self::Built(_) => Origin::system(Call::BUILD_AUDIENCES),
+            Self::Built => Origin::system(Call::BUILD_AUDIENCES),
             Self::Settings { request, .. } => request.origin,
         }
     }
@@ -247,7 +247,7 @@ impl Job {
             Self::Delete(_)
             | Self::Records { .. }
             | Self::Audience { .. }
-            | Self::Built(_)
+            | Self::Built
             | Self::Settings { .. } => Sight::Whole,
         }
     }
@@ -258,7 +258,7 @@ impl Job {
             Self::Upsert(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Delete(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Undelete(job) => job.deadline,
-            Self::Step(_) | Self::Built(_) => None,
+            Self::Step(_) | Self::Built => None,
             Self::Edit { request, .. } => request.deadline,
             Self::Attributes(job) => job.deadline.filter(|_| !job.has_begun()),
             Self::Records { request, .. } => request.deadline,
@@ -285,7 +285,7 @@ impl Job {
             Self::Records { request, reply, .. } => send(request.claim, reply, error),
             Self::Audience { request, reply, .. } => send(request.claim, reply, error),
             // Nobody waits for it.
-            Self::Built(_) => {}
+            Self::Built => {}
             Self::Settings { request, reply, .. } => send(request.claim, reply, error),
         }
     }
@@ -295,7 +295,7 @@ impl Job {
         match self {
             Self::Upsert(job) => !job.is_sliced(),
             Self::Attributes(job) => job.is_strict,
-            Self::Undelete(_) | Self::Step(_) | Self::Audience { .. } | Self::Built(_) => true,
+            Self::Undelete(_) | Self::Step(_) | Self::Audience { .. } | Self::Built => true,
             Self::Delete(_) | Self::Edit { .. } | Self::Records { .. } | Self::Settings { .. } => false,
         }
     }

@@ -35,13 +35,13 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::compute::{self, Size};
+use crate::model::GuardCounts;
 use crate::model::limits::ATOMIC_MAX_BYTES;
-use crate::model::{GuardCounts, Row};
 use crate::stored::header::Header;
-use crate::table::index::audiences::Definitions;
+use crate::table::index::audiences::{Build, Definitions};
 use crate::table::index::layer::Layer;
 use crate::table::open::OpenBase;
-use crate::table::plan::{Build, Plan};
+use crate::table::plan::Plan;
 use crate::table::shared::room::Room;
 use crate::table::write::in_flight::InFlight;
 use crate::table::write::job::Job;
@@ -70,7 +70,7 @@ pub struct Lane {
     /// The audiences after everything that was planned.
     definitions: Arc<Definitions>,
     /// What is built of new filters of audiences.
-    build: Option<Build>,
+    build: Build,
     /// Whether something failed. Building goes on with the next request, or after [`BUILD_AGAIN_AFTER`].
     is_stuck: bool,
     /// What the guard has allowed requests in the queue, and is not planned yet.
@@ -87,12 +87,11 @@ impl Lane {
         jobs: mpsc::Receiver<Job>,
         publisher: mpsc::Sender<ToPublish>,
         head: Header,
-        definitions: Arc<Definitions>,
+        (definitions, build): (Arc<Definitions>, Build),
     ) -> Self {
         let room = Room::new(&open.parts.in_flight);
         let (queue, in_flight) = (VecDeque::new(), Vec::new());
         let (reserved, job_left) = (GuardCounts::default(), GuardCounts::default());
-        let (build, is_stuck) = (None, false);
         Self {
             open,
             jobs,
@@ -103,7 +102,7 @@ impl Lane {
             head,
             definitions,
             build,
-            is_stuck,
+            is_stuck: false,
             reserved,
             job_left,
         }
@@ -115,7 +114,9 @@ impl Lane {
             if self.settle().await.is_err() {
                 break;
             }
-            self.build_on().await;
+            if self.build_on().await.is_err() {
+                break;
+            }
             if self.queue.is_empty() {
                 continue;
             }
@@ -187,13 +188,13 @@ impl Lane {
         self.publisher.send(ToPublish::Restart(done)).await.map_err(|_| Stopped)?;
         drained.await.map_err(|_| Stopped)?;
         self.in_flight.clear();
-        // What was built may have included what failed. If nothing can be written now, building again at once
-        // would be in vain.
-        self.build = None;
+        // If nothing can be written now, building at once would be in vain.
         self.is_stuck = true;
         let published = self.open.published.read().await;
         self.head = published.header.clone();
         self.definitions = Arc::clone(&published.definitions);
+        // What was built may have included what failed.
+        self.build = published.build.clone();
         Ok(())
     }
 
@@ -202,8 +203,7 @@ impl Lane {
         let open = Arc::clone(&self.open);
         let in_flight = std::mem::take(&mut self.in_flight);
         let mut plan = Plan::new(&open, &in_flight, self.head.clone(), (open.parts.clock)());
-        let below = self.build.as_ref().map_or(Row(0), Build::below);
-        plan.keep(Arc::clone(&self.definitions), below);
+        plan.keep(Arc::clone(&self.definitions), self.build.below());
         plan.know_tiers().await;
         let mut planned = Planned::default();
         let (mut room, mut rows) = (BATCH_ROWS, 0);
@@ -227,7 +227,6 @@ impl Lane {
         }
         open.parts.metrics.batch_rows.add(u64::try_from(rows).unwrap_or(u64::MAX));
         let counted = plan.counted();
-        let ahead = plan.take_ahead();
         let finished = if planned.failure.is_some() || planned.discard {
             None
         } else {
@@ -247,7 +246,7 @@ impl Lane {
             let batch = InFlight::append(&open, &self.room, batch, &self.head, Arc::clone(&layer)).await;
             if batch.is_change() {
                 self.head = layer.header.clone();
-                self.follow(&layer, ahead);
+                self.follow(&layer);
                 self.in_flight.push(layer);
             }
             planned.batch = Some(batch);
@@ -302,8 +301,8 @@ impl Lane {
             Job::Audience { request, reply, permit } => {
                 audiences::change(plan, *request, reply, permit, planned).await
             }
-            Job::Built(build) => {
-                plan.switch_to(&build).await;
+            Job::Built => {
+                plan.switch_to(&self.build).await;
                 plan.end_request();
                 1
             }

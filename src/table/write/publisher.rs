@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::table::idempotency::Claim;
+use crate::table::index::audiences::Piece;
 use crate::table::open::OpenBase;
 use crate::table::plan::step_request::StepReply;
 use crate::table::read::summary::BaseSummary;
@@ -111,6 +112,8 @@ fn tell<T>(to: ReplySender<T>, reply: T, failure: Option<&TableError>) {
 pub enum ToPublish {
     /// The next batch.
     Planned(Box<Planned>),
+    /// What the lane has built of new filters of audiences, as of the batches before it.
+    Built(Piece),
     /// The lane will start again from what is published, once everything before this message has been replied
     /// to.
     Restart(oneshot::Sender<()>),
@@ -135,6 +138,7 @@ impl Publisher {
         while let Some(next) = self.batches.recv().await {
             match next {
                 ToPublish::Planned(planned) => self.publish(*planned).await,
+                ToPublish::Built(piece) => self.take_over(&piece).await,
                 ToPublish::Restart(done) => {
                     self.failure = None;
                     self.open.failed.store(false, Ordering::Release);
@@ -142,6 +146,18 @@ impl Publisher {
                     let _gone = done.send(());
                 }
             }
+        }
+    }
+
+    /// Takes over what the lane has built, unless something that it was planned on failed.
+    async fn take_over(&self, piece: &Piece) {
+        if self.failure.is_some() {
+            return;
+        }
+        let mut published = self.open.published.write().await;
+        published.build.extend(piece);
+        if published.built_rows() >= self.open.parts.audience_build.stored_rows {
+            self.open.checkpoint_due.notify_one();
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use memberbase::api::grpc::v1::audience_service_client::AudienceServiceClient;
 use memberbase::api::grpc::v1::{self, BulkMode, MemberInput, MemberKey, Outcome};
 use tokio::task::JoinHandle;
 
@@ -54,6 +55,7 @@ async fn readers_see_all_of_an_atomic_call_or_nothing() {
     let mut base = server.base().await;
     base.fill(state(0)).await;
     let stop = Arc::new(AtomicBool::new(false));
+    let audiences = AudienceServiceClient::new(server.channel());
     let readers = [
         // A filter that an index evaluates: all members are on one side or none is.
         reader(&stop, &base, |mut base| async move {
@@ -102,6 +104,18 @@ async fn readers_see_all_of_an_atomic_call_or_nothing() {
             let mut request = base.list_request(vec![eq("status", "active")]);
             request.include_total = true;
             assert_eq!(base.list(request).await.unwrap().total, Some(MEMBERS as u64));
+        }),
+        // The preview of a filter that has to read the members, in several pieces.
+        reader(&stop, &base, move |base| {
+            let mut audiences = audiences.clone();
+            async move {
+                let (filters, limit) = (vec![eq("company", "left")], Some(100));
+                let request = v1::PreviewAudienceRequest { member_base_id: base.id, filters, limit };
+                let preview = audiences.preview_audience(request).await.unwrap().into_inner();
+                let (count, shown) = (preview.count, preview.members.len());
+                assert!([(0, 0), (MEMBERS as u64, 100)].contains(&(count, shown)), "{shown} of {count}");
+                assert!(preview.members.iter().all(|member| member.company.as_deref() == Some("left")));
+            }
         }),
     ];
     for round in 1..=ROUNDS {

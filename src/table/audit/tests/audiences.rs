@@ -74,7 +74,7 @@ async fn records_and_numbers_that_do_not_fit_are_found() {
     let record = Record { filter: vec![unknown], ..Record::decode(&record).unwrap() };
     found!(store.found_with(key(1), Some(record.encode())).await, Damage::Unreadable { .. });
     found!(store.found_with(audience::numbers(BASE), Some(vec![9])).await, Damage::Unreadable { .. });
-    let last = Numbers { last: AudienceNumber(0), fold: 2 };
+    let last = Numbers { last: AudienceNumber(0), fold: 2, changed: 0 };
     found!(
         store.found_with(audience::numbers(BASE), Some(last.encode())).await,
         Damage::AudienceNumber { last: 0, .. }

@@ -66,6 +66,11 @@ impl Definitions {
         Some(self.numbers.last)
     }
 
+    /// Notes the commit that changes an audience, or what is kept by hand.
+    pub fn note_change(&mut self, revision: u64) {
+        self.numbers.changed = revision;
+    }
+
     /// Notes that all filters are evaluated under the fold of the store.
     pub fn note_fold(&mut self) {
         self.numbers.fold = self.fold.version();

@@ -9,20 +9,23 @@ use crate::model::{
 };
 use crate::stored::DecodeError;
 use crate::stored::audience::{self, Kind, Numbers, Record};
-use crate::stored::index::decode_chunk;
+use crate::stored::index::{IndexState, decode_chunk};
 use crate::table::TableError;
+use crate::table::index::audiences::build::Build;
 use crate::table::index::audiences::definitions::Definitions;
 use crate::table::index::audiences::hands::Hands;
 use crate::table::index::audiences::members::Members;
 use crate::table::index::scan::for_each;
 
-/// Loads the audiences, and what is kept by hand.
+/// Loads the audiences, what is kept by hand, who is in the audiences, and what is built of new filters
+/// according to `stored`.
 pub async fn load(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
     sealer: &Sealer,
     fold: Fold,
-) -> Result<(Definitions, Members), TableError> {
+    stored: &IndexState,
+) -> Result<(Definitions, Members, Build), TableError> {
     let mut numbers = Numbers::default();
     let mut records = Vec::new();
     for_each(engine, audience::audiences(base), |key, value| {
@@ -42,8 +45,10 @@ pub async fn load(
         }
         audiences.push(audience);
     }
-    let (hands, members) = load_rows(engine, base).await?;
-    Ok((Definitions::new(audiences.into_iter().collect(), hands, numbers, fold), members))
+    let (hands, members, mut build) = load_rows(engine, base).await?;
+    let definitions = Definitions::new(audiences.into_iter().collect(), hands, numbers, fold);
+    build.go_on(&definitions, stored.built, stored.watermark);
+    Ok((definitions, members, build))
 }
 
 /// Lets an audience be evaluated anew if its filter asks for e-mail addresses: under another fold, other
@@ -76,8 +81,11 @@ pub fn read(
     Ok(Audience { number, name, filter, created_at, updated_at, archived_at, revision, state })
 }
 
-async fn load_rows(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<(Hands, Members), TableError> {
-    let (mut hands, mut members) = (Hands::default(), Members::default());
+async fn load_rows(
+    engine: &Arc<dyn Engine>,
+    base: BaseNumber,
+) -> Result<(Hands, Members, Build), TableError> {
+    let (mut hands, mut members, mut build) = (Hands::default(), Members::default(), Build::default());
     for_each(engine, audience::rows_of(base), |key, value| {
         let (audience, kind, chunk) = audience::rows_parts(&key)
             .ok_or_else(|| TableError::Damaged("the key of an audience's rows cannot be read".to_owned()))?;
@@ -86,9 +94,10 @@ async fn load_rows(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<(Hands,
             Kind::In => members.load(audience, chunk, rows),
             Kind::Picked => hands.load(audience, Hand::Picked, chunk, rows),
             Kind::Removed => hands.load(audience, Hand::Removed, chunk, rows),
+            Kind::Next => build.load(audience, chunk, rows),
         }
         Ok(())
     })
     .await?;
-    Ok((hands, members))
+    Ok((hands, members, build))
 }

@@ -5,9 +5,11 @@
 //! - [`Definitions`] are the audiences of a base and what is kept by hand, as of one commit. While an
 //!   audience is built there are two worlds: the one that serves, and the next one. **What reads see is
 //!   always of the serving world.**
+//! - A [`Build`] is the next world as far as it is built.
 //! - [`Members`] are the rows that are in each audience. Every change of them is in a commit, so replay
 //!   brings them up to date without evaluating anything.
 
+mod build;
 mod definitions;
 mod evaluator;
 mod hands;
@@ -17,6 +19,7 @@ mod members;
 mod scratch;
 mod world;
 
+pub use self::build::{Ahead, Build, Piece};
 pub use self::definitions::{Definitions, Next};
 pub use self::evaluator::{Evaluator, Sided};
 pub use self::hands::Hands;

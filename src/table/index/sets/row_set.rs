@@ -128,6 +128,28 @@ impl RowSet {
         self.rows_mut().chunks.entry(chunk).or_default().dirty = true;
     }
 
+    /// A set without rows, whose next checkpoint deletes every chunk of this one.
+    pub(in crate::table) fn emptied(&self) -> Self {
+        let emptied = Part { rows: Arc::default(), dirty: true };
+        let chunks = self.0.chunks.keys().map(|chunk| (*chunk, emptied.clone())).collect();
+        Self(Arc::new(Rows { chunks, count: 0 }))
+    }
+
+    /// Removes the rows from this one on.
+    pub(in crate::table) fn keep_below(&mut self, end: Row) {
+        let (last, place) = place_of(end);
+        let later: Vec<u64> = self.0.chunks.range(last..).map(|(chunk, _)| *chunk).collect();
+        for chunk in later {
+            let mut leave = self.chunk(chunk).cloned().unwrap_or_default();
+            if chunk == last {
+                leave.remove_range(..place);
+            }
+            if !leave.is_empty() {
+                self.shift_chunk(chunk, &Chunk::new(), &leave);
+            }
+        }
+    }
+
     /// Whether it has no chunk, not even an empty one that must be written.
     pub(super) fn is_bare(&self) -> bool {
         self.0.chunks.is_empty()

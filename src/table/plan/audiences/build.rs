@@ -1,62 +1,24 @@
 //! Evaluating new filters for the members that there are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{Audience, AudienceNumber, AudienceState, Row};
 use crate::stored::block::ROWS_PER_BLOCK;
 use crate::stored::commit::AudienceRows;
 use crate::table::TableError;
-use crate::table::index::audiences::{AudienceChange, Definitions, Evaluator, Next, Sided};
+use crate::table::index::audiences::{AudienceChange, Build, Definitions, Evaluator, Piece, Sided};
 use crate::table::index::published::Published;
 use crate::table::index::sets::{CHUNK_ROWS, Chunk, RowSet};
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::guard::FETCHED_MAX_BYTES;
-use crate::table::plan::keeper::Ahead;
-
-/// The next world, as far as it is built. It is in memory alone: after a restart it is built from the
-/// beginning.
-#[derive(Debug)]
-pub struct Build {
-    next: Arc<Next>,
-    /// The members of lower rows are evaluated.
-    below: Row,
-    /// Who of them is in the audiences that are built.
-    rows: BTreeMap<AudienceNumber, RowSet>,
-}
-
-impl Build {
-    /// Builds this world from the beginning.
-    pub fn new(next: Arc<Next>) -> Self {
-        Self { next, below: Row(0), rows: BTreeMap::new() }
-    }
-
-    /// What is built of `definitions`, if that was begun as `build`; `None` if there is nothing to build.
-    pub fn of(definitions: &Definitions, build: Option<Self>) -> Option<Self> {
-        let next = Arc::clone(definitions.next()?);
-        match build {
-            Some(build) if build.next.is_like(&next) => Some(Self { next, ..build }),
-            Some(_) | None => Some(Self::new(next)),
-        }
-    }
-
-    /// The members of lower rows are evaluated.
-    pub fn below(&self) -> Row {
-        self.below
-    }
-
-    /// Takes over what writes did to members that were evaluated already.
-    pub fn catch_up(&mut self, ahead: Vec<Ahead>) {
-        for Ahead { row, delta } in ahead {
-            self.rows.entry(delta.audience).or_default().shift(row, delta.enters);
-        }
-    }
-}
 
 impl Plan<'_> {
-    /// Evaluates the members of the next `blocks` blocks. Returns whether there are no more members.
-    pub async fn build_on(&mut self, build: &mut Build, blocks: usize) -> Result<bool, TableError> {
-        let first = build.below.0.div_ceil(ROWS_PER_BLOCK);
+    /// Evaluates the members of the next `blocks` blocks. Also returns whether there are no more members.
+    pub async fn build_on(&mut self, build: &Build, blocks: usize) -> Result<(Piece, bool), TableError> {
+        let mut piece = Piece { below: build.below(), ..Piece::default() };
+        let Some(next) = build.next() else { return Ok((piece, true)) };
+        let first = build.below().0.div_ceil(ROWS_PER_BLOCK);
         let numbers = self.blocks_with_members(first, blocks).await;
         if self.fetched_bytes > FETCHED_MAX_BYTES {
             self.forget_fetched();
@@ -65,7 +27,7 @@ impl Plan<'_> {
             numbers.iter().copied().filter(|number| self.block(*number).is_none()).collect();
         self.fetch_blocks(&missing).await?;
         let definitions = Arc::clone(self.audiences.definitions());
-        let mut evaluator = Evaluator::new(Arc::clone(&build.next.world));
+        let mut evaluator = Evaluator::new(Arc::clone(&next.world));
         for number in &numbers {
             self.work(1).await;
             for row in (0..ROWS_PER_BLOCK).map(|slot| Row(number * ROWS_PER_BLOCK + slot)) {
@@ -76,35 +38,38 @@ impl Plan<'_> {
                     Err(Stop::Failed(error)) => return Err(error),
                 };
                 let side = Sided::new(&member, &definitions.hands);
-                let rows = &mut build.rows;
-                evaluator.each(row, side, &build.next.built, |audience| {
-                    rows.entry(audience).or_default().shift(row, true);
-                });
+                evaluator.each(row, side, &next.built, |audience| piece.add(audience, row));
             }
         }
         let is_complete = numbers.len() < blocks;
         let last = numbers.last().map(|last| (last + 1).saturating_mul(ROWS_PER_BLOCK));
         let below = if is_complete { Some(self.next_row().0) } else { last };
-        build.below = build.below.max(Row(below.unwrap_or_default()));
-        Ok(is_complete)
+        piece.below = piece.below.max(Row(below.unwrap_or_default()));
+        Ok((piece, is_complete))
     }
 
     /// Builds everything that is to be built, at once.
     pub(super) async fn build_at_once(&mut self) -> Result<(), TableError> {
-        let Some(mut build) = Build::of(self.audiences.definitions(), None) else { return Ok(()) };
-        while !self.build_on(&mut build, BLOCKS_AT_ONCE).await? {}
-        self.switch_to(&build).await;
+        let mut build = Build::new(self.audiences.definitions());
+        while build.next().is_some() {
+            let (piece, is_complete) = self.build_on(&build, BLOCKS_AT_ONCE).await?;
+            build.extend(&piece);
+            if is_complete {
+                self.switch_to(&build).await;
+                return Ok(());
+            }
+        }
         Ok(())
     }
 
     /// Changes who is in the audiences to the next world, which is wholly built.
     pub async fn switch_to(&mut self, build: &Build) {
-        for number in &build.next.numbers {
-            let wanted = build.rows.get(number).cloned().unwrap_or_default();
-            self.change_rows(*number, &wanted).await;
+        let Some(next) = build.next() else { return };
+        for number in &next.numbers {
+            self.change_rows(*number, &build.rows(*number)).await;
         }
         let audiences = self.audiences.definitions().audiences().clone();
-        let built = build.next.numbers.iter().filter_map(|number| audiences.get(*number));
+        let built = next.numbers.iter().filter_map(|number| audiences.get(*number));
         let built: BTreeSet<AudienceNumber> = built
             .filter(|audience| matches!(audience.state, AudienceState::Building { .. }))
             .map(|audience| audience.number)

@@ -179,8 +179,15 @@ impl Plan<'_> {
             self.layer.records.insert(audience::audience(base, audience.number), Some(record.into()));
         }
         self.audiences.define(|definitions: &mut Definitions| definitions.put(audiences));
+        self.note_change();
+    }
+
+    /// Notes that the commit of the current request changes an audience, or what is kept by hand.
+    pub(super) fn note_change(&mut self) {
+        let revision = self.revision() + 1;
+        self.audiences.define(|definitions| definitions.note_change(revision));
         let numbers = self.audiences.definitions().numbers().encode();
-        self.layer.records.insert(audience::numbers(base), Some(numbers.into()));
+        self.layer.records.insert(audience::numbers(self.open.number), Some(numbers.into()));
     }
 }
 

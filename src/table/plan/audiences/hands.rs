@@ -107,6 +107,7 @@ impl Plan<'_> {
         }
         // The change may change nobody's membership now, but it is a change of the base.
         self.begin_commit();
+        self.note_change();
         let hands = &self.audiences.definitions().hands;
         let kinds = [(Kind::Picked, hands.picked(number)), (Kind::Removed, hands.removed(number))];
         for (kind, rows) in kinds {
