@@ -107,7 +107,10 @@ fn records(bytes: &[u8]) {
         set_key::set_parts(bytes),
         key::base_of(bytes),
     );
-    let _ = search::decode(bytes).map(|sets| search::encode(sets.iter().map(|(place, rows)| (*place, rows))));
+    let mut entries = Vec::new();
+    if search::decode(bytes, |place, rows| rows.entries(place, &mut entries)).is_ok() {
+        let _ = search::encode(&entries);
+    }
     let _ = search::part_of(bytes);
     let _ = (key::token_number(bytes), key::token_use_number(bytes));
     let _ = (key::block_parts(bytes), key::commit_parts(bytes), key::bucket_parts(bytes));

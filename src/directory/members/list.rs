@@ -83,7 +83,11 @@ impl Directory {
         let Shown { read, narrowed } = shown;
         let ends = if list.ends { Some(ends(&page, key, &read.members, &narrowed).await) } else { None };
         let (mut total, mut total_is_minimum) = (None, false);
-        if list.total && is_search {
+        let is_whole = page.after.is_none() && page.skip == 0 && read.next.is_none();
+        if list.total && is_search && is_whole {
+            // Those on the page are all.
+            total = Some(u64::try_from(read.members.len()).unwrap_or(u64::MAX));
+        } else if list.total && is_search {
             let (count, is_minimum) = count_to(&base, &page.filter, &narrowed, SEARCH_TOTAL_MAX).await?;
             (total, total_is_minimum) = (Some(count), is_minimum);
         } else if list.total && narrowed.exact {

@@ -1,8 +1,8 @@
-//! Tokens: the first three characters of a folded word, in 18 bits.
+//! Tokens: the first four characters of a folded word, in 24 bits.
 //!
 //! Each character has a class in 6 bits: 0 after the end of the word, 1 to 10 for the digits `0` to `9`, 11
 //! to 36 for the letters `a` to `z`, and one of 37 to 63 for any other character, which others share. So the
-//! words that begin with the same one or two characters have tokens next to each other.
+//! words that begin with the same one, two or three characters have tokens next to each other.
 
 use std::sync::LazyLock;
 
@@ -10,10 +10,10 @@ use super::fold::{CHINESE, FOLDED_IN_TABLE, Folded, each_word, folded};
 use crate::model::membership::member::Profile;
 
 /// The version of folding, words and tokens. Search sets of another version are built again.
-pub const SEARCH_VERSION: u8 = 1;
+pub const SEARCH_VERSION: u8 = 2;
 
 /// The characters that a token stands for.
-const CHARACTERS: u32 = 3;
+const CHARACTERS: u32 = 4;
 const CLASS_BITS: u32 = 6;
 /// The classes of characters that are neither digits nor letters of ASCII.
 const OTHERS: std::ops::Range<u32> = 37..64;
@@ -199,13 +199,13 @@ mod tests {
     #[test]
     fn tokens_have_their_golden_values() {
         for (text, expected) in [
-            ("a", &[11 << 12][..]),
-            ("Ana 0", &[11 << 12 | 24 << 6 | 11, 1 << 12]),
-            ("z9", &[36 << 12 | 10 << 6]),
-            ("anabel", &[11 << 12 | 24 << 6 | 11]),
-            ("é", &[15 << 12]),
+            ("a", &[11 << 18][..]),
+            ("Ana 0", &[11 << 18 | 24 << 12 | 11 << 6, 1 << 18]),
+            ("z9", &[36 << 18 | 10 << 12]),
+            ("anabel", &[11 << 18 | 24 << 12 | 11 << 6 | 12]),
+            ("é", &[15 << 18]),
             // U+5C71 is 23665, and 23665 % 27 is 13.
-            ("山", &[50 << 12]),
+            ("山", &[50 << 18]),
         ] {
             let mut tokens = Vec::new();
             of_text(text, &mut tokens);
@@ -215,7 +215,8 @@ mod tests {
 
     #[test]
     fn only_short_words_of_ascii_are_exact() {
-        for (word, is_exact) in [("a", true), ("an", true), ("ana", true), ("anab", false), ("яна", false)]
+        for (word, is_exact) in
+            [("a", true), ("an", true), ("ana", true), ("anab", true), ("anabe", false), ("яна", false)]
         {
             assert_eq!(TokenRange::of(word).is_exact, is_exact, "{word}");
         }

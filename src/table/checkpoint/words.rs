@@ -11,7 +11,7 @@ use crate::stored::search;
 use crate::table::TableError;
 use crate::table::checkpoint::work::{Work, rest};
 use crate::table::index::scan::for_each;
-use crate::table::index::search::{ChunkMoves, PlaceSets, apply};
+use crate::table::index::search::{ChunkMoves, apply};
 
 /// Bytes of sets in one batch.
 const BYTES_AT_ONCE: usize = 256 * 1024;
@@ -24,16 +24,16 @@ impl Work<'_> {
         let chunks: BTreeSet<u64> = words.iter().flat_map(|moves| moves.chunks()).collect();
         for chunk in chunks {
             for (group, steps) in ChunkMoves::of(chunk, &words).await.groups() {
-                let mut sets = PlaceSets::new();
+                let mut entries = Vec::new();
                 let mut old: BTreeSet<Key> = BTreeSet::new();
                 for_each(&self.open.parts.engine, search::parts_of(base, group, chunk), |key, value| {
-                    sets.extend(search::decode(&value)?);
+                    search::decode(&value, |place, rows| rows.entries(place, &mut entries))?;
                     old.insert(key);
                     Ok(())
                 })
                 .await?;
-                apply(steps, &mut sets);
-                for (first, part) in search::encode(sets.iter().map(|(place, rows)| (*place, rows))) {
+                apply(steps, &mut entries);
+                for (first, part) in search::encode(&entries) {
                     let key = search::part(base, group, chunk, first);
                     old.remove(&key);
                     batch.put(key, part);

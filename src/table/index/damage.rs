@@ -205,7 +205,7 @@ pub enum Damage {
         last: u32,
     },
     /// A search set lacks a row, or has one too many.
-    #[error("the search set {token:05x} {} row {row}", if *is_surplus { "wrongly contains" } else { "lacks" })]
+    #[error("the search set {token:06x} {} row {row}", if *is_surplus { "wrongly contains" } else { "lacks" })]
     Search {
         /// The token.
         token: u32,

@@ -10,7 +10,7 @@
 //!
 //! **Words are looked up under the view that the list begins with**, in the search sets: those of a search,
 //! and those with which the text of a `prefix` condition begins. Only the words of a search that have at most
-//! three characters, all of ASCII, are answered by the sets alone.
+//! four characters, all of ASCII, are answered by the sets alone.
 //!
 //! **Keys are looked up in pieces.** Up to [`FIND_TOGETHER`] keys are looked up under the view that the sets
 //! come from. More keys are looked up piece by piece, and the view is dropped between the pieces. If nothing

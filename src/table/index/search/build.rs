@@ -10,7 +10,7 @@ use crate::stored::block::ROWS_PER_BLOCK;
 use crate::stored::index::IndexState;
 use crate::stored::{key, search};
 use crate::table::TableError;
-use crate::table::index::search::by_group::{ChunkMoves, PlaceSets, apply};
+use crate::table::index::search::by_group::{ChunkMoves, apply};
 use crate::table::index::search::moves::{RowMoves, WordMoves};
 use crate::table::index::sets::CHUNK_ROWS;
 use crate::table::index::walk::{self, Seen};
@@ -53,9 +53,9 @@ async fn build_chunk(engine: &Arc<dyn Engine>, base: BaseNumber, chunk: u64) -> 
     .await?;
     let mut batch = Batch::default();
     for (group, steps) in ChunkMoves::of(chunk, &[Arc::new(moves)]).await.groups() {
-        let mut sets = PlaceSets::new();
-        apply(steps, &mut sets);
-        for (first, part) in search::encode(sets.iter().map(|(place, rows)| (*place, rows))) {
+        let mut entries = Vec::new();
+        apply(steps, &mut entries);
+        for (first, part) in search::encode(&entries) {
             batch.put(search::part(base, group, chunk, first), part);
         }
         if batch.bytes() >= BYTES_AT_ONCE {

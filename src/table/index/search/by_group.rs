@@ -1,19 +1,15 @@
 //! The moves of one chunk, by the groups of their tokens.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::stored::search::Entry;
 use crate::table::index::search::moves::{WordMove, WordMoves};
 use crate::table::index::search::place::{split_row, split_token};
-use crate::table::index::sets::Chunk;
 
 /// The groups that there are: two characters of six bits.
 const GROUPS: usize = 4_096;
 /// Moves are sorted in pieces of so many rows, between which others get their turn.
 const ROWS_AT_ONCE: usize = 4_096;
-
-/// The sets of a group in one chunk, by their places.
-pub type PlaceSets = BTreeMap<u8, Chunk>;
 
 /// The moves of one chunk: those of each group together, in order.
 #[derive(Debug)]
@@ -75,21 +71,18 @@ async fn each(chunk: u64, moves: &[Arc<WordMoves>], mut see: impl FnMut(WordMove
     }
 }
 
-/// A move within a group and a chunk, in 23 bits: place, row, and whether it enters.
+/// A move within a group and a chunk, in 29 bits: place, row, and whether it enters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Step(u32);
 
 impl Step {
-    fn new(place: u8, row: u32, enters: bool) -> Self {
+    fn new(place: u16, row: u32, enters: bool) -> Self {
         Self(u32::from(place) << 17 | row << 1 | u32::from(enters))
     }
 
-    fn place(self) -> u8 {
-        u8::try_from(self.0 >> 17).unwrap_or_default()
-    }
-
-    fn row(self) -> u32 {
-        self.0 >> 1 & 0xffff
+    /// The row in the set of the place.
+    fn entry(self) -> Entry {
+        self.0 >> 1
     }
 
     fn enters(self) -> bool {
@@ -97,34 +90,31 @@ impl Step {
     }
 }
 
-/// Makes the moves of one group.
-pub fn apply(steps: &[Step], sets: &mut PlaceSets) {
+/// Makes the moves of one group in the entries of its sets, which are in order and stay so.
+pub fn apply(steps: &[Step], entries: &mut Vec<Entry>) {
     let mut steps = steps.to_vec();
-    // A stable sort: the moves of one row stay in order.
-    steps.sort_by_key(|step| step.place());
-    // A member may have several words with the same token.
-    steps.dedup();
-    for steps in steps.chunk_by(|one, next| one.place() == next.place()) {
-        let Some(place) = steps.first().map(|step| step.place()) else { continue };
-        let set = sets.entry(place).or_default();
-        // Rows of new members come after all others. Those that were appended before one that does not may
-        // be inserted again.
-        let are_new = steps.iter().all(|step| step.enters());
-        if are_new && set.append(steps.iter().map(|step| step.row())).is_ok() {
-            continue;
-        }
-        for step in steps {
-            if step.enters() {
-                set.insert(step.row())
-            } else {
-                set.remove(step.row())
-            };
+    // A stable sort: the moves of one row into and out of one set stay in order, and the last one counts.
+    steps.sort_by_key(|step| step.entry());
+    let mut merged = Vec::with_capacity(entries.len() + steps.len());
+    let mut old = entries.as_slice();
+    for same in steps.chunk_by(|one, next| one.entry() == next.entry()) {
+        let Some(last) = same.last() else { continue };
+        let entry = last.entry();
+        let (before, rest) = old.split_at(old.partition_point(|old| *old < entry));
+        merged.extend_from_slice(before);
+        old = rest.strip_prefix(&[entry]).unwrap_or(rest);
+        if last.enters() {
+            merged.push(entry);
         }
     }
+    merged.extend_from_slice(old);
+    *entries = merged;
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -136,32 +126,36 @@ mod tests {
         #[test]
         fn moves_by_group_lead_where_all_moves_lead(
             moves in proptest::collection::vec(
-                proptest::collection::vec((0_u64..200_000, 0_u16..3, 0_u8..3, any::<bool>()), 0..40),
+                proptest::collection::vec((0_u64..200_000, 0_u16..3, 0_u16..3, any::<bool>()), 0..40),
                 0..6,
             ),
             before in proptest::collection::btree_set(0_u32..65_536, 0..20),
         ) {
-            let start = || PlaceSets::from([(1, before.iter().copied().collect())]);
-            let mut expected: BTreeMap<(u64, u16), PlaceSets> = BTreeMap::new();
+            let start = || before.iter().map(|row| (1_u16, *row)).collect::<BTreeSet<_>>();
+            let mut expected: BTreeMap<(u64, u16), BTreeSet<(u16, u32)>> = BTreeMap::new();
             let mut batches = Vec::new();
             for batch in &moves {
                 let mut made = WordMoves::default();
                 for (row, group, place, enters) in batch {
                     let (chunk, low) = split_row(Row(*row));
-                    let sets = expected.entry((chunk, *group)).or_insert_with(start);
-                    let set = sets.entry(*place).or_default();
-                    if *enters { set.insert(low) } else { set.remove(low) };
+                    let rows = expected.entry((chunk, *group)).or_insert_with(start);
+                    if *enters { rows.insert((*place, low)) } else { rows.remove(&(*place, low)) };
                     made.add(Row(*row), &RowMoves::one(join_token(*group, *place), *enters));
                 }
                 batches.push(Arc::new(made));
             }
+            let entries = |rows: &BTreeSet<(u16, u32)>| -> Vec<Entry> {
+                rows.iter().map(|(place, low)| u32::from(*place) << 16 | low).collect()
+            };
+            let expected: BTreeMap<_, _> =
+                expected.iter().map(|(of, rows)| (*of, entries(rows))).collect();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let mut found = BTreeMap::new();
             for chunk in 0..4 {
                 for (group, steps) in runtime.block_on(ChunkMoves::of(chunk, &batches)).groups() {
-                    let mut sets = start();
-                    apply(steps, &mut sets);
-                    found.insert((chunk, group), sets);
+                    let mut rows = entries(&start());
+                    apply(steps, &mut rows);
+                    found.insert((chunk, group), rows);
                 }
             }
             prop_assert_eq!(found, expected);

@@ -20,7 +20,7 @@ mod place;
 mod rows;
 
 pub use self::build::build;
-pub use self::by_group::{ChunkMoves, PlaceSets, apply};
+pub use self::by_group::{ChunkMoves, apply};
 pub use self::delta::Delta;
 pub use self::moves::{RowMoves, WordMoves};
 pub use self::place::{join_token, split_row};

@@ -5,16 +5,16 @@ use crate::model::search::Token;
 use crate::table::index::sets::CHUNK_ROWS;
 
 /// The bits of a token that are its place in its group.
-const PLACE_BITS: u32 = 6;
+const PLACE_BITS: u32 = 12;
 
 /// The group of a token, and its place in it.
-pub fn split_token(token: Token) -> (u16, u8) {
-    let place = u8::try_from(token & ((1 << PLACE_BITS) - 1)).unwrap_or_default();
+pub fn split_token(token: Token) -> (u16, u16) {
+    let place = u16::try_from(token & ((1 << PLACE_BITS) - 1)).unwrap_or_default();
     (u16::try_from(token >> PLACE_BITS).unwrap_or(u16::MAX), place)
 }
 
 /// The token at a place of a group.
-pub fn join_token(group: u16, place: u8) -> Token {
+pub fn join_token(group: u16, place: u16) -> Token {
     u32::from(group) << PLACE_BITS | u32::from(place)
 }
 
