@@ -253,7 +253,8 @@ mod tests {
             assert!(sets_of(&parts[0].1[..length]).is_err(), "{length} bytes");
         }
         // An older version, none, a place too large, one that comes twice, rows out of order, no bitmap.
-        for damaged in ["010b010900", "02", "028020010900", "020b010900000109 00", "020b0209000800", "020b0001ff"]
+        for damaged in
+            ["010b010900", "02", "028020010900", "020b010900000109 00", "020b0209000800", "020b0001ff"]
         {
             let damaged = damaged.replace(' ', "");
             let bytes: Vec<u8> = (0..damaged.len() / 2)

@@ -126,8 +126,10 @@ fn entries(parts: &Parts) -> Entries {
 }
 
 fn compare(state: &State, chunk: u64, wanted: &Entries, stored: &Entries, findings: &mut Findings) {
-    let lacking = wanted.iter().filter(|entry| stored.binary_search(entry).is_err()).map(|entry| (entry, false));
-    let surplus = stored.iter().filter(|entry| wanted.binary_search(entry).is_err()).map(|entry| (entry, true));
+    let lacking =
+        wanted.iter().filter(|entry| stored.binary_search(entry).is_err()).map(|entry| (entry, false));
+    let surplus =
+        stored.iter().filter(|entry| wanted.binary_search(entry).is_err()).map(|entry| (entry, true));
     for (entry, is_surplus) in lacking.chain(surplus) {
         let row = chunk.saturating_mul(CHUNK_ROWS).saturating_add(entry & 0xffff);
         if !state.replayed.contains(row) {

@@ -31,6 +31,11 @@ fn condition(key: &str, value: &str) -> RawFilter {
     RawFilter { key: Some(key.to_owned()), eq, ..RawFilter::default() }
 }
 
+/// A condition that no set knows.
+fn begins(key: &str, prefix: &str) -> RawFilter {
+    RawFilter { key: Some(key.to_owned()), prefix: Some(prefix.to_owned()), ..RawFilter::default() }
+}
+
 fn name(text: &str) -> AudienceName {
     AudienceName::parse(text).unwrap()
 }

@@ -1,6 +1,6 @@
 //! Evaluating new filters for the members that there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{Audience, AudienceNumber, AudienceState, Row};
@@ -62,23 +62,30 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// Changes who is in the audiences to the next world, which is wholly built.
+    /// Lets everything that was built decide, which must be complete.
     pub async fn switch_to(&mut self, build: &Build) {
         let Some(next) = build.next() else { return };
-        for number in &next.numbers {
-            self.change_rows(*number, &build.rows(*number)).await;
+        let rows = next.numbers.iter().map(|number| (*number, build.rows(*number))).collect();
+        self.serve(rows).await;
+    }
+
+    /// Lets the newest filters of these audiences decide, by which these rows are in them. Others of the next
+    /// world must not use them.
+    pub(super) async fn serve(&mut self, rows: BTreeMap<AudienceNumber, RowSet>) {
+        for (number, wanted) in &rows {
+            self.change_rows(*number, wanted).await;
         }
         let audiences = self.audiences.definitions().audiences().clone();
-        let built = next.numbers.iter().filter_map(|number| audiences.get(*number));
-        let built: BTreeSet<AudienceNumber> = built
-            .filter(|audience| matches!(audience.state, AudienceState::Building { .. }))
-            .map(|audience| audience.number)
-            .collect();
-        let ready = built.into_iter().filter_map(|number| audiences.get(number));
+        let built =
+            audiences.in_use().filter(|audience| matches!(audience.state, AudienceState::Building { .. }));
+        let (ready, left): (Vec<_>, Vec<_>) = built.partition(|audience| rows.contains_key(&audience.number));
+        if left.is_empty() {
+            self.audiences.define(Definitions::note_fold);
+        }
+        let ready = ready.into_iter();
         let ready: Vec<Audience> = ready
             .map(|audience| Audience { state: AudienceState::Ready, ..Audience::clone(audience) })
             .collect();
-        self.audiences.define(Definitions::note_fold);
         self.save(ready);
     }
 

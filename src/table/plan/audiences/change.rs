@@ -60,8 +60,14 @@ impl Plan<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let is_small = self.layer.header.counts.total() <= self.open.parts.audience_build.at_once;
-        if is_small && self.audiences.changed().is_some() {
-            self.build_at_once().await?;
+        if self.audiences.changed().is_some() {
+            let known = self.known_by_sets().await;
+            if !known.is_empty() {
+                self.serve(known).await;
+            }
+            if is_small {
+                self.build_at_once().await?;
+            }
         }
         Ok(Ok(Changed { audience, rows }))
     }

@@ -24,7 +24,7 @@ fn in_tier(n: u16, tier: u8) -> MemberRow {
 fn a_new_audience_shows_nobody_until_it_is_built_and_then_everybody() {
     block_on(async {
         let subject = subject().await;
-        let filter = subject.audience_filter(vec![condition("tier", "tier 1")]);
+        let filter = subject.audience_filter(vec![begins("tier", "tier 1")]);
         let what = AudienceWhat::Create { name: name("A"), filter };
         let reply = subject.change_audience(what).await.unwrap();
         assert_eq!(reply.members, 0);
@@ -39,10 +39,10 @@ fn a_new_audience_shows_nobody_until_it_is_built_and_then_everybody() {
 fn the_audience_before_serves_while_writes_go_on() {
     block_on(async {
         let subject = subject().await;
-        let one = subject.create_audience("one", vec![condition("tier", "tier 1")]).await;
+        let one = subject.create_audience("one", vec![begins("tier", "tier 1")]).await;
         let user = subject.create_audience("user", vec![subject.is_in(one)]).await;
         subject.all_built().await;
-        subject.set_filter(one, vec![condition("tier", "tier 2")]).await;
+        subject.set_filter(one, vec![begins("tier", "tier 2")]).await;
         for n in 0..40 {
             let row = in_tier(n * 7 % 60, if n % 3 == 0 { 1 } else { 2 });
             subject.upsert(&[row], UpsertOptions::default(), WriteMode::Partial).await;
@@ -62,10 +62,10 @@ fn the_audience_before_serves_while_writes_go_on() {
 fn a_member_added_while_it_is_built_is_in_afterwards_and_one_removed_is_out() {
     block_on(async {
         let subject = subject().await;
-        let audience = subject.create_audience("A", vec![condition("tier", "tier 1")]).await;
+        let audience = subject.create_audience("A", vec![begins("tier", "tier 1")]).await;
         subject.all_built().await;
         // Nobody matches the new filter, and everybody the old one.
-        subject.set_filter(audience, vec![condition("tier", "tier 2")]).await;
+        subject.set_filter(audience, vec![begins("tier", "tier 2")]).await;
         subject.add_rows(audience, &[3]).await;
         subject.remove_rows(audience, &[4]).await;
         subject.all_built().await;
@@ -78,10 +78,10 @@ fn a_member_added_while_it_is_built_is_in_afterwards_and_one_removed_is_out() {
 fn a_filter_that_changes_back_needs_no_building() {
     block_on(async {
         let subject = subject().await;
-        let filter = || vec![condition("tier", "tier 1")];
+        let filter = || vec![begins("tier", "tier 1")];
         let audience = subject.create_audience("A", filter()).await;
         subject.all_built().await;
-        subject.set_filter(audience, vec![condition("tier", "tier 2")]).await;
+        subject.set_filter(audience, vec![begins("tier", "tier 2")]).await;
         subject.set_filter(audience, filter()).await;
         let view = subject.base.view().await;
         let is_ready = view.audiences().get(audience).unwrap().state == AudienceState::Ready;
@@ -102,7 +102,7 @@ async fn half_built(then: impl AsyncFnOnce(&Subject)) -> Subject {
     let cut = subject.restart(AudienceBuild { stored_rows: u64::MAX, ..BY_THE_LANE }).await;
     let rows: Vec<MemberRow> = (0..3_000).map(plain_row).collect();
     subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
-    subject.create_audience("A", vec![condition("tier", "tier 1")]).await;
+    subject.create_audience("A", vec![begins("tier", "tier 1")]).await;
     while subject.base.view().await.audience_progress() < Row(100) {
         tokio::task::yield_now().await;
     }
@@ -182,11 +182,15 @@ fn a_row_that_changed_after_the_checkpoint_is_evaluated_again() {
 #[test]
 fn after_a_change_by_hand_or_of_an_audience_it_begins_again() {
     block_on(async {
-        let adds = async |subject: &Subject| drop(subject.add_rows(AudienceNumber(1), &[3]).await);
+        let adds = async |subject: &Subject| {
+            subject.add_rows(AudienceNumber(1), &[3]).await;
+        };
         let mut subject = half_built(adds).await;
         subject.take_out_row_7().await;
         subject.builds_to_the_end(None).await;
-        let creates = async |subject: &Subject| drop(subject.create_audience("B", Vec::new()).await);
+        let creates = async |subject: &Subject| {
+            subject.create_audience("B", Vec::new()).await;
+        };
         let mut subject = half_built(creates).await;
         subject.take_out_row_7().await;
         subject.builds_to_the_end(None).await;
@@ -208,10 +212,62 @@ fn what_was_built_under_another_fold_does_not_count() {
 }
 
 #[test]
+fn filters_that_sets_know_are_evaluated_at_once() {
+    block_on(async {
+        let subject = subject().await;
+        let reply = subject.upsert(&[in_tier(7, 2)], UpsertOptions::default(), WriteMode::Partial).await;
+        assert_eq!(reply.outcomes[0].outcome, Outcome::Updated);
+        let exists =
+            |exists| RawFilter { key: Some("tier".to_owned()), exists: Some(exists), ..RawFilter::default() };
+        let one = subject.create_audience("one", vec![condition("tier", "tier 1")]).await;
+        let other = subject.create_audience("other", vec![subject.is_in(one), exists(true)]).await;
+        let nobody = subject.create_audience("nobody", vec![exists(false)]).await;
+        subject.add_rows(nobody, &[7]).await;
+        for (audience, count) in [(one, 59), (other, 59), (nobody, 1)] {
+            let view = subject.base.view().await;
+            assert_eq!(view.audiences().get(audience).unwrap().state, AudienceState::Ready);
+            assert_eq!(view.audience_rows(audience).len(), count);
+        }
+        // Both follow a filter that no set knows, and then one that sets know again.
+        let filter = Some(subject.audience_filter(vec![begins("ref", "r1")]));
+        let what = AudienceWhat::Update { audience: one, name: None, filter };
+        let changed = subject.change_audience(what).await.unwrap();
+        assert!(matches!(changed.audience.state, AudienceState::Building { .. }));
+        subject.set_filter(one, vec![condition("tier", "tier 2")]).await;
+        assert_eq!(subject.rows_of(other).await, [7]);
+        subject.check_all().await;
+    });
+}
+
+#[test]
+fn what_is_built_goes_on_while_sets_answer_for_another_audience() {
+    block_on(async {
+        let subject = Subject::building(BY_THE_LANE).await;
+        let rows: Vec<MemberRow> = (0..3_000).map(plain_row).collect();
+        subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+        let slow = subject.create_audience("slow", vec![begins("tier", "tier 1")]).await;
+        while subject.base.view().await.audience_progress() < Row(100) {
+            tokio::task::yield_now().await;
+        }
+        let fast = subject.create_audience("fast", vec![condition("tier", "tier 1")]).await;
+        let view = subject.base.view().await;
+        let state = |number| view.audiences().get(number).unwrap().state.clone();
+        assert!(view.audience_progress() >= Row(100));
+        assert!(matches!(state(slow), AudienceState::Building { .. }));
+        assert_eq!((state(fast), view.audience_rows(fast).len()), (AudienceState::Ready, 3_000));
+        drop(view);
+        let user = subject.create_audience("user", vec![subject.is_in(slow), subject.is_in(fast)]).await;
+        subject.all_built().await;
+        assert_eq!(subject.rows_of(user).await.len(), 3_000);
+        subject.check_all().await;
+    });
+}
+
+#[test]
 fn a_base_closes_while_it_builds() {
     block_on(async {
         let mut subject = subject().await;
-        let audience = subject.create_audience("A", vec![condition("tier", "tier 1")]).await;
+        let audience = subject.create_audience("A", vec![begins("tier", "tier 1")]).await;
         subject.base.close().await.unwrap();
         subject.restart(BY_THE_LANE).await;
         subject.all_built().await;

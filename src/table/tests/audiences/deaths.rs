@@ -18,7 +18,7 @@ async fn scenario(subject: &Subject) -> Result<(), TableError> {
         subject.change_audience(AudienceWhat::Create { name: name(text), filter })
     };
     subject.base.upsert(upsert(rows(0..40))).await?;
-    let one = create("one", vec![condition("tier", "tier 1")]).await?.audience.number;
+    let one = create("one", vec![begins("tier", "tier 1")]).await?.audience.number;
     let user = create("user", vec![subject.is_in(one)]).await?.audience.number;
     subject.base.checkpoint().await?;
     let hands = (0..6).map(Row).collect();
@@ -28,7 +28,7 @@ async fn scenario(subject: &Subject) -> Result<(), TableError> {
         .base
         .delete(DeleteRequest { rows: (2..20).map(Row).collect(), ..DeleteRequest::default() })
         .await?;
-    let filter = Some(subject.audience_filter(vec![condition("status", "active")]));
+    let filter = Some(subject.audience_filter(vec![condition("status", "active"), begins("ref", "r")]));
     subject.change_audience(AudienceWhat::Update { audience: one, name: None, filter }).await?;
     subject.base.checkpoint().await?;
     subject.undelete_rows(&[2, 3, 4, 19]).await?;
