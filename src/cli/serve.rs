@@ -102,6 +102,10 @@ pub struct Args {
     /// Leave out the console, the pages for people under /console
     #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     no_console: Option<String>,
+    /// Origins of web pages that may call gRPC-Web, such as https://app.example.com, separated by commas, or *
+    /// for all. Without it, gRPC-Web is off
+    #[arg(long, value_name = "ORIGINS")]
+    web_origins: Option<String>,
     /// The certificate of the server, with those that lead to its authority; connections are then encrypted.
     /// The file is read again when it changes
     #[arg(long, value_name = "PEM-FILE")]
@@ -188,6 +192,7 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("job-hold", args.job_hold),
         ("body-limit", args.body_limit),
         ("no-console", args.no_console),
+        ("web-origins", args.web_origins),
         ("tls-cert", args.tls_cert),
         ("tls-key", args.tls_key),
         ("tls-client-ca", args.tls_client_ca),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::file::{self, File};
+use super::origins::Origins;
 use super::settings::{OFF, keys};
 use super::units::{self, Time};
 use super::values::{Config, EngineKind, LogFormat};
@@ -84,6 +85,7 @@ impl Config {
             "job-hold" => self.job_hold = units::duration(text)?,
             "body-limit" => self.body_limit = units::bytes(text)?,
             "no-console" => self.no_console = units::boolean(text)?,
+            "web-origins" => self.web_origins = Origins::parse(text)?,
             "tls-cert" | "tls-key" | "tls-client-ca" if text.is_empty() => {
                 return Err("must be the path of a PEM file".to_owned());
             }
@@ -216,6 +218,7 @@ mod tests {
             "log" => "debug",
             "log-format" => "json",
             "connections-per-peer" | "metrics-bases" => "12",
+            "web-origins" => "https://app.example.com",
             "access-log" | "no-console" | "insecure-no-auth" | "insecure-plaintext" => "true",
             _ => "3h",
         };

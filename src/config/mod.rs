@@ -7,6 +7,7 @@
 
 mod file;
 mod load;
+mod origins;
 mod settings;
 pub mod units;
 mod values;
@@ -14,6 +15,7 @@ mod variables;
 
 pub use self::file::File;
 pub use self::load::Problems;
+pub use self::origins::Origins;
 pub use self::settings::{Form, SETTINGS, Setting, keys};
 pub use self::values::{ADMIN_LISTEN, Config, EngineKind, LogFormat};
 pub use self::variables::{PREFIX, unknown_variables, variable};

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use super::origins::Origins;
 use super::units::{Bytes, Time};
 use super::values::{Config, EngineKind, LogFormat};
 
@@ -184,6 +185,12 @@ pub const SETTINGS: &[Setting] = &[
         value: |config| Some(config.no_console.to_string()),
     },
     Setting {
+        key: "web-origins",
+        form: Form::Text,
+        about: "Origins of web pages that may call gRPC-Web, separated by commas, or * for all; off if not set.",
+        value: |config| (config.web_origins != Origins::None).then(|| config.web_origins.to_string()),
+    },
+    Setting {
         key: "tls-cert",
         form: Form::Text,
         about: "The certificate of the server and its chain, a PEM file. If set, connections are encrypted.",
@@ -293,6 +300,7 @@ mod tests {
             tls_key: Some("k.pem".into()),
             tls_client_ca: Some("true".into()),
             no_console: true,
+            web_origins: Origins::parse("https://app.example.com,http://localhost:5173").unwrap(),
             insecure_no_auth: true,
             insecure_plaintext: true,
             ..Config::default()

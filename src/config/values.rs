@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+use super::origins::Origins;
+
 const MIB: u64 = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -63,6 +65,8 @@ pub struct Config {
     pub body_limit: u64,
     /// Whether the console is left out.
     pub no_console: bool,
+    /// The origins of web pages that may call gRPC-Web.
+    pub web_origins: Origins,
     /// The certificate of the server and its chain, a PEM file. If set, connections are encrypted.
     pub tls_cert: Option<PathBuf>,
     /// The private key of the certificate, a PEM file.
@@ -102,6 +106,7 @@ impl Default for Config {
             job_hold: 7 * DAY,
             body_limit: 256 * MIB,
             no_console: false,
+            web_origins: Origins::None,
             tls_cert: None,
             tls_key: None,
             tls_client_ca: None,

@@ -5,6 +5,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,8 +22,10 @@ use super::front::Front;
 use super::metrics::{CallMetrics, Measured};
 use super::refusals::{Noted, Refusals};
 use super::traced::Traced;
+use super::web::Web;
 use crate::api::grpc::edge::Edge;
 use crate::api::peer::Peer;
+use crate::config::Origins;
 use crate::directory::Connection;
 use crate::tasks;
 
@@ -79,10 +82,12 @@ pub struct Connections {
     pub stall_after: Duration,
     /// Where their calls are counted.
     pub metrics: CallMetrics,
+    /// The web pages that may call gRPC-Web.
+    pub origins: Arc<Origins>,
 }
 
 /// The service for the calls of one connection.
-type Service = Counting<Traced<Measured<Noted<Edge<Front>>>>>;
+type Service = Counting<Traced<Web<Measured<Noted<Edge<Front>>>>>>;
 
 /// The limits of connections with this many descriptors. `per_peer` is the setting for one address,
 /// `call_bytes` the memory for their calls.
@@ -124,7 +129,8 @@ pub async fn run(
                 let peer_of_calls = Peer { address: peer.to_canonical(), connection };
                 let noted = Noted { inner, peer: peer_of_calls, refusals };
                 let measured = Measured { inner: noted, metrics: connections.metrics.clone() };
-                let service = Counting::new(Traced(measured), taken.place.calls(), start);
+                let web = Web { inner: measured, origins: Arc::clone(&connections.origins) };
+                let service = Counting::new(Traced(web), taken.place.calls(), start);
                 let tls = tls.clone().map(|tls| (tls, peer.to_canonical()));
                 let connection = begin(stream, tls, service, connections.clone());
                 let open = connections.metrics.connection();

@@ -15,6 +15,7 @@
 //! | `store`, `opening` | choose the engine, and open the store for a server or for a command |
 //! | `backup`, `tokens` | work on a data directory that no server uses |
 //! | `traced` | puts the trace id of a call on its log lines |
+//! | `web` | translates gRPC-Web calls of web pages into gRPC |
 //! | `metrics` | counts calls, for the page of metrics and the access log |
 //! | `refusals` | logs rejected calls, one line a second for each reason and peer |
 //! | `front` | routes each request to health, to a door, or to a rejection |
@@ -38,6 +39,7 @@ mod run;
 mod store;
 mod tokens;
 mod traced;
+mod web;
 
 pub use self::connections::TlsError;
 pub use self::error::ServeError;

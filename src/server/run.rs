@@ -21,8 +21,8 @@ use super::opening::open;
 use super::refusals::Refusals;
 use super::store::{self, StoreMetrics};
 use crate::api::http::console;
-use crate::config::Config;
 use crate::config::units::{Bytes, Time};
+use crate::config::{Config, Origins};
 use crate::directory::{Gate, Incoming, Runner};
 use crate::model::origin::Door;
 use crate::table::Table;
@@ -106,6 +106,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         refusals: Refusals::new(metrics.clone()),
         stall_after: config.stall_after,
         metrics,
+        origins: Arc::new(config.web_origins.clone()),
     };
     let incoming = Incoming::new(store::incoming_bytes(&config), config.stall_after);
     let encrypted = tls.is_some();
@@ -163,6 +164,13 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
 
 /// Logs the version and the settings: the first thing to look at when something is wrong.
 fn log_settings(config: &Config, address: SocketAddr, admin: Option<SocketAddr>, connections: usize) {
+    let web_origins = match &config.web_origins {
+        Origins::None => "off".to_owned(),
+        origins => origins.to_string(),
+    };
+    if config.web_origins == Origins::Any {
+        tracing::warn!("web-origins is *: any web page may make gRPC-Web calls with a token that it has");
+    }
     let admin = admin.map_or("off".to_owned(), |admin| admin.to_string());
     let tls = match (&config.tls_cert, &config.tls_client_ca) {
         (None, _) => "off",
@@ -175,6 +183,7 @@ fn log_settings(config: &Config, address: SocketAddr, admin: Option<SocketAddr>,
         %address,
         admin,
         tls,
+        web_origins,
         memory = %Bytes(config.memory),
         reserve = %Bytes(config.reserve),
         body_limit = %Bytes(u64::try_from(store::body_bytes(config)).unwrap_or(u64::MAX)),

@@ -60,10 +60,15 @@ impl Server {
 
     /// A server whose store has one token, with access level `admin`, and the token's secret.
     pub async fn start_with_token() -> (Self, String) {
+        Self::start_with_token_and(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub async fn start_with_token_and(change: impl FnOnce(&mut Config)) -> (Self, String) {
         let data = tempfile::tempdir().unwrap();
         let wanted = server::WantedToken { access: "admin".into(), ..Default::default() };
         let created = server::create_token(&config(data.path()), wanted).await.unwrap().0;
-        (Self::start_in(data, |_| {}).await, created.secret.reveal().to_owned())
+        (Self::start_in(data, change).await, created.secret.reveal().to_owned())
     }
 
     async fn start_in(data: TempDir, change: impl FnOnce(&mut Config)) -> Self {

@@ -27,3 +27,4 @@ mod private;
 mod process;
 mod tls;
 mod version;
+mod web;

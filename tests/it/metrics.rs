@@ -197,6 +197,16 @@ async fn probes_are_on_both_addresses_and_metrics_only_on_theirs() {
             }
         }
     }
+    let head = exchange(
+        server.address(),
+        "HEAD /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        b"",
+    );
+    let head = head.await;
+    assert!(
+        head.status == 200 && head.head.contains("content-length: 3") && head.text.is_empty(),
+        "{head:?}"
+    );
     assert_eq!(get(server.address(), "/metrics", "localhost").await.status, 404);
     assert_eq!(get(admin, "/publisher.v1/openapi.json", "localhost").await.status, 404);
     assert_eq!(get(admin, "/metrics", "rebound.example").await.status, 403);

@@ -13,9 +13,15 @@ use crate::api::unknown;
 #[must_use]
 pub fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    // gRPC-Web has other frames, and is not served.
+    // gRPC-Web has other replies. Where it is served, it is gRPC by now.
     kind.strip_prefix(b"application/grpc")
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// Whether a path is one of a gRPC service, also if it does not exist.
+#[must_use]
+pub fn is_grpc_path(path: &str) -> bool {
+    path.starts_with("/publisher.v1.") || path.starts_with("/grpc.")
 }
 
 /// The response to a request that is neither gRPC nor at a JSON door. gRPC reports an error with status 200
@@ -25,8 +31,9 @@ pub fn not_grpc(method: &Method, path: &str) -> Response<Body> {
     if path == "/" && matches!(*method, Method::GET | Method::HEAD) {
         return plain(StatusCode::OK, WELCOME);
     }
-    if path.starts_with("/publisher.v1.") || path.starts_with("/grpc.") {
-        let text = "gRPC requests must have the content type application/grpc";
+    if is_grpc_path(path) {
+        let text = "gRPC requests must be POST with the content type application/grpc, or \
+                    application/grpc-web+proto if the server has web-origins";
         return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
     }
     no_such_path()
@@ -65,6 +72,14 @@ pub fn metrics(text: String) -> Response<Body> {
 #[must_use]
 pub fn no_such_path() -> Response<Body> {
     plain(StatusCode::NOT_FOUND, unknown::PATH)
+}
+
+/// A reply that says all in its headers.
+#[must_use]
+pub fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// Refuses a request at no door, in words for people.

@@ -28,6 +28,12 @@ pub enum Foreign {
          create a token with `memberbase token create`"
     )]
     Origin,
+    /// A web page from another server, which may not call, sent a gRPC-Web call.
+    #[error(
+        "the server accepts gRPC-Web calls only from web pages of its own and of origins in its setting \
+         web-origins"
+    )]
+    Page,
 }
 
 impl Foreign {
@@ -35,7 +41,7 @@ impl Foreign {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Host => "HOST_REFUSED",
-            Self::Origin => "ORIGIN_REFUSED",
+            Self::Origin | Self::Page => "ORIGIN_REFUSED",
         }
     }
 }

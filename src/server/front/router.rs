@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::CONTENT_LENGTH;
+use http::{Method, Request, Response};
+use http_body::Body as _;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -26,6 +28,7 @@ use crate::directory::{Error, Gate, Incoming};
 use crate::model::{Reason, origin};
 use crate::server::ServeError;
 use crate::server::connections::Crowded;
+use crate::server::web::{self, Page};
 
 /// After which time clients should retry while the store opens.
 const STARTING_RETRY: Duration = Duration::from_secs(1);
@@ -160,14 +163,20 @@ fn refuse_crowded<B>(front: &Front, request: &Request<B>) -> Response<Body> {
 type Reply = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Front {
-    /// Checks a request if the server has no tokens and only this machine can reach it, see [`home`]. Before
-    /// the store is open nothing is served that needs protection.
-    fn check_home<B>(&self, request: &Request<B>) -> Result<(), Foreign> {
+    /// Checks which page sent a gRPC-Web call and, if the server has no tokens and only this machine can reach
+    /// it, every request, see [`home`]. Before the store is open nothing is served that needs protection.
+    fn check_sender<B>(&self, request: &Request<B>) -> Result<(), Foreign> {
+        if web::is_refused(request) {
+            return Err(Foreign::Page);
+        }
         let has_no_tokens = |services: &Services| !services.gate.has_tokens();
-        if self.on_loopback && self.services.get().is_some_and(has_no_tokens) {
-            home::check(request.uri(), request.headers())
-        } else {
-            Ok(())
+        if !(self.on_loopback && self.services.get().is_some_and(has_no_tokens)) {
+            return Ok(());
+        }
+        match home::check(request.uri(), request.headers()) {
+            // The operator named this page. If the list is `*`, nobody did.
+            Err(Foreign::Origin) if request.extensions().get() == Some(&Page::Listed) => Ok(()),
+            checked => checked,
         }
     }
 
@@ -219,17 +228,42 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let is_head = *request.method() == Method::HEAD;
+        let reply = self.route(request);
+        if is_head { Box::pin(async { Ok(without_body(reply.await?)) }) } else { reply }
+    }
+}
+
+/// The reply to HEAD, which has the length of a body and no body. Over HTTP/2 nothing else would leave it out.
+fn without_body(reply: Response<Body>) -> Response<Body> {
+    let length = reply.body().size_hint().exact().filter(|length| *length > 0);
+    let mut reply = reply.map(|_| Body::empty());
+    if let Some(length) = length {
+        reply.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    reply
+}
+
+impl Front {
+    fn route<B>(&mut self, request: Request<B>) -> Reply
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
+        B::Error: Into<tonic::codegen::StdError>,
+    {
         // First, because programs that balance and start servers send no host, or one of their own, and must
         // not take a busy server for a dead one. A web page learns nothing of use.
         if let Some(probe) = Probe::of(&request) {
             let health = self.health.clone();
             return Box::pin(async move { Ok(probe.reply(&health).await) });
         }
-        if let Err(foreign) = self.check_home(&request) {
+        if let Err(foreign) = self.check_sender(&request) {
             return Box::pin(std::future::ready(Ok(refuse(self, &request, foreign))));
         }
         if request.extensions().get::<Crowded>().is_some() {
             return Box::pin(std::future::ready(Ok(refuse_crowded(self, &request))));
+        }
+        if web::is_preflight(&request) {
+            return Box::pin(std::future::ready(Ok(web::preflight())));
         }
         match DoorOf::request(self, &request) {
             DoorOf::Publisher => {
