@@ -21,6 +21,7 @@
 //! | [`server`] | bind, open, build, serve, drain, close: the only module that knows every layer |
 //! | [`cli`] | the command line, one file per subcommand |
 //! | `metrics` | handles that count for operators; any module may use it |
+//! | `trace` | the trace of each call, and the spans of those that are recorded; any module may use it |
 //! | `tasks` | starts every task and thread of all modules |
 //!
 //! A module uses only modules to its right in the picture; `tests/it/architecture.rs` reads the sources and
@@ -45,6 +46,7 @@ pub mod server;
 pub mod stored;
 pub mod table;
 mod tasks;
+mod trace;
 
 /// The version of the program, with the commit that it was built from and the date of the commit, if known.
 pub const VERSION: &str = env!("MEMBERBASE_VERSION");

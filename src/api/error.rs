@@ -10,9 +10,9 @@ use std::time::Duration;
 use tonic::{Code as GrpcCode, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use crate::api::trace::TraceId;
 use crate::directory::Error;
 use crate::model::{Code, GuardKind, Held, Reason, Refusal, Violation};
+use crate::trace::Current;
 
 /// The domain of every reason.
 pub const DOMAIN: &str = "memberbase";
@@ -66,7 +66,7 @@ pub fn http(reason: Reason) -> http::StatusCode {
 #[must_use]
 pub fn trace_id() -> String {
     let random = || format!("{:016x}", RandomState::new().hash_one(()));
-    TraceId::current().map_or_else(random, |id| id.to_string())
+    Current::get().map_or_else(random, |call| call.trace.to_string())
 }
 
 impl From<Error> for Status {

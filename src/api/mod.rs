@@ -10,6 +10,5 @@ pub mod http;
 pub mod peer;
 pub mod refused;
 pub mod same_origin;
-pub mod trace;
 mod unknown;
 mod untaken;

@@ -15,7 +15,8 @@ use crate::server;
     after_help = "Every setting can also be given as an environment variable (--delete-retention as \
                   MEMBERBASE_DELETE_RETENTION), or as a key of the TOML file (delete-retention). Flags \
                   override the environment, and the environment overrides the file. Write sizes as 512MiB, \
-                  10MB or 1G, and times as 20s, 5m, 1h30m or 30d."
+                  10MB or 1G, and times as 20s, 5m, 1h30m or 30d. OTEL_EXPORTER_OTLP_ENDPOINT names a \
+                  collector of traces (docs/metrics.md)."
 )]
 pub struct Args {
     /// A TOML file with settings
@@ -142,12 +143,14 @@ pub async fn run(args: Args, mut known: Vec<String>) -> Result<ExitCode, Error> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The environment variables with our prefix. A value that is not valid UTF-8 is an error: if it were
+/// The environment variables with our prefix, and those of OpenTelemetry. A value that is not valid UTF-8 is an error: if it were
 /// ignored, the setting would silently have another value.
 fn environment() -> Result<BTreeMap<String, String>, Error> {
     let mut ours = BTreeMap::new();
     for (name, value) in std::env::vars_os() {
-        let Some(name) = name.to_str().filter(|name| name.starts_with(config::PREFIX)) else { continue };
+        let is_read =
+            |name: &&str| [config::PREFIX, config::OTEL].iter().any(|prefix| name.starts_with(prefix));
+        let Some(name) = name.to_str().filter(is_read) else { continue };
         let value = value.into_string().map_err(|_| Error::Usage(format!("{name}: must be UTF-8")))?;
         ours.insert(name.to_owned(), value);
     }

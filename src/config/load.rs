@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::file::{self, File};
 use super::origins::Origins;
+use super::otlp;
 use super::settings::{OFF, keys};
 use super::units::{self, Time};
 use super::values::{Config, EngineKind, LogFormat};
@@ -46,6 +47,7 @@ impl Config {
                 problems.push(format!("{source}: {rule}, not `{text}`"));
             }
         }
+        config.otlp = otlp::read(environment, &mut problems);
         config.check_retention(&mut problems);
         config.check_tls(&mut problems);
         config.check_exposure(&mut problems);

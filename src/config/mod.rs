@@ -8,6 +8,7 @@
 mod file;
 mod load;
 mod origins;
+mod otlp;
 mod settings;
 pub mod units;
 mod values;
@@ -16,6 +17,7 @@ mod variables;
 pub use self::file::File;
 pub use self::load::Problems;
 pub use self::origins::Origins;
+pub use self::otlp::{OTEL, Otlp, Protocol};
 pub use self::settings::{Form, SETTINGS, Setting, keys};
 pub use self::values::{ADMIN_LISTEN, Config, EngineKind, LogFormat};
 pub use self::variables::{PREFIX, unknown_variables, variable};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 use super::origins::Origins;
+use super::otlp::Otlp;
 
 const MIB: u64 = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -77,6 +78,9 @@ pub struct Config {
     pub insecure_no_auth: bool,
     /// Serve other machines even if connections are not encrypted.
     pub insecure_plaintext: bool,
+    /// Where spans are sent; `None` for nowhere. Not in the list of settings: the variables of OpenTelemetry say
+    /// it.
+    pub otlp: Option<Otlp>,
 }
 
 impl Default for Config {
@@ -112,6 +116,7 @@ impl Default for Config {
             tls_client_ca: None,
             insecure_no_auth: false,
             insecure_plaintext: false,
+            otlp: None,
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::api::peer::Peer;
 use crate::config::Origins;
 use crate::directory::Connection;
 use crate::tasks;
+use crate::trace::Recorder;
 
 /// Most connections at a time, if there are enough descriptors.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -84,6 +85,8 @@ pub struct Connections {
     pub metrics: CallMetrics,
     /// The web pages that may call gRPC-Web.
     pub origins: Arc<Origins>,
+    /// What records the spans of their calls, if they are recorded.
+    pub recorder: Option<Recorder>,
 }
 
 /// The service for the calls of one connection.
@@ -130,7 +133,8 @@ pub async fn run(
                 let noted = Noted { inner, peer: peer_of_calls, refusals };
                 let measured = Measured { inner: noted, metrics: connections.metrics.clone() };
                 let web = Web { inner: measured, origins: Arc::clone(&connections.origins) };
-                let service = Counting::new(Traced(web), taken.place.calls(), start);
+                let traced = Traced { inner: web, recorder: connections.recorder.clone() };
+                let service = Counting::new(traced, taken.place.calls(), start);
                 let tls = tls.clone().map(|tls| (tls, peer.to_canonical()));
                 let connection = begin(stream, tls, service, connections.clone());
                 let open = connections.metrics.connection();

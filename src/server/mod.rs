@@ -14,6 +14,7 @@
 //! | `error` | [`ServeError`]: why a server could not start or stop cleanly |
 //! | `store`, `opening` | choose the engine, and open the store for a server or for a command |
 //! | `backup`, `tokens` | work on a data directory that no server uses |
+//! | `otlp` | sends the spans of calls to a collector |
 //! | `traced` | puts the trace id of a call on its log lines |
 //! | `web` | translates gRPC-Web calls of web pages into gRPC |
 //! | `metrics` | counts calls, for the page of metrics and the access log |
@@ -34,6 +35,7 @@ mod front;
 mod log;
 mod metrics;
 mod opening;
+mod otlp;
 mod refusals;
 mod run;
 mod store;

@@ -18,6 +18,7 @@ use super::front::Front;
 use super::log::{self, Log};
 use super::metrics::CallMetrics;
 use super::opening::open;
+use super::otlp::{SpanCounters, Spans};
 use super::refusals::Refusals;
 use super::store::{self, StoreMetrics};
 use crate::api::http::console;
@@ -86,6 +87,7 @@ pub struct Running {
     connections: Connections,
     admin: Admin,
     jobs: Runner,
+    spans: Spans,
     drain_pause: Duration,
     grace: Duration,
 }
@@ -99,6 +101,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let address = listener.local_addr()?;
     let metrics = CallMetrics::new(config.access_log);
     let store_metrics = StoreMetrics::default();
+    let span_counters = SpanCounters::default();
+    let spans = Spans::start(config.otlp.clone(), &span_counters)?;
     let connections = Connections {
         tracker: TaskTracker::new(),
         stopping: CancellationToken::new(),
@@ -107,6 +111,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         stall_after: config.stall_after,
         metrics,
         origins: Arc::new(config.web_origins.clone()),
+        recorder: spans.recorder.clone(),
     };
     let incoming = Incoming::new(store::incoming_bytes(&config), config.stall_after);
     let encrypted = tls.is_some();
@@ -114,6 +119,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let front = Front::new(address.ip().is_loopback(), console, incoming.clone()).await?;
     let page = Page {
         calls: connections.metrics.clone(),
+        spans: span_counters,
         table: store_metrics.table.clone(),
         log_times: store_metrics.log_times.clone(),
         incoming,
@@ -149,6 +155,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
                 connections,
                 admin,
                 jobs,
+                spans,
                 drain_pause,
                 grace,
             })
@@ -213,7 +220,7 @@ impl Running {
     /// Tells probes that the server stops, goes on serving for the pause in which load balancers notice that,
     /// lets running calls finish within the grace period, and closes the store.
     pub async fn stop(self) -> Result<(), ServeError> {
-        let Self { table, front, connections, admin, jobs, drain_pause, grace, .. } = self;
+        let Self { table, front, connections, admin, jobs, spans, drain_pause, grace, .. } = self;
         front.stop_serving().await;
         tokio::time::sleep(drain_pause).await;
         connections.stopping.cancel();
@@ -225,7 +232,8 @@ impl Running {
         }
         jobs.stop().await;
         connections.refusals.log();
-        let closed = table.close().await.map_err(ServeError::Close);
+        let (closed, ()) = tokio::join!(table.close(), spans.stop());
+        let closed = closed.map_err(ServeError::Close);
         admin.stop();
         closed
     }

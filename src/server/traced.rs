@@ -1,7 +1,8 @@
-//! A service that puts the trace id of each call on the log lines that belong to it.
+//! A service that makes each call within its trace, and puts the trace id on the log lines that belong to it.
 //!
-//! A caller names the trace with the header `traceparent`. For calls without it nothing is done but to look
-//! for it. The lines that a call causes in tasks of all callers, such as lanes, have no trace id.
+//! A caller names the trace with the header `traceparent`. A call without it has a trace only if spans are
+//! recorded and the sampler chooses it; for all others nothing is done but to look for the header. The lines
+//! that a call causes in tasks of all callers, such as lanes, have no trace id.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -9,17 +10,25 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
 use tower::Service;
 use tracing::Span;
 
-use crate::api::trace::TraceId;
+use crate::trace::{Current, Parent, Recorder};
+
+/// The header in which a caller names its trace and its span.
+const HEADER: &str = "traceparent";
 
 /// Serves the calls of one connection with `inner`, each within its trace.
 #[derive(Clone)]
-pub struct Traced<S>(pub S);
+pub struct Traced<S> {
+    /// The service.
+    pub inner: S,
+    /// What records the spans of calls, if they are recorded.
+    pub recorder: Option<Recorder>,
+}
 
 impl<S, B> Service<Request<B>> for Traced<S>
 where
@@ -31,31 +40,43 @@ where
     type Future = TracedCall<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(trace) = TraceId::of(request.headers()).map(Trace::new) else {
-            return TracedCall { reply: self.0.call(request), trace: None };
+        let call = Current::begin(self.recorder.as_ref(), parent(request.headers()));
+        let Some(trace) = call.map(Trace::new) else {
+            return TracedCall { reply: self.inner.call(request), trace: None };
         };
-        TracedCall { reply: trace.within(|| self.0.call(request)), trace: Some(trace) }
+        TracedCall { reply: trace.within(|| self.inner.call(request)), trace: Some(trace) }
     }
+}
+
+/// The span of the caller; `None` if there is none, or several, or the header is not valid.
+fn parent(headers: &HeaderMap) -> Option<Parent> {
+    // Nearly every call ends here.
+    let first = headers.get(HEADER)?;
+    if headers.get_all(HEADER).iter().count() > 1 {
+        return None;
+    }
+    Parent::parse(first.to_str().ok()?)
 }
 
 /// The trace of a call.
 struct Trace {
-    id: TraceId,
+    call: Current,
     span: Span,
 }
 
 impl Trace {
-    fn new(id: TraceId) -> Self {
+    fn new(call: Current) -> Self {
         // At every level of the log, because errors need it most.
-        Self { id, span: tracing::error_span!("call", trace_id = %id) }
+        let span = tracing::error_span!("call", trace_id = %call.trace);
+        Self { call, span }
     }
 
     fn within<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.id.within(|| self.span.in_scope(work))
+        self.call.within(|| self.span.in_scope(work))
     }
 }
 
@@ -115,6 +136,16 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn several_headers_name_no_trace() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(parent(&headers), None);
+        headers.insert(HEADER, PARENT.parse().unwrap());
+        assert!(parent(&headers).is_some());
+        headers.append(HEADER, PARENT.parse().unwrap());
+        assert_eq!(parent(&headers), None);
+    }
+
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[tokio::test]
@@ -125,9 +156,9 @@ mod tests {
                 let tell = tell.clone();
                 Box::pin(async move {
                     tokio::task::yield_now().await;
-                    tell.send(TraceId::current()).unwrap();
+                    tell.send(Current::get()).unwrap();
                     let body = Full::new(Bytes::from("data")).map_frame(move |frame| {
-                        tell.send(TraceId::current()).unwrap();
+                        tell.send(Current::get()).unwrap();
                         frame
                     });
                     Ok::<_, Infallible>(Response::new(Body::new(body)))
@@ -137,11 +168,11 @@ mod tests {
             if let Some(parent) = parent {
                 request.headers_mut().insert("traceparent", parent.parse().unwrap());
             }
-            let reply = Traced(inner).call(request).await.unwrap();
+            let reply = Traced { inner, recorder: None }.call(request).await.unwrap();
             assert_eq!(reply.into_body().collect().await.unwrap().to_bytes(), "data");
-            let seen: Vec<_> = told.iter().map(|id| id.map(|id| id.to_string())).collect();
+            let seen: Vec<_> = told.iter().map(|call| call.map(|call| call.trace.to_string())).collect();
             assert_eq!(seen, vec![expected.map(str::to_owned); 2]);
         }
-        assert_eq!(TraceId::current(), None);
+        assert!(Current::get().is_none());
     }
 }

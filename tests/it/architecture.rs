@@ -25,9 +25,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A layer, and the layers that it may use. `server` alone knows all.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("tasks", &[]),
     ("metrics", &[]),
+    ("trace", &[]),
     ("compute", &[]),
     ("model", &[]),
     ("engine", &[]),
@@ -42,7 +43,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
 ];
 
 /// What any layer may use.
-const EVERYWHERE: [&str; 3] = ["tasks", "compute", "metrics"];
+const EVERYWHERE: [&str; 4] = ["tasks", "compute", "metrics", "trace"];
 
 /// Code that starts a task or a thread, or hands work to one, and the places besides `tasks` that may contain
 /// it.
@@ -293,6 +294,7 @@ fn imports_run_down_from_room_to_room() {
     let order = order::read(&fs::read_to_string(root.join("docs/design.md")).unwrap());
     for folder in [
         "metrics",
+        "trace",
         "model",
         "engine",
         "stored",

@@ -25,6 +25,7 @@ mod memory;
 mod metrics;
 mod private;
 mod process;
+mod spans;
 mod tls;
 mod version;
 mod web;

@@ -17,6 +17,7 @@ use crate::model::BaseNumber;
 use crate::server::connections::descriptors;
 use crate::server::front::{Health, State};
 use crate::server::metrics::{CallMetrics, Readings};
+use crate::server::otlp::SpanCounters;
 use crate::table::{Table, TableMetrics};
 
 /// The label of the memberbases that have none of their own.
@@ -26,6 +27,8 @@ const OTHER_BASES: &str = "other";
 pub struct Page {
     /// The calls.
     pub calls: CallMetrics,
+    /// What became of the spans of calls.
+    pub spans: SpanCounters,
     /// What the bases count.
     pub table: TableMetrics,
     /// The times that writes to the log take.
@@ -72,6 +75,7 @@ impl Page {
         list_process(&mut registry);
         list_health(&mut registry, self.health.state().await);
         self.calls.list(&mut registry);
+        list_spans(&mut registry, &self.spans);
         let open = self.store.get().and_then(Weak::upgrade);
         if let Some(table) = open {
             store::list_writes(&mut registry, &self.table, &self.log_times);
@@ -128,6 +132,15 @@ fn list_process(registry: &mut Registry) {
         "process_start_time_seconds",
         "When the process started, in seconds since 1970",
         Readings::fraction(started),
+    );
+}
+
+fn list_spans(registry: &mut Registry, SpanCounters { sent, dropped }: &SpanCounters) {
+    registry.register("memberbase_spans_sent", "Spans that the collector of traces took", sent.clone());
+    registry.register(
+        "memberbase_spans_dropped",
+        "Spans that were dropped: too many waited, the call had too many, or the collector did not take them",
+        dropped.clone(),
     );
 }
 

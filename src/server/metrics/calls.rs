@@ -16,6 +16,7 @@ use super::readings::Always;
 use crate::api::grpc::plain;
 use crate::metrics::{Counter, Gauge, Histogram};
 use crate::model::Reason;
+use crate::trace::{Attributes, CallSpans, Current, Value};
 
 /// The bounds of the times that calls take, in microseconds. Those of the semantic conventions begin at 5 ms,
 /// where most calls have ended.
@@ -79,7 +80,14 @@ impl CallMetrics {
         };
         self.running(call).inc();
         let span = if self.0.logs { Span::current() } else { Span::none() };
-        RunningCall { metrics: self.clone(), call, begun: Instant::now(), span, is_ended: false }
+        RunningCall {
+            metrics: self.clone(),
+            call,
+            begun: Instant::now(),
+            span,
+            spans: Current::spans(),
+            is_ended: false,
+        }
     }
 
     /// Counts a refused call, or a failed stream, under its reason.
@@ -167,6 +175,8 @@ pub struct RunningCall {
     begun: Instant,
     /// The trace of the call, if calls are logged.
     span: Span,
+    /// Its spans, if it is recorded.
+    spans: Option<Arc<CallSpans>>,
     is_ended: bool,
 }
 
@@ -196,9 +206,59 @@ impl RunningCall {
             }
         }
         self.metrics.running(self.call).dec();
+        if let Some(spans) = self.spans.take() {
+            record(&spans, self.call, self.begun, rpc, http);
+        }
         if counters.logs {
             self.span.in_scope(|| log(self.call, rpc, http, time));
         }
+    }
+}
+
+/// Records the span of a call that has ended, with the attributes that its metric has labels for.
+fn record(spans: &CallSpans, call: Call, begun: Instant, rpc: Code, http: Option<u16>) {
+    match call {
+        Call::Rpc(Rpc { name: method, .. }) => {
+            let attributes = [
+                ("rpc.system.name", Value::Text("grpc")),
+                ("rpc.method", Value::Text(method)),
+                ("rpc.response.status_code", Value::Text(name(rpc))),
+            ];
+            spans.end(("", method), begun, Attributes::from_slice(&attributes), is_fault(rpc));
+        }
+        Call::Http(method, Route { door, path: route }) => {
+            let mut attributes = Attributes::from_slice(&[
+                ("memberbase.door", Value::Text(door)),
+                ("http.request.method", Value::Text(method)),
+                ("http.route", Value::Text(route)),
+            ]);
+            let status = http.map(|status| ("http.response.status_code", Value::Number(status.into())));
+            attributes.extend(status);
+            spans.end((method, route), begun, attributes, http.is_some_and(|status| status >= 500));
+        }
+    }
+}
+
+/// Whether a call with this status failed because of the server, as the semantic conventions see it.
+fn is_fault(code: Code) -> bool {
+    match code {
+        Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss => true,
+        Code::Ok
+        | Code::Cancelled
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unauthenticated => false,
     }
 }
 

@@ -25,7 +25,7 @@ use crate::table::write::job::{
 };
 use crate::table::write::lane::Lane;
 use crate::table::write::publisher::Publisher;
-use crate::table::write::validate;
+use crate::table::write::{reply, validate};
 use crate::table::{
     ActionPlan, ActionsRequest, AttributesReply, AttributesRequest, AudienceReply, AudienceRequest,
     DeleteReply, DeleteRequest, EditReply, EditRequest, ListPlan, ListRequest, RecordsReply, RecordsRequest,
@@ -163,7 +163,7 @@ impl Base {
         series: Option<Series>,
         permit: Permit,
     ) -> Result<Pending<UpsertReply>, TableError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = reply::channel();
         self.submit(Job::upsert(UpsertJob::new(request, rows, series, reply, permit))).await?;
         Ok(Pending(answer))
     }
@@ -172,7 +172,7 @@ impl Base {
     pub async fn delete(&self, request: DeleteRequest) -> Result<DeleteReply, TableError> {
         let bytes = (request.rows.len() + request.refs.len()).saturating_mul(ROW_TEXT_BYTES);
         let permit = self.open.parts.budget.turn(self.party(), bytes).await?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = reply::channel();
         self.submit(Job::Delete(Box::new(DeleteJob::new(request, reply, permit)))).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
@@ -185,7 +185,7 @@ impl Base {
         let undeleting = Arc::clone(&self.open.undeleting).lock_owned().await;
         let held = Held { _permit: permit, _undeleting: undeleting };
         let sought = deleted::find(&self.open, &which, deadline).await?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = reply::channel();
         let job = UndeleteJob { sought, sight, deadline, origin, reply, held, claim };
         self.submit(Job::Undelete(Box::new(job))).await?;
         answer.await.map_err(|_| TableError::Closing)?
@@ -210,7 +210,7 @@ impl Base {
                 StepOps::Reversals(reversals, returned)
             }
         };
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = reply::channel();
         let job = StepJob { ops, judging, is_last, write: Some(write), origin, sight, reply, permit };
         self.submit(Job::Step(Box::new(job))).await?;
         let reply = Pending(answer).answer().await;
@@ -259,7 +259,7 @@ impl Base {
     pub async fn edit(&self, request: EditRequest) -> Result<EditReply, TableError> {
         let permit =
             self.open.parts.budget.turn(self.party(), size_of::<MemberRow>() + ROW_TEXT_BYTES).await?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = reply::channel();
         self.submit(Job::Edit { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
@@ -273,7 +273,7 @@ impl Base {
             .budget
             .turn(self.party(), request.changes.len().saturating_mul(ROW_TEXT_BYTES))
             .await?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = reply::channel();
         self.submit(Job::Attributes(Box::new(AttributesJob::new(request, reply, permit)))).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
@@ -282,7 +282,7 @@ impl Base {
     pub async fn change_records(&self, request: RecordsRequest) -> Result<RecordsReply, TableError> {
         let bytes = request.changes.len().saturating_mul(RECORD_BYTES);
         let permit = self.open.parts.budget.turn(self.party(), bytes).await?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = reply::channel();
         self.submit(Job::Records { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
@@ -291,7 +291,7 @@ impl Base {
     pub async fn change_audience(&self, request: AudienceRequest) -> Result<AudienceReply, TableError> {
         let rows = request.what.rows().len().saturating_mul(HAND_BYTES);
         let permit = self.open.parts.budget.turn(self.party(), SETTINGS_BYTES.saturating_add(rows)).await?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = reply::channel();
         self.submit(Job::Audience { request: Box::new(request), reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
@@ -299,7 +299,7 @@ impl Base {
     /// Changes the base itself, and returns the changed base.
     pub async fn change_settings(&self, request: SettingsRequest) -> Result<BaseSummary, TableError> {
         let permit = self.open.parts.budget.turn(self.party(), SETTINGS_BYTES).await?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = reply::channel();
         self.submit(Job::Settings { request, reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }

@@ -88,7 +88,7 @@ async fn a_long_request_that_is_only_validated_is_refused_after_its_deadline() {
 
 #[test]
 fn a_late_request_is_given_up_unless_a_part_of_it_is_written() {
-    let (reply, _answer) = tokio::sync::oneshot::channel();
+    let (reply, _answer) = crate::table::write::reply::channel();
     let permit = Budget::new(1 << 20).take(Party::Base(BaseNumber(1)), 0).unwrap();
     let mut job =
         crate::table::write::job::UpsertJob::new(many(WriteMode::Atomic), Vec::new(), None, reply, permit);

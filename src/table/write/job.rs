@@ -273,7 +273,7 @@ impl Job {
     pub fn refuse(self, error: TableError) {
         fn send<T>(claim: Option<Arc<Claim>>, reply: ReplySender<T>, error: TableError) {
             drop(claim);
-            drop(reply.send(Err(error)));
+            reply.send(Err(error));
         }
         match self {
             Self::Upsert(job) => send(job.claim.map(|(claim, _)| claim), job.reply, error),

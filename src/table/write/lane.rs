@@ -249,6 +249,7 @@ impl Lane {
                 self.follow(&layer);
                 self.in_flight.push(layer);
             }
+            planned.replies.iter_mut().for_each(WaitingReply::appended);
             planned.batch = Some(batch);
         }
         planned

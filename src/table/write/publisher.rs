@@ -86,6 +86,24 @@ impl WaitingReply {
         }
     }
 
+    /// Notes that the last batch of the request was handed to the engine.
+    pub fn appended(&mut self) {
+        let rows = self.rows();
+        match self {
+            Self::Upsert(to, ..) => to.appended(rows),
+            Self::Delete(to, ..) => to.appended(rows),
+            Self::Undelete(to, ..) => to.appended(rows),
+            Self::Edit(to, ..) => to.appended(rows),
+            Self::Step(to, ..) => to.appended(rows),
+            Self::Attributes(to, ..) => to.appended(rows),
+            Self::Records(to, ..) => to.appended(rows),
+            Self::Audience(to, ..) => to.appended(rows),
+            Self::Settings(to, _) => to.appended(rows),
+            // It writes nothing.
+            Self::Refused(..) => {}
+        }
+    }
+
     /// Sends the reply, or the failure.
     fn send(self, failure: Option<&TableError>) {
         match self {
@@ -104,8 +122,7 @@ impl WaitingReply {
 }
 
 fn tell<T>(to: ReplySender<T>, reply: T, failure: Option<&TableError>) {
-    // Sending fails if the caller has left.
-    drop(to.send(failure.map_or(Ok(reply), |error| Err(error.clone()))));
+    to.send(failure.map_or(Ok(reply), |error| Err(error.clone())));
 }
 
 /// What the lane sends.

@@ -12,9 +12,9 @@ use super::replies::{Replying, next_reply};
 use crate::api::grpc::receiving::Arriving;
 use crate::api::grpc::replies::pull::{Ends, Pulled};
 use crate::api::grpc::v1;
-use crate::api::trace;
 use crate::directory::Directory;
 use crate::tasks;
+use crate::trace;
 
 /// Chunks of one stream that are submitted and have no reply yet.
 const IN_FLIGHT: usize = 4;
