@@ -99,7 +99,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     let listener =
         TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let address = listener.local_addr()?;
-    let metrics = CallMetrics::new(config.access_log);
+    let metrics = CallMetrics::new(config.access_log, tls.is_some());
     let store_metrics = StoreMetrics::default();
     let span_counters = SpanCounters::default();
     let spans = Spans::start(config.otlp.clone(), &span_counters)?;

@@ -151,7 +151,8 @@ async fn calls_rows_and_members_are_counted_and_nobody_can_be_recognised() {
         )
     };
     let request = "http_server_request_duration_seconds_count{door=\"publisher\",http_request_method=\"POST\",\
-                   http_route=\"/publisher.v1/member/get\",http_response_status_code=\"400\"}";
+                   http_route=\"/publisher.v1/member/get\",url_scheme=\"http\",http_response_status_code=\"400\",\
+                   error_type=\"\"}";
     let id = &base.id;
     for (name, value) in [
         (&*call("MemberService/BulkUpsertMembers", "OK"), 4.0),

@@ -1,35 +1,32 @@
 //! The counters of calls, and the calls that run.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Request;
-use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tonic::Code;
 use tracing::Span;
 
-use super::known::{self, Route, Rpc};
+use super::known::{self, Route, Rpc, VERBS, Verb};
+use super::labels::{FAULTS, HttpLabels, ReasonLabel, RpcLabels, name};
 use super::readings::Always;
+use super::times::Times;
 use crate::api::grpc::plain;
-use crate::metrics::{Counter, Gauge, Histogram};
+use crate::metrics::{Counter, Gauge};
 use crate::model::Reason;
 use crate::trace::{Attributes, CallSpans, Current, Value};
 
-/// The bounds of the times that calls take, in microseconds. Those of the semantic conventions begin at 5 ms,
-/// where most calls have ended.
-const TIMES: [u64; 16] = [
-    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
-    5_000_000, 10_000_000, 60_000_000,
-];
 /// The reason of refusals that no list has.
 const OTHER_REASON: &str = "OTHER";
 /// Reasons of refusals before a call reaches its door.
 const REASONS_OF_SERVER: [&str; 2] = ["HOST_REFUSED", "ORIGIN_REFUSED"];
 
-type Times<L> = Family<L, Histogram, fn() -> Histogram>;
+/// How many gRPC statuses there are.
+const CODES: usize = 17;
+/// The status that nearly all HTTP requests end with.
+const OK: u16 = 200;
 
 /// The counters of calls and connections. Clones share them.
 #[derive(Debug, Clone)]
@@ -39,6 +36,8 @@ pub struct CallMetrics(Arc<Counters>);
 struct Counters {
     /// Whether each call is logged too.
     logs: bool,
+    /// The scheme of the addresses of requests, as far as this server sees.
+    scheme: &'static str,
     rpcs: Times<RpcLabels>,
     requests: Times<HttpLabels>,
     running_rpcs: Gauge,
@@ -50,18 +49,18 @@ struct Counters {
 
 impl Default for CallMetrics {
     fn default() -> Self {
-        Self::new(false)
+        Self::new(false, false)
     }
 }
 
 impl CallMetrics {
-    /// Counters at 0. If `logs`, each call is logged too.
-    pub fn new(logs: bool) -> Self {
-        let times: fn() -> Histogram = || Histogram::of_times(&TIMES);
+    /// Counters at 0. If `logs`, each call is logged too. `is_encrypted` says whether connections are.
+    pub fn new(logs: bool, is_encrypted: bool) -> Self {
         Self(Arc::new(Counters {
             logs,
-            rpcs: Family::new_with_constructor(times),
-            requests: Family::new_with_constructor(times),
+            scheme: if is_encrypted { "https" } else { "http" },
+            rpcs: Times::with_places(known::rpc_places() * CODES),
+            requests: Times::with_places(known::route_places() * VERBS),
             running_rpcs: Gauge::default(),
             running_requests: Gauge::default(),
             refusals: Family::default(),
@@ -76,7 +75,7 @@ impl CallMetrics {
         let call = if plain::is_grpc(request.headers()) {
             Call::Rpc(known::rpc(path))
         } else {
-            Call::Http(known::method(request.method().as_str()), known::route(path))
+            Call::Http(known::verb(request.method().as_str()), known::route(path))
         };
         self.running(call).inc();
         let span = if self.0.logs { Span::current() } else { Span::none() };
@@ -122,12 +121,12 @@ impl CallMetrics {
         registry.register(
             "rpc_server_call_duration_seconds",
             "How long gRPC calls took until their reply, or until the end of their stream",
-            Always(rpcs.clone()),
+            Always(rpcs.family.clone()),
         );
         registry.register(
             "http_server_request_duration_seconds",
             "How long requests at the JSON doors took until their reply; without a status, the caller left before",
-            Always(requests.clone()),
+            Always(requests.family.clone()),
         );
         registry.register("memberbase_running_rpcs", "gRPC calls that run", running_rpcs.clone());
         registry.register(
@@ -163,7 +162,7 @@ impl Drop for OpenConnection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Call {
     Rpc(Rpc),
-    Http(&'static str, Route),
+    Http(Verb, Route),
 }
 
 /// A call that runs. Dropping it counts a caller that has left.
@@ -196,13 +195,16 @@ impl RunningCall {
         let counters = &*self.metrics.0;
         let time = self.begun.elapsed();
         match self.call {
-            Call::Rpc(Rpc { name: method, .. }) => {
+            Call::Rpc(Rpc { place, name: method, .. }) => {
+                let code = usize::try_from(i32::from(rpc)).ok();
                 let labels = RpcLabels { method, status: name(rpc) };
-                counters.rpcs.get_or_create(&labels).add_time(time);
+                counters.rpcs.add(code.map(|code| place * CODES + code), &labels, time);
             }
-            Call::Http(method, Route { door, path: route }) => {
-                let labels = HttpLabels { door, method, route, status: http };
-                counters.requests.get_or_create(&labels).add_time(time);
+            Call::Http(verb, Route { place, door, path: route }) => {
+                let scheme = counters.scheme;
+                let labels = HttpLabels { door, method: verb.name, route, scheme, status: http };
+                let place = (http == Some(OK)).then_some(place * VERBS + verb.place);
+                counters.requests.add(place, &labels, time);
             }
         }
         self.metrics.running(self.call).dec();
@@ -226,7 +228,7 @@ fn record(spans: &CallSpans, call: Call, begun: Instant, rpc: Code, http: Option
             ];
             spans.end(("", method), begun, Attributes::from_slice(&attributes), is_fault(rpc));
         }
-        Call::Http(method, Route { door, path: route }) => {
+        Call::Http(Verb { name: method, .. }, Route { door, path: route, .. }) => {
             let mut attributes = Attributes::from_slice(&[
                 ("memberbase.door", Value::Text(door)),
                 ("http.request.method", Value::Text(method)),
@@ -234,7 +236,7 @@ fn record(spans: &CallSpans, call: Call, begun: Instant, rpc: Code, http: Option
             ]);
             let status = http.map(|status| ("http.response.status_code", Value::Number(status.into())));
             attributes.extend(status);
-            spans.end((method, route), begun, attributes, http.is_some_and(|status| status >= 500));
+            spans.end((method, route), begun, attributes, http.is_some_and(|status| status >= FAULTS));
         }
     }
 }
@@ -269,7 +271,7 @@ fn log(call: Call, rpc: Code, http: Option<u16>, time: Duration) {
         Call::Rpc(Rpc { name: method, .. }) => {
             tracing::info!(method, status = name(rpc), micros, "a gRPC call ended");
         }
-        Call::Http(method, Route { door, path: route }) => {
+        Call::Http(Verb { name: method, .. }, Route { door, path: route, .. }) => {
             tracing::info!(door, method, route, status = http, micros, "a request ended");
         }
     }
@@ -280,72 +282,5 @@ impl Drop for RunningCall {
         if !self.is_ended {
             self.count(Code::Cancelled, None);
         }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct RpcLabels {
-    method: &'static str,
-    status: &'static str,
-}
-
-impl EncodeLabelSet for RpcLabels {
-    fn encode(&self, encoder: &mut LabelSetEncoder) -> Result<(), fmt::Error> {
-        let Self { method, status } = *self;
-        [("rpc_system_name", "grpc"), ("rpc_method", method), ("rpc_response_status_code", status)]
-            .encode(encoder)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct HttpLabels {
-    door: &'static str,
-    method: &'static str,
-    route: &'static str,
-    status: Option<u16>,
-}
-
-impl EncodeLabelSet for HttpLabels {
-    fn encode(&self, encoder: &mut LabelSetEncoder) -> Result<(), fmt::Error> {
-        let status = self.status.map(|status| status.to_string()).unwrap_or_default();
-        [
-            ("door", self.door),
-            ("http_request_method", self.method),
-            ("http_route", self.route),
-            ("http_response_status_code", &status),
-        ]
-        .encode(encoder)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct ReasonLabel(&'static str);
-
-impl EncodeLabelSet for ReasonLabel {
-    fn encode(&self, encoder: &mut LabelSetEncoder) -> Result<(), fmt::Error> {
-        [("reason", self.0)].encode(encoder)
-    }
-}
-
-/// The name of a status, as the semantic conventions write it.
-fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }

@@ -30,6 +30,8 @@ const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 /// A method of a gRPC service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rpc {
+    /// Its place among all methods; 0 is that of methods that do not exist.
+    pub place: usize,
     /// Its full name: `publisher.v1.MemberService/GetMember`.
     pub name: &'static str,
     /// Whether it replies with a stream.
@@ -39,11 +41,25 @@ pub struct Rpc {
 /// A route of a JSON door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
+    /// Its place among all routes; 0 is that of routes that do not exist.
+    pub place: usize,
     /// The door.
     pub door: &'static str,
     /// Its path, with the names of parameters in braces.
     pub path: &'static str,
 }
+
+/// The method of an HTTP request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verb {
+    /// Its place among [`VERBS`]; the last one is that of all others.
+    pub place: usize,
+    /// Its name.
+    pub name: &'static str,
+}
+
+/// How many places of HTTP methods there are.
+pub const VERBS: usize = METHODS.len() + 1;
 
 /// All calls. They are constants of the program, which are computed once.
 static KNOWN: LazyLock<Known> = LazyLock::new(Known::new);
@@ -52,6 +68,8 @@ struct Known {
     /// By path, with its leading slash.
     rpcs: HashMap<&'static str, Rpc>,
     routes: matchit::Router<Route>,
+    /// How many places of routes there are.
+    places: usize,
 }
 
 impl Known {
@@ -65,12 +83,13 @@ impl Known {
                         let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
                         let path: &'static str = path.leak();
                         let name = path.strip_prefix('/').unwrap_or(path);
-                        rpcs.insert(path, Rpc { name, streams: method.server_streaming() });
+                        let place = rpcs.len() + 1;
+                        rpcs.insert(path, Rpc { place, name, streams: method.server_streaming() });
                     }
                 }
             }
         }
-        let mut routes = matchit::Router::new();
+        let (mut routes, mut places) = (matchit::Router::new(), 1);
         let probes = PROBES.map(str::to_owned).to_vec();
         let doors = [
             ("publisher", publisher::paths()),
@@ -83,36 +102,52 @@ impl Known {
             for path in paths {
                 let path: &'static str = path.leak();
                 // Fails only for a path that is there already: one path may have several methods.
-                drop(routes.insert(path, Route { door, path }));
+                if routes.insert(path, Route { place: places, door, path }).is_ok() {
+                    places += 1;
+                }
             }
         }
-        Self { rpcs, routes }
+        Self { rpcs, routes, places }
     }
+}
+
+/// How many places of gRPC methods there are.
+pub fn rpc_places() -> usize {
+    KNOWN.rpcs.len() + 1
+}
+
+/// How many places of routes there are.
+pub fn route_places() -> usize {
+    KNOWN.places
 }
 
 /// The gRPC method with this path.
 pub fn rpc(path: &str) -> Rpc {
-    KNOWN.rpcs.get(path).copied().unwrap_or(Rpc { name: OTHER, streams: false })
+    KNOWN.rpcs.get(path).copied().unwrap_or(Rpc { place: 0, name: OTHER, streams: false })
 }
 
 /// The route of a JSON door to which this path leads.
 pub fn route(path: &str) -> Route {
-    KNOWN.routes.at(path).map_or(Route { door: NO_DOOR, path: OTHER }, |found| *found.value)
+    KNOWN.routes.at(path).map_or(Route { place: 0, door: NO_DOOR, path: OTHER }, |found| *found.value)
 }
 
 /// The method of an HTTP request.
-pub fn method(method: &str) -> &'static str {
-    METHODS.into_iter().find(|known| *known == method).unwrap_or(OTHER)
+pub fn verb(method: &str) -> Verb {
+    let known = METHODS.into_iter().enumerate().find(|(_, known)| *known == method);
+    known.map_or(Verb { place: METHODS.len(), name: OTHER }, |(place, name)| Verb { place, name })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn every_call_is_known_and_no_other_path_is() {
         let name = "publisher.v1.MemberService/GetMember";
-        assert_eq!(rpc("/publisher.v1.MemberService/GetMember"), Rpc { name, streams: false });
+        let found = rpc("/publisher.v1.MemberService/GetMember");
+        assert_eq!((found.name, found.streams), (name, false));
         assert!(rpc("/publisher.v1.MemberService/ExportMembers").streams);
         assert_eq!(rpc("/grpc.health.v1.Health/Check").name, "grpc.health.v1.Health/Check");
         assert_eq!(rpc("/publisher.v1.MemberService/Guess").name, OTHER);
@@ -125,9 +160,23 @@ mod tests {
             ("/readyz", "none", "/readyz"),
             ("/", "none", OTHER),
         ] {
-            assert_eq!(route(path), Route { door, path: template }, "{path}");
+            assert_eq!((route(path).door, route(path).path), (door, template), "{path}");
         }
-        assert_eq!((method("PUT"), method("BREW")), ("PUT", OTHER));
+        assert_eq!((verb("PUT").name, verb("BREW").name), ("PUT", OTHER));
+    }
+
+    #[test]
+    fn every_call_has_a_place_of_its_own() {
+        let rpcs: HashSet<usize> = KNOWN.rpcs.values().map(|rpc| rpc.place).collect();
+        assert_eq!(rpcs, (1..rpc_places()).collect());
+        let paths = [publisher::paths(), onsi::paths(), orbiit::paths(), console::paths()].concat();
+        let routes: HashSet<usize> =
+            paths.iter().map(|path| route(&path.replace(['{', '}'], "")).place).collect();
+        // The probes are the last ones.
+        assert_eq!(routes, (1..route_places() - PROBES.len()).collect());
+        let verbs: HashSet<usize> =
+            METHODS.into_iter().chain(["BREW"]).map(|name| verb(name).place).collect();
+        assert_eq!(verbs, (0..VERBS).collect());
     }
 
     #[test]

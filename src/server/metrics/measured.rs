@@ -146,6 +146,8 @@ mod tests {
     async fn every_call_counts_once_under_its_name_and_status() {
         const GET: &str = "/publisher.v1.MemberService/GetMember";
         const EXPORT: &str = "/publisher.v1.MemberService/ExportMembers";
+        let mut unavailable = Response::new(Body::empty());
+        *unavailable.status_mut() = 503.try_into().unwrap();
         let mut found = counts(vec![
             (GET, true, Some(Response::new(Body::empty()))),
             (GET, true, Some(Status::not_found("text").into_http())),
@@ -155,6 +157,7 @@ mod tests {
             ("/a.Guess/Made", true, Some(Response::new(Body::empty()))),
             ("/v1/members/m_1?email=a@example.com", false, Some(Response::new(Body::empty()))),
             ("/v1/members/m_1", false, None),
+            ("/v1/members/m_1", false, Some(unavailable)),
         ])
         .await;
         found.sort();
@@ -164,15 +167,16 @@ mod tests {
                 "{name}{{rpc_system_name=\"grpc\",rpc_method=\"{method}\",rpc_response_status_code=\"{status}\"}} 1"
             )
         };
-        let http = |status: &str| {
+        let http = |status: &str, error: &str| {
             format!(
                 "http_server_request_duration_seconds_count{{door=\"onsi\",http_request_method=\"POST\",\
-                 http_route=\"/v1/members/{{id}}\",http_response_status_code=\"{status}\"}} 1"
+                 http_route=\"/v1/members/{{id}}\",url_scheme=\"http\",http_response_status_code=\"{status}\",error_type=\"{error}\"}} 1"
             )
         };
         let mut expected = vec![
-            http(""),
-            http("200"),
+            http("", "cancelled"),
+            http("200", ""),
+            http("503", "503"),
             "memberbase_running_requests 0".to_owned(),
             "memberbase_running_rpcs 0".to_owned(),
             rpc("_OTHER", "OK"),

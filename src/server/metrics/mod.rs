@@ -3,8 +3,7 @@
 //! Invariants:
 //!
 //! - Each call is counted once, when its reply begins, or at the end of its stream, or when its caller has
-//!   left. That takes two readings of the clock and one search by two short words; nothing is counted for
-//!   each row.
+//!   left. That takes two readings of the clock and one search by the path; nothing is counted for each row.
 //! - Names and labels follow the semantic conventions of OpenTelemetry for RPC and HTTP. Labels are names of
 //!   calls that exist, statuses and reasons: the path of a request that is no call's counts as `_OTHER`, so no
 //!   caller can make a series.
@@ -12,8 +11,10 @@
 
 mod calls;
 mod known;
+mod labels;
 mod measured;
 mod readings;
+mod times;
 
 pub use self::calls::CallMetrics;
 pub use self::measured::Measured;
