@@ -16,10 +16,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::around::Layer;
 use super::connections::stall::{self, Calls};
 use super::connections::{Counted, Counting, Failed, Place, Places, Refused, Room, Tls};
 use super::front::Front;
-use super::metrics::{CallMetrics, Measured};
+use super::metrics::CallMetrics;
 use super::refusals::{Noted, Refusals};
 use super::traced::Traced;
 use super::web::Web;
@@ -90,7 +91,9 @@ pub struct Connections {
 }
 
 /// The service for the calls of one connection.
-type Service = Counting<Traced<Web<Measured<Noted<Edge<Front>>>>>>;
+type Served = Traced<Layer<Web, Layer<CallMetrics, Layer<Noted, Edge<Front>>>>>;
+/// The same, with its calls counted.
+type Service = Counting<Served>;
 
 /// The limits of connections with this many descriptors. `per_peer` is the setting for one address,
 /// `call_bytes` the memory for their calls.
@@ -126,15 +129,11 @@ pub async fn run(
         match accepted {
             Ok((stream, peer, Ok(taken))) => {
                 crowd.note(peer, taken.made_room, start.elapsed());
-                let (inner, refusals) = (Edge(front.clone()), connections.refusals.clone());
                 let connection = Connection(accepted_before);
                 accepted_before += 1;
-                let peer_of_calls = Peer { address: peer.to_canonical(), connection };
-                let noted = Noted { inner, peer: peer_of_calls, refusals };
-                let measured = Measured { inner: noted, metrics: connections.metrics.clone() };
-                let web = Web { inner: measured, origins: Arc::clone(&connections.origins) };
-                let traced = Traced { inner: web, recorder: connections.recorder.clone() };
-                let service = Counting::new(traced, taken.place.calls(), start);
+                let service =
+                    service(&front, &connections, Peer { address: peer.to_canonical(), connection });
+                let service = Counting::new(service, taken.place.calls(), start);
                 let tls = tls.clone().map(|tls| (tls, peer.to_canonical()));
                 let connection = begin(stream, tls, service, connections.clone());
                 let open = connections.metrics.connection();
@@ -152,6 +151,14 @@ pub async fn run(
             }
         }
     }
+}
+
+/// What serves the calls of a peer's connection.
+fn service(front: &Front, connections: &Connections, peer: Peer) -> Served {
+    let Connections { refusals, metrics, origins, recorder, .. } = connections.clone();
+    let noted = Layer { around: Noted { peer, refusals }, inner: Edge(front.clone()) };
+    let measured = Layer { around: metrics, inner: noted };
+    Traced { inner: Layer { around: Web(origins), inner: measured }, recorder }
 }
 
 /// Runs a connection until it ends, is closed to make room for another, or was idle for too long.

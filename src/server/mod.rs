@@ -14,6 +14,7 @@
 //! | `error` | [`ServeError`]: why a server could not start or stop cleanly |
 //! | `store`, `opening` | choose the engine, and open the store for a server or for a command |
 //! | `backup`, `tokens` | work on a data directory that no server uses |
+//! | `around` | what happens before each call, and when its reply is ready |
 //! | `otlp` | sends the spans of calls to a collector |
 //! | `traced` | puts the trace id of a call on its log lines |
 //! | `web` | translates gRPC-Web calls of web pages into gRPC |
@@ -26,6 +27,7 @@
 
 mod accept;
 mod admin;
+mod around;
 pub mod backup;
 mod connections;
 mod error;

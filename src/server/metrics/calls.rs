@@ -70,7 +70,7 @@ impl CallMetrics {
     }
 
     /// Begins to count a call. If the result is dropped, the caller has left.
-    pub fn begin<B>(&self, request: &Request<B>) -> RunningCall {
+    pub fn begin_call<B>(&self, request: &Request<B>) -> RunningCall {
         let path = request.uri().path();
         let call = if plain::is_grpc(request.headers()) {
             Call::Rpc(known::rpc(path))

@@ -1,79 +1,34 @@
-//! A service that counts the calls of one connection.
-
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+//! Counts each call when its reply is ready, or at the end of its stream.
 
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use tonic::Code;
 use tonic::body::Body;
-use tower::Service;
 
 use super::calls::{CallMetrics, RunningCall};
+use crate::server::around::Around;
 
 /// The header, or trailer, with the status of a gRPC call.
 const STATUS: &str = "grpc-status";
 
-/// Serves the calls of one connection with `inner`, and counts them.
-#[derive(Clone)]
-pub struct Measured<S> {
-    /// The service.
-    pub inner: S,
-    /// Where its calls are counted.
-    pub metrics: CallMetrics,
-}
+impl Around for CallMetrics {
+    type Call = RunningCall;
 
-impl<S, B> Service<Request<B>> for Measured<S>
-where
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Unpin,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = MeasuredCall<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
+    fn begin<B>(&self, request: &mut Request<B>) -> RunningCall {
+        self.begin_call(request)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let call = Some(self.metrics.begin(&request));
-        MeasuredCall { reply: self.inner.call(request), call }
-    }
-}
-
-/// A call that is counted when its reply is ready.
-pub struct MeasuredCall<F> {
-    reply: F,
-    call: Option<RunningCall>,
-}
-
-impl<F> Future for MeasuredCall<F>
-where
-    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
-{
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        Pin::new(&mut self.reply).poll(cx).map_ok(|response| match self.call.take() {
-            Some(call) => counted(call, response),
-            None => response,
-        })
-    }
-}
-
-/// Counts a call whose reply is ready; if that is a stream, at its end.
-fn counted(call: RunningCall, response: Response<Body>) -> Response<Body> {
-    let http = response.status().as_u16();
-    match status(response.headers()) {
-        None if call.streams() => response.map(|body| until_the_end(call, body)),
-        // The status of a reply with one message is in its trailers. It is OK: an error has no message, and
-        // its status is in the head.
-        code => {
-            call.end(code.unwrap_or(Code::Ok), http);
-            response
+    /// Counts a call whose reply is ready; if that is a stream, at its end.
+    fn end(call: RunningCall, response: Response<Body>) -> Response<Body> {
+        let http = response.status().as_u16();
+        match status(response.headers()) {
+            None if call.streams() => response.map(|body| until_the_end(call, body)),
+            // The status of a reply with one message is in its trailers. It is OK: an error has no message, and
+            // its status is in the head.
+            code => {
+                call.end(code.unwrap_or(Code::Ok), http);
+                response
+            }
         }
     }
 }
@@ -97,13 +52,17 @@ fn status(headers: &HeaderMap) -> Option<Code> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use bytes::Bytes;
     use http_body_util::Full;
     use prometheus_client::encoding::text::encode;
     use prometheus_client::registry::Registry;
     use tonic::Status;
+    use tower::Service;
 
     use super::*;
+    use crate::server::around::Layer;
 
     /// The lines of counts after these calls, each with its path, whether it is gRPC, and its reply.
     async fn counts(calls: Vec<(&str, bool, Option<Response<Body>>)>) -> Vec<String> {
@@ -121,7 +80,7 @@ mod tests {
                     }
                 })
             });
-            let mut service = Measured { inner, metrics: metrics.clone() };
+            let mut service = Layer { around: metrics.clone(), inner };
             let called = tokio::time::timeout(std::time::Duration::ZERO, service.call(request)).await;
             if let Ok(Ok(response)) = called {
                 drop(response.into_body().collect().await);

@@ -17,5 +17,4 @@ mod readings;
 mod times;
 
 pub use self::calls::CallMetrics;
-pub use self::measured::Measured;
 pub use self::readings::Readings;

@@ -1,21 +1,17 @@
-//! A service that translates gRPC-Web calls, and allows listed web pages to read their replies.
+//! Translates gRPC-Web calls, and allows listed web pages to read their replies.
 
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use tonic::body::Body;
-use tower::Service;
 
 use super::cors;
 use super::page::Page;
 use super::trailers::InBody;
 use crate::api::grpc::plain;
 use crate::config::Origins;
+use crate::server::around::Around;
 
 /// The content types of gRPC-Web, and of the gRPC that they stand for.
 const TYPES: [(&[u8], HeaderValue); 2] = [
@@ -25,34 +21,26 @@ const TYPES: [(&[u8], HeaderValue); 2] = [
 /// The content type of replies.
 const REPLY: HeaderValue = HeaderValue::from_static("application/grpc-web+proto");
 
-/// Serves the calls of one connection with `inner`, which sees only gRPC.
+/// The pages that may make gRPC-Web calls.
 #[derive(Clone)]
-pub struct Web<S> {
-    /// The service.
-    pub inner: S,
-    /// The pages that may call.
-    pub origins: Arc<Origins>,
+pub struct Web(pub Arc<Origins>);
+
+/// A running call.
+pub struct WebCall {
+    /// The page that may read the reply.
+    reader: Option<HeaderValue>,
+    is_web: bool,
 }
 
-impl<S, B> Service<Request<B>> for Web<S>
-where
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Unpin,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = WebCall<S::Future>;
+impl Around for Web {
+    type Call = WebCall;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let is_off = *self.origins == Origins::None;
-        if is_off || !plain::is_grpc_path(request.uri().path()) {
-            return WebCall { reply: self.inner.call(request), reader: None, is_web: false };
+    fn begin<B>(&self, request: &mut Request<B>) -> WebCall {
+        let Self(origins) = self;
+        if **origins == Origins::None || !plain::is_grpc_path(request.uri().path()) {
+            return WebCall { reader: None, is_web: false };
         }
-        let page = Page::of(&self.origins, request.uri(), request.headers());
+        let page = Page::of(origins, request.uri(), request.headers());
         let reader = cors::reader(page, request.headers());
         if let Some(page) = page {
             request.extensions_mut().insert(page);
@@ -61,7 +49,19 @@ where
         if is_web {
             request.extensions_mut().insert(FromWeb);
         }
-        WebCall { reply: self.inner.call(request), reader, is_web }
+        WebCall { reader, is_web }
+    }
+
+    fn end(call: WebCall, mut response: Response<Body>) -> Response<Body> {
+        let WebCall { reader, is_web } = call;
+        if let Some(reader) = reader {
+            cors::allow(response.headers_mut(), reader);
+        }
+        if !is_web {
+            return response;
+        }
+        response.headers_mut().insert(CONTENT_TYPE, REPLY);
+        response.map(|body| Body::new(InBody(body)))
     }
 }
 
@@ -84,35 +84,6 @@ fn translate(headers: &mut HeaderMap) -> bool {
     };
     headers.insert(CONTENT_TYPE, grpc);
     true
-}
-
-/// A call whose reply is translated, and which a page may read.
-pub struct WebCall<F> {
-    reply: F,
-    /// Who may read the reply.
-    reader: Option<HeaderValue>,
-    is_web: bool,
-}
-
-impl<F> Future for WebCall<F>
-where
-    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
-{
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let Self { reply, reader, is_web } = &mut *self;
-        Pin::new(reply).poll(cx).map_ok(|mut response| {
-            if let Some(reader) = reader.take() {
-                cors::allow(response.headers_mut(), reader);
-            }
-            if !*is_web {
-                return response;
-            }
-            response.headers_mut().insert(CONTENT_TYPE, REPLY);
-            response.map(|body| Body::new(InBody(body)))
-        })
-    }
 }
 
 #[cfg(test)]
