@@ -19,7 +19,7 @@ mod sampler;
 mod span;
 
 pub use self::current::{Current, keep};
-pub use self::ids::{Parent, SpanId, TraceId};
+pub use self::ids::Parent;
 pub use self::recorder::{CallSpans, Recorder, recorder};
 pub use self::sampler::{Root, Sampler};
 pub use self::span::{Attributes, Kind, Span, Value};
