@@ -1,0 +1,87 @@
+//! The program as a process of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+
+/// The program as a child process, killed when dropped.
+pub struct Process {
+    child: Child,
+    pub address: String,
+}
+
+impl Process {
+    /// Starts `memberbase serve` and waits until it accepts connections.
+    pub fn serve(data: &Path) -> Self {
+        Self::start(&mut command(data))
+    }
+
+    /// Starts a command that runs a server, and waits until it accepts connections.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address =
+            line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("said {line:?}")).to_owned();
+        Self { child, address }
+    }
+
+    pub fn socket(&self) -> std::net::SocketAddr {
+        self.address.split_once("://").unwrap().1.parse().unwrap()
+    }
+
+    /// Its standard error, if the command pipes that. Nothing reads it before the first call of this.
+    pub fn stderr(&mut self) -> ChildStderr {
+        self.child.stderr.take().unwrap()
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    /// The peak of its resident memory.
+    pub fn peak_bytes(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
+    }
+
+    /// The value of `key` in its environment.
+    pub fn environment(&self, key: &str) -> Option<String> {
+        let all = std::fs::read_to_string(format!("/proc/{}/environ", self.child.id())).unwrap();
+        all.split('\0').find_map(|entry| entry.strip_prefix(key)?.strip_prefix('=').map(str::to_owned))
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `memberbase serve` on a free port, without the settings of the environment that runs the tests.
+pub fn command(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    for key in memberbase::config::keys() {
+        command.env_remove(memberbase::config::variable(key));
+    }
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--reserve", "1MiB", "--memory", "128MiB"])
+        .args(["--admin-listen", "off", "--drain-pause", "0s", "--log", "error", "--data"])
+        .arg(data);
+    command
+}
+
+/// Runs a command to its end and returns its exit code and its standard error.
+pub fn run(command: &mut Command) -> (Option<i32>, String) {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    (child.wait().unwrap().code(), text)
+}
