@@ -3,7 +3,7 @@
 #
 #   packaging/debian/build.sh PROGRAM FOLDER
 #
-# Needs dpkg-deb, and strip and objdump of binutils.
+# Needs dpkg-deb, gzip, and strip and objdump of binutils. The program must run on this machine.
 set -euo pipefail
 
 program=$1 folder=$2
@@ -21,6 +21,17 @@ install -D -m 640 "$here/memberbase.toml" "$root/etc/memberbase/memberbase.toml"
 cp -r "$source/README.md" "$source/docs" "$doc/"
 cp -r "$source/packaging/proxies" "$doc/packaging/"
 printf 'Copyright 2026 the authors of memberbase\nLicense: MIT or Apache-2.0\n' >"$doc/copyright"
+gzip -9n <"$source/CHANGELOG.md" >"$doc/changelog.gz"
+install -d "$root/usr/share/man/man1"
+"$program" man "$root/usr/share/man/man1" >/dev/null
+gzip -9n "$root/usr/share/man/man1"/*
+completions() { # SHELL FILE
+  install -d "$(dirname "$root/usr/share/$2")"
+  "$program" completions "$1" >"$root/usr/share/$2"
+}
+completions bash bash-completion/completions/memberbase
+completions zsh zsh/vendor-completions/_memberbase
+completions fish fish/vendor_completions.d/memberbase.fish
 chmod -R u=rwX,go=rX "$root/usr/share"
 
 echo /etc/memberbase/memberbase.toml >"$root/DEBIAN/conffiles"

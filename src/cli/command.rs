@@ -8,8 +8,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use super::{
-    Error, audiences, backup, bench, check, count, export, get, history, import, jobs, output, refold,
-    restore, serve, sync, token, undelete, verify,
+    Error, audiences, backup, bench, check, completions, count, export, get, history, import, jobs, man,
+    output, refold, restore, serve, sync, token, undelete, verify,
 };
 
 /// How long a thread of tokio's blocking pool may be idle before it ends, and its part of the allocator
@@ -109,6 +109,10 @@ enum Command {
     Refold(refold::Args),
     /// Measures a server under generated load
     Bench(bench::Args),
+    /// Prints a script with which a shell completes these commands
+    Completions(completions::Args),
+    /// Writes manual pages of these commands
+    Man(man::Args),
 }
 
 /// Runs one command and returns its exit code: 0 for success, 1 if rows failed or members were not found, 64
@@ -148,6 +152,8 @@ async fn execute(cli: Cli) -> ExitCode {
         Command::Restore(args) => restore::run(args).await,
         Command::Refold(args) => refold::run(args).await,
         Command::Bench(args) => bench::run(args).await,
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     };
     result.unwrap_or_else(|error| fail(&error))
 }

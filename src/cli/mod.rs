@@ -1,8 +1,9 @@
 //! The command line, one file per subcommand.
 //!
 //! `serve`, `token --data`, `check`, `refold`, `restore`, `verify` and `backup --data` work on the files of a
-//! store. All other commands are ordinary clients: they speak to a server, also a remote one, through the
-//! generated code alone. Only `client` and `error` use the gRPC library and its status codes.
+//! store. `completions` and `man` describe the commands. All others are ordinary clients: they speak to a
+//! server, also a remote one, through the generated code alone. Only `client` and `error` use the gRPC library
+//! and its status codes.
 
 mod audiences;
 mod backup;
@@ -11,6 +12,7 @@ mod bench;
 mod check;
 mod client;
 mod command;
+mod completions;
 mod count;
 mod draw;
 mod error;
@@ -25,6 +27,7 @@ mod job;
 mod jobs;
 mod json;
 mod list;
+mod man;
 mod member;
 mod output;
 mod refold;

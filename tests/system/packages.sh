@@ -22,7 +22,7 @@ trap clean_up EXIT
 systemd-analyze security --offline=yes --threshold=20 "$packaging/systemd/memberbase.service" | tail -n 1
 
 debian=$work/debian
-debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,adduser bookworm "$debian" >"$work/debootstrap.log"
+debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,adduser,man-db bookworm "$debian" >"$work/debootstrap.log"
 package=$(bash "$packaging/debian/build.sh" "$program" "$work" 2>/dev/null)
 cp "$package" "$debian/root/memberbase.deb"
 install -m 755 "$here/packages_inside.sh" "$debian/root/"

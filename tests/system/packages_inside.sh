@@ -28,6 +28,29 @@ export MEMBERBASE_TOKEN
 printf 'ref\nr1\n' >/root/list.csv
 memberbase import /root/list.csv --base staff --create-base --quiet
 
+# The manual: a page for each command, whose source has no fault, and which anybody finds.
+whatis memberbase memberbase-sync memberbase-token-create
+pages=0
+for page in /usr/share/man/man1/memberbase*.1.gz; do
+  [ "$(stat -c '%U:%G %a' "$page")" = "root:root 644" ]
+  [ -z "$(man --warnings --local-file "$page" 2>&1 >/dev/null)" ]
+  pages=$((pages + 1))
+done
+[ "$pages" -gt 30 ]
+man memberbase-import | grep -q -- '--create-base'
+gzip -t /usr/share/doc/memberbase/changelog.gz
+
+# The shell completes commands, and their options.
+completed() { # WORD… as typed, the last one to be completed
+  bash -c 'source /usr/share/bash-completion/completions/memberbase
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    _memberbase "$1" "${@: -1}" "${@: -2:1}"
+    printf "%s\n" "${COMPREPLY[@]}"' bash "$@"
+}
+completed memberbase unde | grep -qx undelete
+completed memberbase token create --pi | grep -qx -- --pii
+[ -s /usr/share/zsh/vendor-completions/_memberbase ] && [ -s /usr/share/fish/vendor_completions.d/memberbase.fish ]
+
 # Nothing of the hardening was ignored.
 grep -q '^CapEff:[[:space:]]*0*$' "/proc/$pid/status"
 grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status"

@@ -14,6 +14,7 @@ mod get;
 mod history;
 mod import;
 mod lists;
+mod manual;
 mod output;
 mod overtaken;
 mod proxy;

@@ -43,6 +43,7 @@ async fn commands_report_a_full_output_and_end_silently_without_a_reader() {
         &[&["export", "--format", "ndjson"], &at[..]].concat(),
         &[&["get", "--ref", "a"], &at[..]].concat(),
         &["serve", "--print-config"],
+        &["completions", "zsh"],
         &["--help"],
         &["--version"],
     ] {
