@@ -24,8 +24,11 @@
 //! | `jobs` | durable jobs, and the tasks that do them |
 //! | `audiences` | the operations on audiences |
 //! | `bases`, `attributes`, `tokens`, `backup` | the operations on memberbases, attributes, tokens, backups |
+//! | `activity` | how much is changed in a memberbase, day by day |
+//! | `state` | the state of the store, for operators |
 
 mod access;
+mod activity;
 mod attributes;
 mod audiences;
 mod backup;
@@ -38,11 +41,13 @@ mod members;
 mod records;
 mod room;
 mod selector;
+mod state;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
 pub use self::access::Caller;
+pub use self::activity::DailyActivity;
 pub use self::attributes::{AttributeDeletion, AttributeEntry, AttributePage};
 pub use self::audiences::{
     AudienceChange, AudienceList, AudiencePage, ExplainedMember, HandCounts, NewAudience, ShownAudience,
@@ -70,10 +75,11 @@ pub use self::records::{
 use self::room::REPLY_BYTES;
 pub use self::room::{Arrival, Incoming, PageRoom, REPLY_GROWTH, Received, Replies, Room, SMALL_REPLY_BYTES};
 pub use self::selector::{Key, RawKeys, Selector};
+pub use self::state::StoreState;
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 pub use crate::table::backup::{Held, HeldFile, Outline};
 pub use crate::table::{
-    BaseSummary, CreatedBase, DeleteReply, HistoryEnd, HistoryKind, IfRunning, RowOutcome, Series,
+    BaseSummary, CreatedBase, DeleteReply, HistoryEnd, HistoryKind, IfRunning, RowEnd, RowOutcome, Series,
     UndeleteReply, UpsertReply, WriteMode,
 };
 pub use crate::table::{Connection, Party, Peer, PlannedExample, RemovedResult, Whose};

@@ -57,6 +57,7 @@ pub use self::plan::request::{
 pub use self::plan::step_request::{
     Judging, Spared, StepOps, StepOutcome, StepReply, StepRequest, StepWrite, StepWrites, StillMeant,
 };
+pub use self::read::activity::Activity;
 pub use self::read::deleted::WhichDeleted;
 pub use self::read::history::{HistoryChange, HistoryEnd, HistoryKind, HistoryPlace, HistoryWalk, Told};
 pub use self::read::returned::Returned;

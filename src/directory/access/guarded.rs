@@ -66,7 +66,7 @@ impl Guarded {
     }
 
     /// The table, for a call about the whole store. Rejects a caller whose token is bound to one memberbase.
-    pub async fn store(&self, needs: AccessLevel) -> Result<&Table, Error> {
+    pub async fn store(&self, needs: AccessLevel) -> Result<&Arc<Table>, Error> {
         self.check(needs).await?;
         if self.bound_to().is_some() { Err(Lacking::Store.into()) } else { Ok(&self.table) }
     }
@@ -74,7 +74,7 @@ impl Guarded {
     /// The table, for a call that shows everything in it: the caller must also see personal data.
     pub async fn everything(&self) -> Result<&Table, Error> {
         let table = self.store(AccessLevel::Admin).await?;
-        if self.sees_pii() { Ok(table) } else { Err(Lacking::Pii(Shows::Backup).into()) }
+        if self.sees_pii() { Ok(table.as_ref()) } else { Err(Lacking::Pii(Shows::Backup).into()) }
     }
 
     /// The idempotency layer, and the token that the caller's request ids belong to.

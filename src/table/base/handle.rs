@@ -1,24 +1,22 @@
 //! The handle of one open base, and the tasks that it starts.
 
-use std::collections::BTreeSet;
 use std::mem::take;
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::model::{BaseNumber, Fold, GuardState, Member, MemberRow, Row, RowError, StatusCounts};
+use crate::model::{BaseNumber, Fold, GuardState, MemberRow, RowError, StatusCounts};
 use crate::stored::job::{Reversal, Undo};
 use crate::table::checkpoint;
 use crate::table::index::replay;
 use crate::table::open::{OpenBase, Parts};
 use crate::table::plan::step_request::StepOps;
 use crate::table::plan::{Prepared, changed_since, prepare_all};
-use crate::table::read::history::{HistoryPlace, HistoryWalk};
+use crate::table::read::deleted;
 use crate::table::read::returned::Returned;
 use crate::table::read::summary::BaseSummary;
 use crate::table::read::view::View;
-use crate::table::read::{before, deleted};
 use crate::table::shared::budget::{Party, Permit};
 use crate::table::write::job::{
     AttributesJob, DeleteJob, Held, Job, Series, StepJob, UndeleteJob, UpsertJob,
@@ -91,7 +89,7 @@ fn bytes_of(request: &UpsertRequest) -> usize {
 
 /// An open base.
 pub struct Base {
-    open: Arc<OpenBase>,
+    pub(super) open: Arc<OpenBase>,
     /// Taken when the base closes.
     jobs: RwLock<Option<mpsc::Sender<Job>>>,
     /// Lane and publisher.
@@ -332,36 +330,6 @@ impl Base {
     /// A view of the base as it is now: everything read through the view is of one revision.
     pub async fn view(&self) -> View<'_> {
         View::new(&self.open, self.open.published.read().await)
-    }
-
-    /// The members that the commit of a revision deleted, as they were. Empty if the commit log no longer has
-    /// it.
-    pub async fn deleted_by(&self, revision: u64) -> Result<Vec<(Row, Member)>, TableError> {
-        deleted::deleted_by(&self.open, revision).await
-    }
-
-    /// The members of an earlier revision at rows whose members were changed since. Rows are left out if the
-    /// commit log no longer has what was changed.
-    pub async fn members_at(
-        &self,
-        revision: u64,
-        rows: BTreeSet<Row>,
-    ) -> Result<Vec<(Row, Member)>, TableError> {
-        before::members(&self.open, revision, rows).await
-    }
-
-    /// A walk through the history of the member at a row, which reads about `bytes` of the commit log.
-    /// `present` is the member as a [`View`] has it, with the revision of the view; `place` is where an
-    /// earlier walk stopped.
-    #[must_use]
-    pub fn history(
-        &self,
-        row: Row,
-        present: (Option<Member>, u64),
-        place: Option<HistoryPlace>,
-        bytes: u64,
-    ) -> HistoryWalk<'_> {
-        HistoryWalk::new(&self.open, row, present, place, bytes)
     }
 
     /// The rule by which e-mail addresses are compared.

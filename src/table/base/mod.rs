@@ -4,7 +4,9 @@
 //!   in this order, and writes a last checkpoint.
 //! - [`life`] opens a base for its first caller, and closes it after a time without use. A base is never open
 //!   twice.
+//! - [`log`] has what the commit log of a base tells.
 
 pub mod handle;
 pub mod life;
+pub mod log;
 pub mod stored;

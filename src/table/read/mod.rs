@@ -3,6 +3,7 @@
 //! A [`view::View`] holds the view lock shared, so everything read through it has one revision and includes
 //! every acknowledged write. A member found through a lookup is verified against the key that was looked up.
 
+pub mod activity;
 pub mod attached;
 pub mod before;
 pub mod deleted;

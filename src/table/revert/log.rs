@@ -13,6 +13,7 @@ use crate::stored::commit::{Change, CommitPart, RowChange};
 use crate::stored::key;
 use crate::table::TableError;
 use crate::table::open::OpenBase;
+use crate::table::read::activity::first_at;
 
 /// Parts of commits read at once: about 1.5 MiB.
 const PARTS_AT_ONCE: usize = 64;
@@ -190,22 +191,6 @@ pub async fn check_log(open: &OpenBase, since: Since) -> Result<u64, TableError>
     }
     match since {
         Since::Revision(revision) => Ok(revision),
-        Since::Time(time) => first_at(open, time, newest).await,
+        Since::Time(time) => first_at(open, time, 0, newest).await,
     }
-}
-
-/// The first revision of a commit at or after a time, up to `newest`. The times of commits never go back.
-async fn first_at(open: &OpenBase, time: Timestamp, newest: u64) -> Result<u64, TableError> {
-    let (mut low, mut high) = (0, newest.saturating_add(1));
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let range = key::commits_from(open.number, middle);
-        match open.parts.engine.scan(range, Direction::Forward, 1).await?.pop() {
-            Some((key, value)) if CommitPart::open(&value)?.time < time => {
-                low = key::commit_revision(&key).unwrap_or(middle).saturating_add(1);
-            }
-            Some(_) | None => high = middle,
-        }
-    }
-    Ok(low)
 }

@@ -18,7 +18,7 @@ use crate::table::open::{AudienceBuild, Parts};
 use crate::table::shared::budget::Budget;
 use crate::table::shared::member_cache::MemberCache;
 use crate::table::shared::meta;
-use crate::table::shared::metrics::TableMetrics;
+use crate::table::shared::metrics::{RowEnd, TableMetrics};
 use crate::table::shared::naming::Naming;
 use crate::table::shared::nonce::Nonces;
 use crate::table::shared::room::RoomOfAll;
@@ -212,6 +212,12 @@ impl Table {
     #[must_use]
     pub fn engine_status(&self) -> EngineStatus {
         self.parts.engine.status()
+    }
+
+    /// The rows that were counted since the store opened, by what happened with them.
+    #[must_use]
+    pub fn row_counts(&self) -> Vec<(RowEnd, u64)> {
+        self.parts.metrics.rows().collect()
     }
 
     /// A backup of everything that is durable now, without what the receiver already has (`held`).
