@@ -1,5 +1,6 @@
 //! TLS, with certificates that the tests issue, and with clients that trust their authority or do not.
 
+mod console;
 mod log;
 
 use std::fs;
