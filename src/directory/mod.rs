@@ -75,7 +75,7 @@ pub use self::records::{
 use self::room::REPLY_BYTES;
 pub use self::room::{Arrival, Incoming, PageRoom, REPLY_GROWTH, Received, Replies, Room, SMALL_REPLY_BYTES};
 pub use self::selector::{Key, RawKeys, Selector};
-pub use self::state::StoreState;
+pub use self::state::{FilesState, StoreState};
 pub use self::tokens::{CreatedToken, NewToken, TokenPage, TokenSeed};
 pub use crate::table::backup::{Held, HeldFile, Outline};
 pub use crate::table::{

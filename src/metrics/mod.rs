@@ -13,6 +13,7 @@
 
 mod histogram;
 pub mod process;
+pub mod recent;
 
 pub use prometheus_client::metrics::counter::Counter;
 pub use prometheus_client::metrics::gauge::Gauge;

@@ -23,6 +23,7 @@
 //! | `front` | routes each request to health, to a door, or to a rejection |
 //! | `accept` | accepts connections, serves and drains them |
 //! | `admin` | serves the page of metrics and the probes on an address of its own |
+//! | `recent` | keeps the counts of the last hour, for the console |
 //! | `run` | starts and stops the server |
 
 mod accept;
@@ -38,6 +39,7 @@ mod log;
 mod metrics;
 mod opening;
 mod otlp;
+mod recent;
 mod refusals;
 mod run;
 mod store;

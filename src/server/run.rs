@@ -19,6 +19,7 @@ use super::log::{self, Log};
 use super::metrics::CallMetrics;
 use super::opening::open;
 use super::otlp::{SpanCounters, Spans};
+use super::recent;
 use super::refusals::Refusals;
 use super::store::{self, StoreMetrics};
 use crate::api::http::console;
@@ -115,7 +116,13 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     };
     let incoming = Incoming::new(store::incoming_bytes(&config), config.stall_after);
     let encrypted = tls.is_some();
-    let console = (!config.no_console).then_some(console::Settings { is_encrypted: encrypted });
+    let counts = recent::recent(connections.metrics.clone(), store_metrics.table.clone());
+    let console =
+        (!config.no_console).then(|| console::Settings { is_encrypted: encrypted, recent: counts.clone() });
+    if console.is_some() {
+        let follow = connections.stopping.clone().run_until_cancelled_owned(recent::follow(counts));
+        tasks::vital("recent", connections.tracker.track_future(follow));
+    }
     let front = Front::new(address.ip().is_loopback(), console, incoming.clone()).await?;
     let page = Page {
         calls: connections.metrics.clone(),

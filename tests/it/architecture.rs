@@ -65,6 +65,7 @@ const BEGINNINGS: [(&str, &[&str]); 7] = [
             "server/store.rs",
             "engine/sled/running/engine.rs",
             "directory/backup.rs",
+            "directory/state.rs",
         ],
     ),
     ("block_in_place(", &["compute.rs"]),

@@ -101,6 +101,9 @@ async function visit(kind, options, base) {
   await look(page, `${kind}-bases`);
   await page.click("a:has-text('Staff') >> nth=0");
   await look(page, `${kind}-base`);
+  await page.click("text=As a table");
+  assert.match(await page.textContent("details[open] tbody tr:last-child td"), /^\d+$/);
+  await look(page, `${kind}-base-table`);
   await page.click(".tabs >> text=Members");
   await look(page, `${kind}-members`);
   // A search answers while it is typed.
@@ -110,6 +113,15 @@ async function visit(kind, options, base) {
   await page.click("#results tbody a");
   await page.waitForSelector("text=Profile");
   await look(page, `${kind}-member`);
+  // A condition is chosen, and is written into the filter.
+  await page.goto(`${base}/members`);
+  await page.click("summary:has-text('Filter')");
+  await page.selectOption("#build-field", "tier");
+  await page.fill("#build-value", "Gold");
+  await page.click("button:has-text('Add')");
+  await page.waitForURL(/filter=tier%3DGold/);
+  assert.strictEqual(await page.inputValue("#filter"), "tier=Gold");
+  await look(page, `${kind}-filter`);
   await page.goto(`${base}/members?filter=${encodeURIComponent("tier:Gold")}`);
   await look(page, `${kind}-filter-refused`);
 
@@ -138,8 +150,13 @@ async function visit(kind, options, base) {
   await page.goto(`${base}/jobs`);
   await look(page, `${kind}-jobs`);
 
-  await page.goto(`${base}/audiences?filter=${encodeURIComponent("tier=Gold")}`);
+  // Who matches is counted while the filter is typed.
+  await page.goto(`${base}/audiences`);
+  await page.type("#filter", "tier=Gold");
+  await page.waitForSelector("#results strong");
   await look(page, `${kind}-audiences`);
+  await page.goto(`${home}/server`);
+  await look(page, `${kind}-server`);
   await page.goto(`${home}/tokens`);
   await look(page, `${kind}-tokens`);
   await page.goto(`${home}/bases/nobody`);

@@ -84,7 +84,7 @@ impl Front {
             publisher: publisher::routes(door(origin::Door::Publisher, body_limit)),
             onsi: onsi::routes(door(origin::Door::Onsi, body_limit.min(onsi::BODY_BYTES))),
             orbiit: orbiit::routes(door(origin::Door::Orbiit, body_limit)),
-            console: match self.console {
+            console: match self.console.clone() {
                 Some(settings) => {
                     console::routes(door(origin::Door::Console, body_limit), settings, stopping)
                 }
@@ -296,7 +296,9 @@ impl Front {
 mod tests {
     use super::*;
 
-    const CONSOLE: Option<console::Settings> = Some(console::Settings { is_encrypted: false });
+    fn console() -> Option<console::Settings> {
+        Some(console::Settings { is_encrypted: false, recent: Default::default() })
+    }
 
     async fn call(front: &mut Front, path: &str) -> Response<Body> {
         let request = Request::post(path).header("content-type", "application/grpc").body(Body::empty());
@@ -322,7 +324,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_of_a_peer_with_too_many_is_rejected_in_the_format_of_its_door() {
-        let mut front = Front::new(false, CONSOLE, Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
+        let mut front = Front::new(false, console(), Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
         for (path, kind, status) in [
             ("/grpc.health.v1.Health/Check", "application/grpc", 200),
             ("/publisher.v1/member/get", "application/json", 503),

@@ -40,6 +40,8 @@ struct Counters {
     scheme: &'static str,
     rpcs: Times<RpcLabels>,
     requests: Times<HttpLabels>,
+    ended: Counter,
+    failed: Counter,
     running_rpcs: Gauge,
     running_requests: Gauge,
     refusals: Family<ReasonLabel, Counter>,
@@ -61,6 +63,8 @@ impl CallMetrics {
             scheme: if is_encrypted { "https" } else { "http" },
             rpcs: Times::with_places(known::rpc_places() * CODES),
             requests: Times::with_places(known::route_places() * VERBS),
+            ended: Counter::default(),
+            failed: Counter::default(),
             running_rpcs: Gauge::default(),
             running_requests: Gauge::default(),
             refusals: Family::default(),
@@ -105,6 +109,16 @@ impl CallMetrics {
     pub fn connection(&self) -> OpenConnection {
         self.0.connections.inc();
         OpenConnection(self.clone())
+    }
+
+    /// How many calls have ended, and how many of them did not succeed.
+    pub fn ended(&self) -> (u64, u64) {
+        (self.0.ended.get(), self.0.failed.get())
+    }
+
+    /// How many connections are open.
+    pub fn open_connections(&self) -> u64 {
+        u64::try_from(self.0.connections.get()).unwrap_or_default()
     }
 
     fn running(&self, call: Call) -> &Gauge {
@@ -194,6 +208,14 @@ impl RunningCall {
         self.is_ended = true;
         let counters = &*self.metrics.0;
         let time = self.begun.elapsed();
+        let succeeded = match self.call {
+            Call::Rpc(_) => rpc == Code::Ok,
+            Call::Http(..) => http.is_some_and(|status| status < 400),
+        };
+        counters.ended.inc();
+        if !succeeded {
+            counters.failed.inc();
+        }
         match self.call {
             Call::Rpc(Rpc { place, name: method, .. }) => {
                 let code = usize::try_from(i32::from(rpc)).ok();

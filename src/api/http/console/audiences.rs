@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::bases::at;
 use super::failure::Failure;
-use super::filters;
+use super::filters::{self, HINT, builder};
 use super::look::{Page, Place, Tab, empty, number, person, pill, progress, proof, time, value};
 use super::visit::{Answer, Visit};
 use crate::api::http::filter;
@@ -25,7 +25,12 @@ pub async fn audiences(visit: Visit) -> Result<Answer, Failure> {
     let page = RawPage { limit: Some(LIMIT), cursor: visit.given("cursor"), ..RawPage::default() };
     let include_archived = !visit.sent("archived").is_empty();
     let listed = visit.directory.list_audiences(base.number, AudienceList { include_archived, page }).await?;
+    if let Some(filter) = filters::chosen(&visit, &base) {
+        let filter: String = form_urlencoded::byte_serialize(filter.as_bytes()).collect();
+        return Ok(Answer::See(format!("/console/bases/{id}/audiences?filter={filter}#try")));
+    }
     let preview = preview(&visit, base.number).await;
+    let keys: Vec<String> = base.schema.iter().flat_map(|schema| schema.types.keys().cloned()).collect();
     let main = html! {
         div.head { h1 { "Audiences" } }
         @if listed.audiences.is_empty() {
@@ -36,7 +41,7 @@ pub async fn audiences(visit: Visit) -> Result<Answer, Failure> {
         @if let Some(cursor) = &listed.cursor {
             p.pages { a.button href={ "/console/bases/" (id) "/audiences?cursor=" (cursor) } rel="next" { "Next page" } }
         }
-        (form(&visit, &id, preview))
+        (form(&visit, &id, &keys, preview))
     };
     Ok(Answer::Page(Page::new("Audiences", place, main)))
 }
@@ -87,7 +92,7 @@ async fn preview(visit: &Visit, base: BaseNumber) -> Option<Result<Markup, Failu
     };
     Some(found.await.map(|found| {
         html! {
-            p { strong { (number(found.total)) } @if found.total == 1 { " member matches" } @else { " members match" } "." }
+            p role="status" { strong { (number(found.total)) } @if found.total == 1 { " member matches" } @else { " members match" } "." }
             @if !found.members.is_empty() {
                 p.muted { @for (_, member) in &found.members { (person(member)) " · " } @if found.total > u64::try_from(found.members.len()).unwrap_or(u64::MAX) { "…" } }
             }
@@ -95,29 +100,30 @@ async fn preview(visit: &Visit, base: BaseNumber) -> Option<Result<Markup, Failu
     }))
 }
 
-fn form(visit: &Visit, id: &str, preview: Option<Result<Markup, Failure>>) -> Markup {
+fn form(visit: &Visit, id: &str, keys: &[String], preview: Option<Result<Markup, Failure>>) -> Markup {
     let address = format!("/console/bases/{id}/audiences");
     let is_tried = matches!(preview, Some(Ok(_)));
     html! {
         section.card {
-            h2 { "Try a filter" }
+            h2 #try { "Try a filter" }
             form.stack method="get" action=(address) data-search {
                 div {
                     label for="filter" { "Conditions" }
-                    textarea #filter name="filter" rows="3" spellcheck="false" aria-describedby="filter-hint" { (visit.sent("filter")) }
-                    p #filter-hint .hint { "One in each line, all must hold: " code { "tier=Gold" } ", " code { "status=active" } "." }
+                    textarea #filter name="filter" rows="3" spellcheck="false" aria-describedby="filter-hint" data-live { (visit.sent("filter")) }
+                    p #filter-hint .hint { (HINT) }
                 }
+                (builder(keys.iter()))
                 div { button type="submit" { "Count who matches" } }
             }
             div #results .stack aria-live="polite" {
                 @match preview { Some(Ok(found)) => (found), Some(Err(failure)) => (failure.shown()), None => {} }
-            }
-            @if is_tried && visit.frame.who.may(AccessLevel::Write) {
-                form.row method="post" action=(address) {
-                    (proof(visit.frame.proof))
-                    input type="hidden" name="filter" value=(visit.sent("filter"));
-                    div.grow { label for="name" { "Name" } input #name type="text" name="name" required; }
-                    button.main type="submit" { "Make an audience of it" }
+                @if is_tried && visit.frame.who.may(AccessLevel::Write) {
+                    form.row method="post" action=(address) {
+                        (proof(visit.frame.proof))
+                        input type="hidden" name="filter" value=(visit.sent("filter"));
+                        div.grow { label for="name" { "Name" } input #name type="text" name="name" required; }
+                        button.main type="submit" { "Make an audience of it" }
+                    }
                 }
             }
         }

@@ -93,7 +93,10 @@ impl Failure {
             (self.shown())
             p.actions {
                 @if self.signed_out.is_some() { a.button.main href="/console/sign-in" { "Sign in" } }
-                @else { a.button href="/console" { "To the memberbases" } }
+                @else {
+                    @if let Some((place, text)) = self.back(name) { a.button href=(place) { (text) } " " }
+                    a.button href="/console" { "To the memberbases" }
+                }
             }
             @if self.private.is_some() { p.muted.small { "The log of the server says more, under " code { (trace_id) } "." } }
         };
@@ -103,6 +106,24 @@ impl Failure {
         response.headers_mut().remove(http::header::WWW_AUTHENTICATE);
         response.extensions_mut().insert(Refused { reason: self.reason, trace_id });
         response
+    }
+
+    /// The page from which a form was sent that did not work, by the address of the form. What is not there, or
+    /// not for this person, has none.
+    fn back(&self, address: &str) -> Option<(String, &'static str)> {
+        if matches!(self.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
+            return None;
+        }
+        let mut parts = address.strip_prefix("/console/")?.split('/');
+        let (kind, id, action) = (parts.next()?, parts.next()?, parts.next());
+        let text = match (kind, action) {
+            ("jobs", Some(_)) => "Back to the job",
+            ("members", Some(_)) => "Back to the member",
+            ("bases", Some(_)) => "Back to the memberbase",
+            ("tokens", Some(_)) => return Some(("/console/tokens".to_owned(), "Back to the tokens")),
+            _ => return None,
+        };
+        Some((format!("/console/{kind}/{id}"), text))
     }
 
     fn title(&self) -> &'static str {
@@ -206,6 +227,23 @@ pub fn forbidden(reason: &str, message: String) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_that_did_not_work_leads_back_to_its_page() {
+        let failure = Failure::form("wrong");
+        for (address, place) in [
+            ("/console/jobs/job_1/approve", Some("/console/jobs/job_1")),
+            ("/console/members/m_1/offboard", Some("/console/members/m_1")),
+            ("/console/bases/mb_1/audiences", Some("/console/bases/mb_1")),
+            ("/console/tokens/atok_1/revoke", Some("/console/tokens")),
+            ("/console/jobs/job_1", None),
+            ("/console/bases", None),
+            ("", None),
+        ] {
+            assert_eq!(failure.back(address).map(|(place, _)| place).as_deref(), place, "{address}");
+        }
+        assert_eq!(Failure::no_page().back("/console/jobs/job_1/approve"), None);
+    }
 
     #[test]
     fn texts_of_errors_become_sentences() {

@@ -46,6 +46,8 @@ pub fn label_of(name: &str) -> &str {
     match ProfileField::parse(name) {
         Some(field) => label(field),
         None if name == "status" => "Status",
+        None if name == "created_at" => "Made",
+        None if name == "updated_at" => "Changed",
         None => name.strip_prefix("attributes.").unwrap_or(name),
     }
 }

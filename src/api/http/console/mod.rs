@@ -41,6 +41,7 @@
 //! | `jobs` | lists that are uploaded, their plans, and what becomes of them |
 //! | `audiences` | audiences |
 //! | `tokens` | tokens |
+//! | `server` | the state of the server |
 //! | `routes` | which address is which page |
 
 mod audiences;
@@ -53,6 +54,7 @@ mod jobs;
 mod look;
 mod members;
 mod routes;
+mod server;
 mod settings;
 mod sign_in;
 mod tokens;

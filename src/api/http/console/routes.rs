@@ -12,9 +12,10 @@ use super::look::{ICON, SCRIPT, STYLE, asset};
 use super::settings::{Console, Settings};
 use super::sign_in::{sign_in, sign_out};
 use super::visit::{action, page};
-use super::{audiences, bases, jobs, members, tokens};
+use super::{audiences, bases, jobs, members, server, tokens};
 use crate::api::http::door::Door;
 use crate::api::http::pieces::drain;
+use crate::metrics::recent::Recent;
 use crate::model::token::AccessLevel;
 
 /// Whether this is the path of a page of the console.
@@ -24,9 +25,11 @@ pub fn is_console(path: &str) -> bool {
 }
 
 /// Every address, and the page that it is.
-fn pages(stopping: &CancellationToken) -> Vec<(&'static str, MethodRouter<Console>)> {
+fn pages(stopping: &CancellationToken, recent: &Recent) -> Vec<(&'static str, MethodRouter<Console>)> {
     let stopping = stopping.clone();
     let events = move |visit| jobs::events(visit, stopping.clone());
+    let recent = recent.clone();
+    let server = move |visit| server::server(visit, recent.clone());
     let write = AccessLevel::Write;
     let admin = AccessLevel::Admin;
     vec![
@@ -60,18 +63,22 @@ fn pages(stopping: &CancellationToken) -> Vec<(&'static str, MethodRouter<Consol
         ("/console/audiences/{audience}", page(audiences::audience)),
         ("/console/tokens", page(tokens::tokens).merge(action(admin, tokens::create))),
         ("/console/tokens/{token}/revoke", action(admin, tokens::revoke)),
+        ("/console/server", page(server)),
     ]
 }
 
 /// The paths of all pages, with the names of their parameters in braces.
 #[must_use]
 pub fn paths() -> Vec<String> {
-    pages(&CancellationToken::new()).into_iter().map(|(path, _)| path.to_owned()).collect()
+    pages(&CancellationToken::new(), &Recent::default())
+        .into_iter()
+        .map(|(path, _)| path.to_owned())
+        .collect()
 }
 
 /// The pages of the console. `stopping` says when the server stops.
 pub fn routes(door: Door, settings: Settings, stopping: &CancellationToken) -> Router {
-    let pages = pages(stopping).into_iter();
+    let pages = pages(stopping, &settings.recent).into_iter();
     let router = pages.fold(Router::new(), |router, (path, page)| router.route(path, page));
     router.method_not_allowed_fallback(no_page).fallback(no_page).with_state(Console { door, settings })
 }

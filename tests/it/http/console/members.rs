@@ -36,6 +36,41 @@ async fn members_are_searched_filtered_and_downloaded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_condition_is_put_together_from_choices_and_joins_the_filter() {
+    let (_server, _, admin, browser) = server().await;
+    let base = admin.base().await;
+    let schema = json!({"team": {"type": "string"}, "size": {"type": "number"}});
+    admin.ok("attribute.schema/set", json!({"member_base_id": base, "schema": schema})).await;
+    let members = json!([
+        {"ref": "ada", "first_name": "Ada", "tier": "Gold", "attributes": {"team": "5", "size": 5}},
+        {"ref": "bob", "first_name": "Bob", "tier": "Gold", "attributes": {"team": "6", "size": 6}},
+    ]);
+    save(&admin, &base, members).await;
+    let at = format!("/console/bases/{base}/members");
+    let chosen = async |filter: &str, field: &str, how: &str, value: &str| {
+        let form = [("filter", filter), ("build-field", field), ("build-how", how), ("build-value", value)];
+        let query = super::encoded(&[&[("column", "role"), ("sort", "newest")], &form[..]].concat());
+        let reply = browser.load(&format!("{at}?{query}")).await;
+        assert_eq!(reply.status, 303, "{reply:?}");
+        let address = header(&reply, "location").unwrap();
+        assert!(address.contains("column=role") && address.ends_with("sort=newest"), "{address}");
+        browser.page(&address).await
+    };
+    let page = chosen("tier=Gold", "attributes.team", "=", "5").await;
+    assert!(page.contains("tier=Gold\nattributes.team=&quot;5&quot;</textarea>"), "{page}");
+    assert!(page.contains(">Ada<") && !page.contains(">Bob<"), "{page}");
+    let page = chosen("", "attributes.size", ">", "5").await;
+    assert!(page.contains("attributes.size&gt;5</textarea>"), "{page}");
+    assert!(!page.contains(">Ada<") && page.contains(">Bob<"), "{page}");
+    let audiences = format!("/console/bases/{base}/audiences");
+    let form = [("build-field", "tier"), ("build-how", "="), ("build-value", "Gold")];
+    let reply = browser.load(&format!("{audiences}?{}", super::encoded(&form))).await;
+    assert_eq!(header(&reply, "location").unwrap(), format!("{audiences}?filter=tier%3DGold#try"));
+    let page = browser.page(&format!("{audiences}?filter=tier%3DGold")).await;
+    assert!(page.contains("<strong>2</strong> members match"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_member_is_offboarded_unless_somebody_changed_it_meanwhile() {
     let (_server, _, admin, browser) = server().await;
     let base = admin.base().await;

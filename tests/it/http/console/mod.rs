@@ -5,6 +5,7 @@ mod frame;
 mod hostile;
 mod lists;
 mod members;
+mod numbers;
 mod off;
 mod rights;
 mod session;

@@ -23,7 +23,7 @@ pub async fn bases(visit: Visit) -> Result<Answer, Failure> {
         div.head { h1 { "Memberbases" } }
         @if found.bases.is_empty() && is_first {
             (empty("There is no memberbase yet.", html! {
-                @if frame.who.may_manage() { p { "Make one below, or with " code { "memberbase base create NAME" } "." } }
+                @if frame.who.may_manage() { p { "Make one below, or with " code { "memberbase import --create-base --base NAME FILE" } "." } }
                 @else { p { "Somebody with an admin token makes one." } }
             }))
         } @else {

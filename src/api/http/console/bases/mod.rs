@@ -2,6 +2,7 @@
 //!
 //! This room promises that counts are those of one revision, as the service counts them.
 
+mod activity;
 mod list;
 mod one;
 

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::activity::activity;
 use crate::api::http::console::failure::Failure;
 use crate::api::http::console::look::{
     Page, Place, Share, Stripe, Tab, bar, empty, length, number, pill, progress, time, value,
@@ -27,6 +28,7 @@ pub async fn overview(visit: Visit) -> Result<Answer, Failure> {
     let (base, place) = at(&visit, Tab::Overview).await?;
     let id = visit.directory.sealer().base_id(base.number);
     let tiers = tiers(&visit, base.number).await?;
+    let activity = activity(&visit, base.number).await?;
     let counts = base.counts;
     let main = html! {
         div.head {
@@ -51,6 +53,7 @@ pub async fn overview(visit: Visit) -> Result<Answer, Failure> {
             ]))
         }
         (tier_table(&tiers, &id, counts.total()))
+        (activity)
         (rules(&base, &id))
     };
     Ok(Answer::Page(Page::new(base.settings.name.as_str(), place, main)))

@@ -19,7 +19,7 @@ pub enum Stripe {
 }
 
 impl Stripe {
-    const fn class(self) -> &'static str {
+    pub(super) const fn class(self) -> &'static str {
         match self {
             Self::New => "s-new",
             Self::Changed => "s-changed",
@@ -67,8 +67,13 @@ pub fn bar(shares: &[Share]) -> Markup {
 
 /// How far something has come.
 pub fn progress(done: u64, of: u64) -> Markup {
+    part("How far it has come", done, of)
+}
+
+/// How much of something there is, in a bar with this label.
+pub fn part(label: &str, done: u64, of: u64) -> Markup {
     html! {
-        progress.progress max=(of.max(1)) value=(done.min(of.max(1))) aria-label="How far it has come" {
+        progress.progress max=(of.max(1)) value=(done.min(of.max(1))) aria-label=(label) {
             (done) " of " (of)
         }
     }

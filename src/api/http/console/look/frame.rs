@@ -71,6 +71,8 @@ pub enum Place {
     Base(String, String, Tab),
     /// To the tokens.
     Tokens,
+    /// To the server as a whole.
+    Server,
     /// Nowhere.
     None,
 }
@@ -141,6 +143,7 @@ impl Page {
                     a href="/console" aria-current=[here(matches!(self.place, Place::Bases))] { "Memberbases" }
                     @if who.may_manage() {
                         a href="/console/tokens" aria-current=[here(matches!(self.place, Place::Tokens))] { "Tokens" }
+                        a href="/console/server" aria-current=[here(matches!(self.place, Place::Server))] { "Server" }
                     }
                 }
                 div.who {

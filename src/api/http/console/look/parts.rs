@@ -23,6 +23,21 @@ pub fn length(length: usize) -> String {
     number(u64::try_from(length).unwrap_or(u64::MAX))
 }
 
+/// A size: `512 MiB`, `1.4 GiB`.
+pub fn bytes(bytes: u64) -> String {
+    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let Some((unit, bits)) = units.into_iter().find(|(_, bits)| bytes >> bits > 0) else {
+        return format!("{bytes} B");
+    };
+    let whole = bytes >> bits;
+    let tenths = ((bytes >> (bits - 10)) & 1023) * 10 / 1024;
+    if whole < 10 && tenths > 0 {
+        format!("{whole}.{tenths} {unit}")
+    } else {
+        format!("{} {unit}", number(whole))
+    }
+}
+
 /// A time, to the minute. Times are those of UTC, as everywhere in the service.
 pub fn time(at: Timestamp) -> Markup {
     let text = at.to_string();
@@ -76,6 +91,21 @@ mod tests {
             [(0, "0"), (999, "999"), (1_204, "1,204"), (1_000_000, "1,000,000"), (12_345, "12,345")]
         {
             assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn sizes_have_the_unit_that_people_would_choose() {
+        for (size, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (1536, "1.5 KiB"),
+            ((10 << 20) + (1 << 19), "10 MiB"),
+            (1_500_000_000, "1.3 GiB"),
+            (u64::MAX, "16,777,215 TiB"),
+        ] {
+            assert_eq!(bytes(size), text);
         }
     }
 

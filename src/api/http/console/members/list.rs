@@ -1,43 +1,38 @@
 //! Lists of members: searched, filtered, in the columns that a person wants, page by page.
 
-use axum::body::Body;
-use axum::response::IntoResponse;
-use bytes::Bytes;
-use futures_util::stream;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use maud::{Markup, html};
 
 use crate::api::http::console::bases::at;
 use crate::api::http::console::failure::Failure;
 use crate::api::http::console::fields::{Texts, fields, label, texts};
-use crate::api::http::console::filters;
-use crate::api::http::console::look::{Page, Tab, empty, headers, hidden, number, person, pill, time, value};
+use crate::api::http::console::filters::{self, HINT, builder};
+use crate::api::http::console::look::{Page, Tab, empty, hidden, number, person, pill, time, value};
 use crate::api::http::console::visit::{Answer, Visit};
 use crate::api::untaken;
 use crate::directory::{Directory, MemberList, MemberPage, RawPage};
-use crate::lists::guarded;
 use crate::model::{BaseNumber, Member, ProfileField, RawSort, Row, Status};
 
 /// Members on one page.
 const LIMIT: i64 = 50;
-/// Members that an export reads at a time.
-const EXPORTED: i64 = 1_000;
 /// Columns that are shown unless a person chooses others.
 const USUAL: [ProfileField; 4] =
     [ProfileField::Email, ProfileField::Ref, ProfileField::WorkerId, ProfileField::Tier];
 
 /// What a person wants to see.
-struct Wanted {
+pub(super) struct Wanted {
     search: String,
     filter: String,
     is_newest_first: bool,
-    columns: Vec<ProfileField>,
-    attributes: Vec<String>,
+    /// The fields that are shown.
+    pub columns: Vec<ProfileField>,
+    /// The keys of the attributes that are shown.
+    pub attributes: Vec<String>,
 }
 
 impl Wanted {
-    fn of(visit: &Visit) -> Self {
+    /// What the address says.
+    pub fn of(visit: &Visit) -> Self {
         let chosen: Vec<&str> = visit.all("column").collect();
         let columns: Vec<ProfileField> = fields().filter(|field| chosen.contains(&field.as_str())).collect();
         let keys = chosen.iter().filter_map(|name| name.strip_prefix("attributes."));
@@ -81,10 +76,16 @@ impl Wanted {
 /// A page of members.
 pub async fn members(visit: Visit) -> Result<Answer, Failure> {
     let (base, place) = at(&visit, Tab::Members).await?;
-    let wanted = Wanted::of(&visit);
+    let mut wanted = Wanted::of(&visit);
     let id = visit.directory.sealer().base_id(base.number);
+    if let Some(filter) = filters::chosen(&visit, &base) {
+        wanted.filter = filter;
+        return Ok(Answer::See(format!("/console/bases/{id}/members?{}", wanted.query(&[]))));
+    }
     let keys: Vec<String> = base.schema.iter().flat_map(|schema| schema.types.keys().cloned()).collect();
-    let found = find(&visit.directory, base.number, &wanted, LIMIT, visit.given("cursor")).await;
+    // A search is shown before all that match are counted: that can take several times as long.
+    let counts = wanted.search.is_empty() || visit.sent("count") == "yes";
+    let found = find(&visit.directory, base.number, &wanted, (LIMIT, counts), visit.given("cursor")).await;
     let status = found.as_ref().err().map_or(StatusCode::OK, Failure::status);
     let is_empty_base = base.counts.total() == 0;
     let main = html! {
@@ -104,19 +105,19 @@ pub async fn members(visit: Visit) -> Result<Answer, Failure> {
     Ok(if status.is_success() { Answer::Page(page) } else { Answer::Refused(status, page) })
 }
 
-async fn find(
+/// Up to `limit` of the members that match; says how many there are in all if `total`.
+pub(super) async fn find(
     directory: &Directory,
     base: BaseNumber,
     wanted: &Wanted,
-    limit: i64,
+    (limit, total): (i64, bool),
     cursor: Option<String>,
 ) -> Result<MemberPage, Failure> {
     let direction = if wanted.is_newest_first { "desc" } else { "asc" };
     let sort = RawSort { key: "created_at".to_owned(), direction: Some(direction.to_owned()) };
     let page = RawPage { limit: Some(limit), cursor, sorts: vec![sort], ..RawPage::default() };
     let (filters, search) = (filters::read(&wanted.filter)?, wanted.search());
-    let list =
-        MemberList { base, filters, search, page, total: limit == LIMIT, ends: false, min_revision: None };
+    let list = MemberList { base, filters, search, page, total, ends: false, min_revision: None };
     Ok(directory.list_members(list).await?)
 }
 
@@ -144,11 +145,8 @@ fn form(wanted: &Wanted, id: &str, keys: &[String]) -> Markup {
                 div.stack {
                     label for="filter" { "Conditions" }
                     textarea #filter name="filter" rows="3" spellcheck="false" aria-describedby="filter-hint" { (wanted.filter) }
-                    p #filter-hint .hint {
-                        "One in each line, all must hold: " code { "tier=Gold" } ", " code { "status!=inactive" } ", "
-                        code { "company^=Acme" } " (begins with), " code { "dob<1990-01-01" } ", " code { "attributes.team=Ops" }
-                        ". Or JSON, as the API takes it: " code { "{\"key\": \"phone\", \"exists\": false}" } "."
-                    }
+                    p #filter-hint .hint { (HINT) }
+                    (builder(keys.iter()))
                 }
             }
             details {
@@ -179,7 +177,6 @@ fn results(
     found: MemberPage,
     is_empty_base: bool,
 ) -> Markup {
-    untaken::keep(found.room);
     let address = |more: &[(&str, &str)]| format!("/console/bases/{id}/members?{}", wanted.query(more));
     let is_first = visit.given("cursor").is_none();
     if found.members.is_empty() && found.cursor.is_none() {
@@ -199,14 +196,12 @@ fn results(
         };
     }
     let sees_pii = visit.directory.token().is_none_or(|token| token.pii);
+    let count = (!wanted.search.is_empty()).then(|| address(&[("count", "yes")]));
+    let how_many = how_many(&found, is_first, count);
+    untaken::keep(found.room);
     html! {
         div.head {
-            p {
-                @match found.total {
-                    Some(total) => { @if found.total_is_minimum { "More than " } strong { (number(total)) } @if total == 1 { " member matches" } @else { " members match" } }
-                    None => { "Members are checked one by one, so their number is not known." }
-                }
-            }
+            p { (how_many) }
             div.actions { a href={ "/console/bases/" (id) "/members.csv?" (wanted.query(&[])) } { "Download what matches (CSV)" } }
         }
         div.table tabindex="0" role="region" aria-label="Members" {
@@ -225,6 +220,24 @@ fn results(
         p.pages {
             @if !is_first { a.button href=(address(&[])) { "First page" } }
             @if let Some(cursor) = &found.cursor { a.button href=(address(&[("cursor", cursor.as_str())])) rel="next" { "Next page" } }
+        }
+    }
+}
+
+/// How many members match. `count` is the address of a search that is counted.
+fn how_many(found: &MemberPage, is_first: bool, count: Option<String>) -> Markup {
+    let shown = found.members.len();
+    let is_all = is_first && found.cursor.is_none();
+    let whole = found.total.or_else(|| u64::try_from(shown).ok().filter(|_| is_all));
+    html! {
+        @match (whole, count) {
+            (Some(total), _) => {
+                @if found.total_is_minimum { "More than " }
+                strong { (number(total)) } @if total == 1 { " member matches" } @else { " members match" }
+            }
+            (None, Some(_)) if shown == 0 => "Nobody matches among those who were looked through so far.",
+            (None, Some(count)) => { "These are some of the members that match. " a href=(count) { "Count all" } }
+            (None, None) => "Members are checked one by one, so their number is not known.",
         }
     }
 }
@@ -258,67 +271,11 @@ fn line(
 }
 
 /// Whether only tokens with the right to personal data see a field.
-fn is_personal(field: ProfileField) -> bool {
+pub(super) fn is_personal(field: ProfileField) -> bool {
     matches!(field, ProfileField::Dob | ProfileField::AccountDetails)
 }
 
 /// A status as a label.
 pub(super) fn status(status: Status) -> Markup {
     pill(if status == Status::Inactive { "off" } else { "on" }, status.as_str())
-}
-
-/// What matches, as a CSV file with the columns of the page.
-pub async fn export(visit: Visit) -> Result<Answer, Failure> {
-    let (base, _) = at(&visit, Tab::Members).await?;
-    let wanted = Wanted::of(&visit);
-    let sees_pii = visit.directory.token().is_none_or(|token| token.pii);
-    let columns = wanted.columns.iter().copied().filter(|field| sees_pii || !is_personal(*field));
-    let columns: Vec<ProfileField> = columns.collect();
-    let heading = ["first_name", "last_name", "status"].into_iter().map(str::to_owned);
-    let heading = heading.chain(columns.iter().map(|field| field.as_str().to_owned()));
-    let heading = heading.chain(wanted.attributes.iter().map(|key| format!("attributes.{key}")));
-    let first = csv_line(heading);
-    // The first part is read before the reply begins, so that a refusal is still a page.
-    let part = find(&visit.directory, base.number, &wanted, EXPORTED, None).await?;
-    let state = Some((visit.directory, base.number, wanted, columns, first, part));
-    let body = Body::from_stream(stream::unfold(state, |state| async move {
-        let (directory, base, wanted, columns, mut text, part) = state?;
-        for (_, member) in &part.members {
-            text.extend(csv_line(cells(member, &columns, &wanted.attributes)));
-        }
-        let bytes = Ok(Bytes::from(text));
-        let Some(cursor) = part.cursor else { return Some((bytes, None)) };
-        match find(&directory, base, &wanted, EXPORTED, Some(cursor)).await {
-            Ok(part) => Some((bytes, Some((directory, base, wanted, columns, Vec::new(), part)))),
-            Err(failure) => Some((Err(std::io::Error::other(format!("{failure:?}"))), None)),
-        }
-    }));
-    Ok(Answer::Other(csv_file("members.csv", body)))
-}
-
-fn cells(member: &Member, columns: &[ProfileField], attributes: &[String]) -> Vec<String> {
-    let mut texts = texts(member);
-    let names = [ProfileField::FirstName, ProfileField::LastName].map(ProfileField::as_str);
-    let names = names.into_iter().chain(["status"]).chain(columns.iter().map(|column| column.as_str()));
-    let names = names.map(str::to_owned).chain(attributes.iter().map(|key| format!("attributes.{key}")));
-    // A column may be wanted twice.
-    names.map(|name| texts.entry(name).or_default().clone()).collect()
-}
-
-/// A line of CSV whose cells no spreadsheet program runs as a formula.
-fn csv_line(cells: impl IntoIterator<Item = String>) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    // Writing to memory cannot fail.
-    let _ = writer.write_record(cells.into_iter().map(|cell| guarded(&cell).into_owned()));
-    writer.into_inner().unwrap_or_default()
-}
-
-/// A reply that a browser saves as a file.
-pub fn csv_file(name: &str, body: Body) -> axum::response::Response {
-    let mut response = body.into_response();
-    headers(response.headers_mut());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    let place = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
-    response.headers_mut().extend(place.map(|place| (CONTENT_DISPOSITION, place)));
-    response
 }

@@ -2,10 +2,12 @@
 //!
 //! This room promises that a field which the token may not see is not shown, and that the page says so.
 
+mod export;
 mod history;
 mod list;
 mod one;
 mod records;
 
-pub use self::list::{csv_file, export, members};
+pub use self::export::{csv_file, export};
+pub use self::list::members;
 pub use self::one::{change, member};

@@ -4,7 +4,8 @@ const main = () => document.querySelector("main");
 
 // Shows a newer version of this page in its place. What has the focus keeps it, by its id or its place.
 async function renew(address) {
-  const reply = await fetch(address, { headers: { accept: "text/html" } });
+  const reply = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
+  if (!reply) return null;
   if (reply.redirected) {
     location.reload();
     return null;
@@ -42,23 +43,30 @@ function follow() {
   };
 }
 
-// A search answers while it is typed.
+// A search, and the filter of an audience, answer while they are typed. What a filter lacks is said there too.
 let typed = 0;
 document.addEventListener("input", (event) => {
   const form = event.target.closest("form[data-search]");
-  if (!form || event.target.type !== "search") return;
+  const filters = "live" in event.target.dataset;
+  if (!form || !(filters || event.target.type === "search")) return;
   const mine = ++typed;
   setTimeout(async () => {
     if (mine !== typed) return;
     const address = new URL(form.action);
-    address.search = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
-    const reply = await fetch(address);
-    if (mine !== typed || !reply.ok || reply.redirected) return;
+    const given = [...new FormData(form)].filter(([name, value]) => value !== "" && !name.startsWith("build-"));
+    address.search = new URLSearchParams(given);
+    // Without the server, the results stay as they are.
+    const reply = await fetch(address).catch(() => null);
+    if (!reply || mine !== typed) return;
+    if (reply.redirected) {
+      location.reload();
+      return;
+    }
     const page = new DOMParser().parseFromString(await reply.text(), "text/html");
     const results = page.getElementById("results");
-    if (results) document.getElementById("results")?.replaceWith(results);
+    if (results) document.getElementById("results")?.replaceChildren(...results.childNodes);
     history.replaceState(null, "", address);
-  }, 150);
+  }, filters ? 400 : 150);
 });
 
 // A file may be dropped where it may be chosen.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::failure::Failure;
+use crate::api::http::console::failure::Failure;
 use crate::api::http::filter::{Filter, raw};
 use crate::api::http::json::{self, Object};
 use crate::model::RawFilter;
