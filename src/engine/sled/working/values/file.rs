@@ -29,7 +29,7 @@ pub(crate) struct ValueFile {
     end: AtomicU64,
     /// The bytes of the entries that sled points to, as far as that is known. Only the writer changes it.
     living: AtomicU64,
-    /// Something was written since the last sync.
+    /// Something may have been written since the last sync.
     unsynced: AtomicBool,
     #[cfg(test)]
     faults: Faults,
@@ -103,7 +103,8 @@ impl ValueFile {
             seed: seed_of(id),
             end: AtomicU64::new(end),
             living: AtomicU64::new(living),
-            unsynced: AtomicBool::new(false),
+            // The process that wrote it may have been killed before it synced it, and sled may point into it.
+            unsynced: AtomicBool::new(true),
             #[cfg(test)]
             faults,
         }))

@@ -34,7 +34,7 @@ pub(crate) struct Values {
     emptied: Mutex<Vec<u32>>,
     /// Held by the one thread that syncs; `true` once a sync has failed, after which no other may succeed.
     sync_failed: Mutex<bool>,
-    /// Files were created since the last sync.
+    /// Files may have been created since the last sync, also by a process that was killed.
     has_new_names: AtomicBool,
     #[cfg(test)]
     faults: Faults,
@@ -73,7 +73,7 @@ impl Values {
             next: AtomicU32::new(last.saturating_add(1)),
             emptied: Mutex::default(),
             sync_failed: Mutex::new(false),
-            has_new_names: AtomicBool::new(false),
+            has_new_names: AtomicBool::new(true),
             #[cfg(test)]
             faults,
         })

@@ -174,3 +174,19 @@ fn after_a_failed_sync_none_succeeds() {
     faults.fail_value_sync(false);
     values.sync().unwrap_err();
 }
+
+#[test]
+fn files_of_an_earlier_process_are_synced_once() {
+    let temp = tempfile::tempdir().unwrap();
+    let faults = Faults::default();
+    let open = || Values::open(temp.path().join("values"), &Tally::new(), faults.clone()).unwrap();
+    // That process was killed, or let go of its files, before it synced them.
+    drop(open().create().unwrap());
+    faults.fail_value_sync(true);
+    open().sync().unwrap_err();
+    faults.fail_value_sync(false);
+    let values = open();
+    values.sync().unwrap();
+    faults.fail_value_sync(true);
+    values.sync().unwrap();
+}
