@@ -18,10 +18,15 @@ strip -o "$root/usr/bin/memberbase" "$program"
 chmod 755 "$root" "$root/usr/bin/memberbase"
 install -D -m 644 "$source/packaging/systemd/memberbase.service" "$root/lib/systemd/system/memberbase.service"
 install -D -m 640 "$here/memberbase.toml" "$root/etc/memberbase/memberbase.toml"
-cp -r "$source/README.md" "$source/docs" "$doc/"
+cp -r "$source/README.md" "$source/CHANGELOG.md" "$source/docs" "$doc/"
 cp -r "$source/packaging/proxies" "$doc/packaging/"
-printf 'Copyright 2026 the authors of memberbase\nLicense: MIT or Apache-2.0\n' >"$doc/copyright"
-gzip -9n <"$source/CHANGELOG.md" >"$doc/changelog.gz"
+install -m 644 "$here/copyright" "$doc/"
+# The changelog of Debian has the version; that of memberbase stands beside it.
+version=$("$program" --version | cut -d ' ' -f 2)
+dated=$("$program" --version | sed -n 's/.*, \([0-9-]*\))$/\1/p')
+printf 'memberbase (%s) unstable; urgency=medium\n\n  * CHANGELOG.md beside this file has the changes.\n\n -- %s  %s\n' \
+  "$version" "$(sed -n 's/^Maintainer: //p' "$here/control")" "$(LC_ALL=C date -u -R -d "${dated:-1970-01-01}")" |
+  gzip -9n >"$doc/changelog.gz"
 install -d "$root/usr/share/man/man1"
 "$program" man "$root/usr/share/man/man1" >/dev/null
 gzip -9n "$root/usr/share/man/man1"/*
@@ -36,7 +41,6 @@ chmod -R u=rwX,go=rX "$root/usr/share"
 
 echo /etc/memberbase/memberbase.toml >"$root/DEBIAN/conffiles"
 install -m 755 "$here/postinst" "$here/prerm" "$here/postrm" "$root/DEBIAN/"
-version=$("$program" --version | cut -d ' ' -f 2)
 architecture=$(dpkg --print-architecture)
 # The newest version of the C library whose functions the program uses.
 library=$(objdump -T "$program" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
