@@ -7,7 +7,7 @@
 //!
 //! The value is a version byte, and for each set in the order of places: how far its place is after the last
 //! one as a varint (the first has its place), the number of its rows as a byte, and its rows in order, two
-//! bytes each. If there are [`FEW`] rows or more, the byte is 0, and a bitmap in the portable roaring format
+//! bytes each. If there are `FEW` rows or more, the byte is 0, and a bitmap in the portable roaring format
 //! follows, after its length as a varint. No set is empty.
 
 use std::ops::RangeInclusive;

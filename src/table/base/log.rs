@@ -27,7 +27,7 @@ impl Base {
     }
 
     /// A walk through the history of the member at a row, which reads about `bytes` of the commit log.
-    /// `present` is the member as a [`View`] has it, with the revision of the view; `place` is where an
+    /// `present` is the member as a view has it, with the revision of the view; `place` is where an
     /// earlier walk stopped.
     #[must_use]
     pub fn history(
