@@ -1,5 +1,10 @@
 //! Opens the store. Only this file chooses an engine.
+//!
+//! The engine opens without reading all that the working copy holds, so it may be a later read that meets damage
+//! there. The work that began with that read is then done once more, over an engine that was opened again and
+//! so has rebuilt its working copy. Nothing but damage in log and snapshots keeps a store from opening.
 
+use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -65,21 +70,21 @@ pub async fn open(config: &Config, metrics: &StoreMetrics) -> Result<Arc<Table>,
 
 /// Opens the store, audits it and closes it.
 pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<AuditReport, TableError> {
-    let engine = engine(config, &StoreMetrics::default()).await?;
-    let how = AuditConfig::new(clock()(), micros(config.delete_retention));
-    let report = audit(&engine, &how, progress).await;
+    let how = &AuditConfig::new(clock()(), micros(config.delete_retention));
+    let work = async |engine| audit(&engine, how, progress).await;
+    let (report, engine) = with_engine(config, &StoreMetrics::default(), work).await?;
     engine.close().await?;
-    report
+    Ok(report)
 }
 
 /// Opens the store, refolds it and closes it.
 pub async fn refold(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<RefoldReport, TableError> {
     let metrics = StoreMetrics::default();
-    let settings = table_config(config, &metrics)?;
-    let engine = engine(config, &metrics).await?;
-    let report = table::refold(&engine, &clock(), &settings, progress).await;
+    let settings = &table_config(config, &metrics)?;
+    let work = async |engine| table::refold(&engine, &clock(), settings, progress).await;
+    let (report, engine) = with_engine(config, &metrics, work).await?;
     engine.close().await?;
-    report
+    Ok(report)
 }
 
 /// Purges, drops old commits and closes idle bases, once in every round.
@@ -95,19 +100,43 @@ async fn keep_house(table: Weak<Table>) {
 }
 
 async fn open_with_progress(config: &Config, metrics: &StoreMetrics) -> Result<Arc<Table>, TableError> {
-    let opening = async {
-        let engine = engine(config, metrics).await?;
-        Table::open(engine, clock(), table_config(config, metrics)?).await
-    };
-    let mut opening = std::pin::pin!(opening);
+    let settings = table_config(config, metrics)?;
+    let work = |engine| Table::open(engine, clock(), settings.clone());
+    let mut opening = std::pin::pin!(with_engine(config, metrics, work));
     let mut waited = Duration::ZERO;
     loop {
         match tokio::time::timeout(STILL_OPENING, opening.as_mut()).await {
-            Ok(opened) => return opened,
+            Ok(opened) => return opened.map(|(table, _)| table),
             Err(_) => {
                 waited += STILL_OPENING;
                 tracing::info!(seconds = waited.as_secs(), data = %config.data.display(), "still opening the store");
             }
+        }
+    }
+}
+
+/// Opens the engine and does `work` with it; once more after a read that failed. If `work` fails, the engine is
+/// closed again.
+async fn with_engine<T, F: Future<Output = Result<T, TableError>>>(
+    config: &Config,
+    metrics: &StoreMetrics,
+    work: impl Fn(Arc<dyn Engine>) -> F,
+) -> Result<(T, Arc<dyn Engine>), TableError> {
+    let mut is_first = true;
+    loop {
+        let engine = engine(config, metrics).await?;
+        let error = match work(Arc::clone(&engine)).await {
+            Ok(done) => return Ok((done, engine)),
+            Err(error) => error,
+        };
+        if let Err(error) = engine.close().await {
+            tracing::warn!(%error, "the store was not closed cleanly");
+        }
+        match error {
+            TableError::Engine(EngineError::Io(why)) if std::mem::take(&mut is_first) => {
+                tracing::warn!(why, "the store could not be read; opening it again");
+            }
+            error => return Err(error),
         }
     }
 }
@@ -190,4 +219,64 @@ fn clock() -> Clock {
     Arc::new(|| {
         Timestamp::from_micros(micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::token::{AccessLevel, SecretHash, Token, TokenDescription, TokenId, TokenLimits};
+    use crate::table::MayMake;
+
+    /// Changes a byte of every value in value files.
+    fn damage(data: &Path) -> usize {
+        let files = std::fs::read_dir(data.join("sled/values")).unwrap();
+        let mut damaged = 0;
+        for file in files {
+            let path = file.unwrap().path();
+            let mut bytes = std::fs::read(&path).unwrap();
+            for byte in bytes.iter_mut().skip(64).step_by(100) {
+                *byte ^= 1;
+                damaged += 1;
+            }
+            std::fs::write(path, bytes).unwrap();
+        }
+        damaged
+    }
+
+    /// A token whose stored form is too long for sled itself.
+    fn token() -> Token {
+        Token {
+            id: TokenId(77),
+            access: AccessLevel::Admin,
+            pii: true,
+            base: None,
+            description: Some(TokenDescription::parse("d".repeat(200)).unwrap()),
+            limits: TokenLimits::default(),
+            created_at: Timestamp::from_micros(1),
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+            is_damaged: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn damage_that_the_first_reads_meet_is_repaired_while_the_store_opens() {
+        let temp = tempfile::tempdir().unwrap();
+        let config = Config { data: temp.path().join("data"), ..Config::default() };
+        let metrics = StoreMetrics::default();
+        let table = open_with_progress(&config, &metrics).await.unwrap();
+        table.tokens().create(token(), SecretHash::of("secret"), MayMake::Any, None).await.unwrap();
+        table.close().await.unwrap();
+        drop(table);
+        assert!(damage(&config.data) > 0);
+        let report = check(&config, &|_| {}).await.unwrap();
+        assert!(report.is_sound(), "{:?}", report.findings);
+        assert!(damage(&config.data) > 0);
+        let table = open_with_progress(&config, &metrics).await.unwrap();
+        assert!(table.tokens().any());
+        table.close().await.unwrap();
+    }
 }
