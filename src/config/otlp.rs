@@ -3,6 +3,7 @@
 //! `OTEL_EXPORTER_OTLP_TRACES_…` overrides `OTEL_EXPORTER_OTLP_…`. An empty variable counts as not set.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
@@ -17,6 +18,9 @@ const HTTP_PATH: &str = "/v1/traces";
 const GRPC_PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// The name of the service if the variables have none.
 const SERVICE: &str = "memberbase";
+/// Headers that a request for a collector has already.
+const OWN_HEADERS: [&str; 6] =
+    ["connection", "content-length", "content-type", "host", "te", "transfer-encoding"];
 /// How long a collector may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How many numbers of 63 bits there are.
@@ -73,6 +77,9 @@ pub fn read(environment: impl Fn(&str) -> Option<String>, problems: &mut Vec<Str
         variables.get("OTEL_SDK_DISABLED").is_some_and(|(_, text)| text.eq_ignore_ascii_case("true"))
             || variables.get("OTEL_TRACES_EXPORTER").is_some_and(|(_, text)| text == "none");
     let (name, endpoint) = variables.of_traces("ENDPOINT").filter(|_| !is_off)?;
+    if let Some((name, text)) = variables.get("OTEL_TRACES_EXPORTER").filter(|(_, text)| text != "otlp") {
+        problems.push(format!("{name}: must be otlp or none, not `{text}`"));
+    }
     let mut check = |name: &str, read: Result<(), String>| {
         if let Err(rule) = read {
             problems.push(format!("{name}: {rule}"));
@@ -164,14 +171,26 @@ fn address(text: &str) -> Result<(String, String), String> {
     };
     let rest = text.strip_prefix("http://").ok_or_else(rule)?;
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let is_plain = authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
     let is_path = path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte));
-    if authority.is_empty() || !is_plain || !is_path {
-        return Err(rule());
-    }
-    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let port = if has_port { "" } else { ":80" };
-    Ok((format!("{authority}{port}"), path.to_owned()))
+    let authority = with_port(authority).filter(|_| is_path).ok_or_else(rule)?;
+    Ok((authority, path.to_owned()))
+}
+
+/// A host with its port, which is 80 if there is none; `None` if it is not a host.
+fn with_port(authority: &str) -> Option<String> {
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => (format!("[{}]", address.parse::<Ipv6Addr>().ok()?), port),
+        None => {
+            let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            (!host.is_empty() && host.bytes().all(is_plain)).then(|| (host.to_owned(), port))?
+        }
+    };
+    let port = match port.strip_prefix(':') {
+        Some(port) => port.parse::<u16>().ok().filter(|port| *port > 0)?,
+        None => port.is_empty().then_some(80)?,
+    };
+    Some(format!("{host}:{port}"))
 }
 
 /// Pairs of key and value, `a=1,b=2`, with percent-encoding in the values.
@@ -193,6 +212,9 @@ fn headers(text: &str) -> Result<Vec<(String, String)>, String> {
     for (name, value) in &mut headers {
         name.make_ascii_lowercase();
         let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if OWN_HEADERS.contains(&name.as_str()) {
+            return Err(format!("must not have the header {name}, which the server sets"));
+        }
         if !is_name || !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
             return Err("must be names and values of headers, such as api-key=value".to_owned());
         }
@@ -287,6 +309,8 @@ mod tests {
         assert_eq!(resource, [("deployment.environment.name", "test"), ("service.name", "members")]);
         assert_eq!(otlp.sampler, Sampler { follows_parent: true, root: Root::Below(1 << 62) });
         assert!(!format!("{otlp:?}").contains("a b"), "values of headers may be secret");
+        let v6 = given(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://[::1]:4318")]).0.unwrap();
+        assert_eq!(v6.authority, "[::1]:4318");
         for (address, path) in [("http://one", "/"), ("http://one/path", "/path")] {
             let otlp = given(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", address)]).0.unwrap();
             assert_eq!((&*otlp.authority, &*otlp.path), ("one:80", path));
@@ -295,6 +319,7 @@ mod tests {
 
     #[test]
     fn all_problems_are_reported() {
+        const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a");
         let (_, problems) = given(&[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
@@ -306,10 +331,32 @@ mod tests {
         assert_eq!(problems.len(), 6, "{problems:?}");
         assert!(problems.iter().all(|problem| problem.starts_with("OTEL_") && !problem.contains("secret")));
         let ratio = [("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")];
-        let all = [&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a")][..], &ratio].concat();
+        let all = [&[ENDPOINT][..], &ratio].concat();
         assert_eq!(given(&all).1.len(), 1);
-        for address in ["http://", "http://a b", "http://user@host", "localhost:4317", "http://a/?b"] {
+        for address in [
+            "http://",
+            "http://a b",
+            "http://user@host",
+            "localhost:4317",
+            "http://a/?b",
+            "http://:4318",
+            "http://a:",
+            "http://a:0",
+            "http://a:99999",
+            "http://a:1:2",
+            "http://[::1",
+            "http://::1:4318",
+            "http://[a]:1",
+            "http://][",
+        ] {
             assert_eq!(given(&[("OTEL_EXPORTER_OTLP_ENDPOINT", address)]).1.len(), 1, "{address}");
+        }
+        for variable in [
+            ("OTEL_TRACES_EXPORTER", "zipkin"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "Host=a"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "content-length=3"),
+        ] {
+            assert_eq!(given(&[ENDPOINT, variable]).1.len(), 1, "{variable:?}");
         }
     }
 }
