@@ -343,6 +343,12 @@ impl Base {
         checkpoint::checkpoint(&self.open).await
     }
 
+    /// Waits for a running checkpoint, and lets none begin before the guard is dropped.
+    #[cfg(test)]
+    pub(in crate::table) async fn without_checkpoints(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.open.checkpointing.lock().await
+    }
+
     /// Refuses new requests, finishes the queued ones, ends the base's tasks, and writes a last checkpoint.
     pub(in crate::table) async fn close(&self) -> Result<(), TableError> {
         drop(self.jobs.write().await.take());
