@@ -15,8 +15,9 @@ use crate::stored::decode::versioned;
 
 const VALUE: &str = "data of a job";
 const VERSION: u8 = 1;
-/// The fastest level that still halves a list of members.
-const LEVEL: i32 = 1;
+/// A fast level that still halves a list of members: level 1 makes a quarter of it, but takes twice the time,
+/// a tenth of what the plan of a list takes.
+const LEVEL: i32 = -5;
 /// The most bytes of a value before compression: an incompressible value fits into the engine too.
 pub const PLAIN_MAX_BYTES: usize = JOB_VALUE_BYTES - 1024;
 

@@ -23,7 +23,7 @@ use crate::tasks;
 /// Values in one batch.
 const VALUES_AT_ONCE: usize = 16;
 /// Batches that are stored at once.
-const STORED_AT_ONCE: usize = 2;
+const STORED_AT_ONCE: usize = 4;
 
 /// An input that arrives. Dropping it before it is accepted removes what was stored of it, in the background.
 pub struct Upload {
