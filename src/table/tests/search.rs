@@ -163,6 +163,44 @@ proptest! {
     }
 }
 
+/// A member with sixty words, which are in few others.
+fn wordy(n: u16) -> MemberRow {
+    let begins = ["a", "an", "el", "j", "jo", "0", "00", "b"];
+    let word = |w: u16| {
+        let end = char::from_digit(u32::from((n * 7 + w * 17) % 36), 36).unwrap();
+        format!("{}{end} ", begins[usize::from((n + w) % 8)])
+    };
+    let mut row = named(n, Some(usize::from(n) % NAMES.len()), None);
+    let words: String = (0..60).map(word).collect();
+    row.patch.role = Change::Set(Name::parse(words.trim()).unwrap());
+    row
+}
+
+#[test]
+fn a_search_among_many_moves_equals_a_full_evaluation() {
+    block_on(async {
+        let subject = Subject::new().await;
+        let upsert = async |rows: Vec<MemberRow>| {
+            subject.upsert(&rows, UpsertOptions::default(), WriteMode::Partial).await;
+        };
+        upsert((0..1_200).map(wordy).collect()).await;
+        let waiting = async || subject.base.status().await.overlay_entries;
+        let before = waiting().await;
+        subject.check_search().await;
+        // The search has put the moves in order.
+        assert!(waiting().await > before);
+        upsert((0..1_200).step_by(3).map(|n| wordy(n + 1_000)).collect()).await;
+        upsert((0..1_200).step_by(2).map(|n| named(n, Some(3), Some(1))).collect()).await;
+        let refs = (0..1_200).step_by(5).map(ref_of).collect();
+        subject.base.delete(DeleteRequest { refs, ..DeleteRequest::default() }).await.unwrap();
+        upsert((0..1_200).step_by(4).map(wordy).collect()).await;
+        subject.check_search().await;
+        subject.check_search().await;
+        subject.base.checkpoint().await.unwrap();
+        subject.check_search().await;
+    });
+}
+
 #[test]
 fn search_sets_of_older_stores_are_built_at_open_also_after_an_interrupted_build() {
     block_on(async {

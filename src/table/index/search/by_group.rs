@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use crate::stored::search::Entry;
 use crate::table::index::search::moves::{WordMove, WordMoves};
-use crate::table::index::search::place::{split_row, split_token};
+use crate::table::index::search::place::{GROUPS, split_row, split_token};
 
-/// The groups that there are: two characters of six bits.
-const GROUPS: usize = 4_096;
 /// Moves are sorted in pieces of so many rows, between which others get their turn.
 const ROWS_AT_ONCE: usize = 4_096;
 
@@ -62,7 +60,7 @@ impl ChunkMoves {
 async fn each(chunk: u64, moves: &[Arc<WordMoves>], mut see: impl FnMut(WordMove)) {
     let mut rows = 0;
     for moves in moves {
-        moves.each_if(|row| split_row(row).0 == chunk, &mut see);
+        moves.each_if(|row, _| split_row(row).0 == chunk, &mut see);
         rows += moves.len();
         if rows >= ROWS_AT_ONCE {
             rows = 0;

@@ -1,7 +1,8 @@
 //! Moves of rows into and out of search sets.
 //!
 //! Many moves wait in memory for a checkpoint, so they are packed: a move takes three bytes, and the moves of a
-//! row in one direction take twelve more. A row has each of its moves once.
+//! row in one direction take twelve more. A row has each of its moves once, and those in one direction in the
+//! order of their tokens.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use crate::table::index::search::place::split_row;
 /// Marks a row that leaves the sets of the tokens. Rows stay far below 2^63.
 const LEAVES: u64 = 1 << 63;
 /// The memory of an entry of an overlay, in bytes.
-const ENTRY_BYTES: usize = 32;
+pub(super) const ENTRY_BYTES: usize = 32;
 /// Most members have at most this many words.
 const WORDS: usize = 32;
 
@@ -54,8 +55,14 @@ impl RowMoves {
     /// One move.
     #[cfg(test)]
     pub fn one(token: Token, enters: bool) -> Self {
-        let (token, none) = (vec![token], Vec::new());
-        if enters { Self { enters: token, leaves: none } } else { Self { enters: none, leaves: token } }
+        Self::some(vec![token], enters)
+    }
+
+    /// Moves in one direction, in the order of their tokens.
+    #[cfg(test)]
+    pub fn some(tokens: Vec<Token>, enters: bool) -> Self {
+        let none = Vec::new();
+        if enters { Self { enters: tokens, leaves: none } } else { Self { enters: none, leaves: tokens } }
     }
 }
 
@@ -88,11 +95,27 @@ impl WordMoves {
         }
     }
 
-    /// Adds later moves.
-    pub fn append(&mut self, later: &Self) {
-        let start = self.tokens.len();
-        self.tokens.extend(&later.tokens);
-        self.rows.extend(later.rows.iter().map(|row| RowEnd::new(row.marked(), start + row.end())));
+    /// Adds later moves: those of the rows from the place `first` on, as long as there are at most `most`
+    /// moves then. Returns the place of the first row that is left. At least one row is added to no moves.
+    pub fn append(&mut self, later: &Self, first: usize, most: usize) -> usize {
+        let start = later.start_of(first);
+        let room = most.saturating_sub(self.tokens.len());
+        let left = later.rows.get(first..).unwrap_or_default();
+        let fit = left.partition_point(|row| row.end() - start <= room).max(usize::from(self.is_empty()));
+        let added = left.get(..fit).unwrap_or(left);
+        let Some(last) = added.last() else { return first };
+        self.rows.reserve(added.len());
+        for row in added {
+            self.rows.push(RowEnd::new(row.marked(), self.tokens.len() + row.end() - start));
+        }
+        self.tokens.extend(later.tokens.get(start..last.end()).unwrap_or_default());
+        first + added.len()
+    }
+
+    /// Gives back the memory that is kept for more moves.
+    pub fn close(&mut self) {
+        self.rows.shrink_to_fit();
+        self.tokens.shrink_to_fit();
     }
 
     /// The rows that move. One that enters some sets and leaves others counts twice.
@@ -125,23 +148,58 @@ impl WordMoves {
         chunks
     }
 
-    /// Every move, in order.
-    pub fn each(&self, see: impl FnMut(WordMove)) {
-        self.each_if(|_| true, see);
+    /// The number of moves.
+    pub fn moves(&self) -> usize {
+        self.tokens.len()
     }
 
-    /// Every move of the rows that are `wanted`, in order.
-    pub fn each_if(&self, wanted: impl Fn(Row) -> bool, mut see: impl FnMut(WordMove)) {
+    /// Whether some row leaves a set.
+    pub fn has_leaving(&self) -> bool {
+        self.rows.iter().any(|row| !row.enters())
+    }
+
+    /// Every move, in order.
+    pub fn each(&self, see: impl FnMut(WordMove)) {
+        self.each_if(|_, _| true, see);
+    }
+
+    /// Every move of the rows that are `wanted`, given whether they enter, in order.
+    pub fn each_if(&self, wanted: impl Fn(Row, bool) -> bool, mut see: impl FnMut(WordMove)) {
         let mut start = 0;
         for place in &self.rows {
-            let (row, enters, end) = (place.row(), place.marked() & LEAVES == 0, place.end());
-            if wanted(row) {
+            let (row, enters, end) = (place.row(), place.enters(), place.end());
+            if wanted(row, enters) {
                 for token in self.tokens.get(start..end).unwrap_or_default() {
                     see(WordMove { row, token: unpack(*token), enters });
                 }
             }
             start = end;
         }
+    }
+
+    /// Every token, with the place of its row among the rows that move, in order.
+    pub fn each_token(&self, mut see: impl FnMut(usize, Token)) {
+        let mut start = 0;
+        for (place, row) in self.rows.iter().enumerate() {
+            let tokens = self.tokens.get(start..row.end()).unwrap_or_default();
+            tokens.iter().for_each(|token| see(place, unpack(*token)));
+            start = row.end();
+        }
+    }
+
+    /// The moves of the row at a place among the rows that move, with tokens from `first` to `last`.
+    pub fn each_at(&self, place: usize, first: Token, last: Token, mut see: impl FnMut(WordMove)) {
+        let Some(at) = self.rows.get(place) else { return };
+        let (row, enters) = (at.row(), at.enters());
+        let tokens = self.tokens.get(self.start_of(place)..at.end()).unwrap_or_default();
+        let from = tokens.partition_point(|token| unpack(*token) < first);
+        let tokens = tokens.iter().skip(from).map(|token| unpack(*token));
+        tokens.take_while(|token| *token <= last).for_each(|token| see(WordMove { row, token, enters }));
+    }
+
+    /// Where the tokens of the row at a place begin.
+    fn start_of(&self, place: usize) -> usize {
+        place.checked_sub(1).and_then(|before| self.rows.get(before)).map_or(0, RowEnd::end)
     }
 }
 
@@ -159,6 +217,10 @@ impl RowEnd {
 
     fn row(&self) -> Row {
         Row(self.marked() & !LEAVES)
+    }
+
+    fn enters(&self) -> bool {
+        self.marked() & LEAVES == 0
     }
 
     fn end(&self) -> usize {
@@ -203,14 +265,24 @@ mod tests {
                 proptest::collection::vec((0..1_u64 << 63, 0_u32..1 << 24, any::<bool>()), 0..8),
                 0..4,
             ),
+            most in 1_usize..6,
         ) {
             let mut all = WordMoves::default();
+            let mut pieces = vec![WordMoves::default()];
             for batch in &batches {
                 let mut moves = WordMoves::default();
                 for (row, token, enters) in batch {
                     moves.add(Row(*row), &RowMoves::one(*token, *enters));
                 }
-                all.append(&moves);
+                prop_assert_eq!(all.append(&moves, 0, usize::MAX), moves.len());
+                let mut first = 0;
+                while first < moves.len() {
+                    let next = pieces.last_mut().unwrap().append(&moves, first, most);
+                    if next == first {
+                        pieces.push(WordMoves::default());
+                    }
+                    first = next;
+                }
             }
             let expected = batches.iter().flatten();
             let expected: Vec<WordMove> = expected
@@ -218,6 +290,9 @@ mod tests {
                 .collect();
             prop_assert_eq!(all.len(), expected.len());
             prop_assert_eq!(all.weight(), (15 * expected.len()).div_ceil(32));
+            prop_assert_eq!(pieces.iter().flat_map(seen).collect::<Vec<_>>(), expected.clone());
+            let full = pieces.split_last().unwrap().1;
+            prop_assert!(full.iter().all(|piece| piece.len() == most));
             prop_assert_eq!(seen(&all), expected);
         }
     }

@@ -4,6 +4,8 @@ use crate::model::Row;
 use crate::model::search::Token;
 use crate::table::index::sets::CHUNK_ROWS;
 
+/// The groups that there are: two characters of six bits.
+pub const GROUPS: usize = 4_096;
 /// The bits of a token that are its place in its group.
 const PLACE_BITS: u32 = 12;
 
