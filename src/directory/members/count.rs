@@ -11,7 +11,7 @@ use crate::directory::{Directory, Error};
 use crate::model::schema::AttributeType;
 use crate::model::token::AccessLevel;
 use crate::model::{AttributeValue, Audience, AudienceName, BaseNumber, Parsed, RawFilter, Reason, Refusal};
-use crate::table::{Chunk, RowSet, SetField, View};
+use crate::table::{Chunk, RowSet, SetField, View, union};
 
 /// The key of audiences in `group_by`.
 const AUDIENCE: &str = "audience";
@@ -69,8 +69,8 @@ impl Directory {
         self.guarded.check_named(&named, &view)?;
         let groups = match count.group_by.as_deref() {
             None => None,
-            Some(AUDIENCE) => Some(Groups { groups: self.audience_groups(&view, count.base), without: 0 }),
-            Some(key) => Some(Groups { groups: value_groups(&view, key)?, without: 0 }),
+            Some(AUDIENCE) => Some(Groups::new(self.audience_groups(&view, count.base), true)),
+            Some(key) => Some(Groups::new(value_groups(&view, key)?, false)),
         };
         drop(view);
         let matching = matching(&base, &filter, &narrowed).await?;
@@ -107,6 +107,8 @@ impl Directory {
 /// The groups, and how many of the members that match are in each.
 struct Groups {
     groups: Vec<Group>,
+    /// Whether a member may be in several.
+    overlap: bool,
     /// How many are in none.
     without: u64,
 }
@@ -148,18 +150,28 @@ fn value_groups(view: &View<'_>, key: &str) -> Result<Vec<Group>, Error> {
 }
 
 impl Groups {
-    /// Counts these rows of a chunk.
-    fn add(&mut self, chunk: u64, rows: Chunk) {
-        let mut without = rows.clone();
-        for group in &mut self.groups {
-            let Some(of_group) = group.rows.chunk(chunk) else { continue };
-            group.members += of_group.intersection_len(&rows);
-            without -= of_group;
-        }
-        self.without += without.len();
+    fn new(groups: Vec<Group>, overlap: bool) -> Self {
+        Self { groups, overlap, without: 0 }
     }
 
-    /// The groups that have members. A member is in several if these are audiences.
+    /// Counts these rows of a chunk.
+    fn add(&mut self, chunk: u64, rows: Chunk) {
+        let mut within = 0;
+        for group in &mut self.groups {
+            let Some(of_group) = group.rows.chunk(chunk) else { continue };
+            let members = of_group.intersection_len(&rows);
+            group.members += members;
+            within += members;
+        }
+        self.without += if self.overlap {
+            let of_groups = self.groups.iter().filter_map(|group| group.rows.chunk(chunk));
+            (rows - union(of_groups)).len()
+        } else {
+            rows.len().saturating_sub(within)
+        };
+    }
+
+    /// The groups that have members.
     fn finish(self) -> Vec<MemberGroup> {
         let with_members = self.groups.into_iter().filter(|group| group.members > 0);
         let counted = with_members.map(|Group { value, audience, is_shortened, members, rows: _ }| {
