@@ -5,15 +5,16 @@ use roaring::RoaringBitmap;
 
 use super::bytes::{Reader, Writer};
 use super::decode::{DecodeError, versioned};
-use crate::model::Row;
 use crate::model::schema::FieldNumber;
 use crate::model::search::SEARCH_VERSION;
+use crate::model::{AudienceNumber, Row};
 
 const VALUE: &str = "index state";
 const CHUNK: &str = "set chunk";
 /// The version of index states. In version 1 fields had one byte, and the sets were in table `32`. Up to
-/// version 2 there were no search sets, and up to version 3 nothing was said about audiences.
-const VERSION: u8 = 4;
+/// version 2 there were no search sets, up to version 3 nothing was said about audiences, and version 4 does
+/// not say which of them are evaluated.
+const VERSION: u8 = 5;
 /// The version of chunks.
 const CHUNK_VERSION: u8 = 1;
 
@@ -53,12 +54,15 @@ pub struct IndexState {
 }
 
 /// How far the filters of audiences are evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuiltUpTo {
     /// The members of lower rows are evaluated.
     pub below: Row,
     /// The rule by which addresses were folded.
     pub fold: u32,
+    /// The audiences whose new filters are evaluated, in order. Others wait. Version 4 does not say it; then
+    /// it is empty, and they are all.
+    pub audiences: Vec<AudienceNumber>,
 }
 
 /// The table that has the chunks of a base's sets. Keys in the other one are ignored.
@@ -90,8 +94,12 @@ impl IndexState {
         w.varint(self.unindexed.len().try_into().unwrap_or(u64::MAX));
         self.unindexed.iter().for_each(|field| w.varint(u64::from(field.0)));
         w.u8(self.search);
-        w.varint(self.built.map_or(0, |built| built.below.0.saturating_add(1)));
-        self.built.iter().for_each(|built| w.varint(u64::from(built.fold)));
+        w.varint(self.built.as_ref().map_or(0, |built| built.below.0.saturating_add(1)));
+        for built in &self.built {
+            w.varint(u64::from(built.fold));
+            w.varint(built.audiences.len().try_into().unwrap_or(u64::MAX));
+            built.audiences.iter().for_each(|audience| w.varint(u64::from(audience.0)));
+        }
         w.0
     }
 
@@ -139,7 +147,16 @@ impl IndexState {
             && let Some(below) = r.varint()?.checked_sub(1)
         {
             let fold = u32::try_from(r.varint()?).map_err(|_| r.damaged("a fold is out of range"))?;
-            state.built = Some(BuiltUpTo { below: Row(below), fold });
+            let mut audiences = Vec::new();
+            if version > 4 {
+                for _ in 0..r.size()? {
+                    let number = u32::try_from(r.varint()?).ok().filter(|number| *number > 0);
+                    let number =
+                        number.ok_or_else(|| r.damaged("the number of an audience is out of range"))?;
+                    audiences.push(AudienceNumber(number));
+                }
+            }
+            state.built = Some(BuiltUpTo { below: Row(below), fold, audiences });
         }
         r.end()?;
         Ok(state)
@@ -177,7 +194,8 @@ mod tests {
     }
 
     fn building() -> IndexState {
-        IndexState { built: Some(BuiltUpTo { below: Row(1_000_000), fold: 2 }), ..state() }
+        let audiences = vec![AudienceNumber(3), AudienceNumber(300)];
+        IndexState { built: Some(BuiltUpTo { below: Row(1_000_000), fold: 2, audiences }), ..state() }
     }
 
     fn hex(bytes: &[u8]) -> String {
@@ -198,9 +216,16 @@ mod tests {
 
     #[test]
     fn the_state_has_its_golden_bytes_in_all_versions() {
-        let golden = "04 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02 02 00".replace(' ', "");
+        let golden = "05 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02 02 00".replace(' ', "");
         assert_eq!(hex(&state().encode()), golden);
         [state(), building()].iter().for_each(|state| assert_documented(&state.encode()));
+        // Version 4 does not say which audiences are built.
+        let mut fourth = building().encode();
+        (fourth[0], _) = (4, fourth.truncate(fourth.len() - 4));
+        assert_documented(&fourth);
+        let BuiltUpTo { below, fold, .. } = building().built.unwrap();
+        let of_all = IndexState { built: Some(BuiltUpTo { below, fold, audiences: Vec::new() }), ..state() };
+        assert_eq!(IndexState::decode(&fourth), Ok(of_all));
         // Version 3 ends before the audiences, version 2 before the search sets.
         let mut third = state().encode();
         (third[0], _) = (3, third.pop());

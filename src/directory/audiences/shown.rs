@@ -63,7 +63,9 @@ impl Directory {
             members: knows.then(|| view.audience_rows(audience.number).len()),
             built: match audience.state {
                 AudienceState::Ready => None,
-                AudienceState::Building { .. } => Some((view.audience_progress().0, view.next_row().0)),
+                AudienceState::Building { .. } => {
+                    Some((view.audience_progress(audience.number).0, view.next_row().0))
+                }
             },
         }
     }

@@ -49,8 +49,8 @@ pub async fn load(audit: &mut Audit<'_>, state: &mut State, fold: Option<Fold>) 
         audiences.iter_mut().for_each(renew);
     }
     let hands = load_rows(audit, state).await?;
-    let definitions = Definitions::new(audiences.into_iter().collect(), hands, numbers, fold);
-    state.build.go_on(&definitions, state.stored.built, state.stored.watermark);
+    let mut definitions = Definitions::new(audiences.into_iter().collect(), hands, numbers, fold);
+    state.build.go_on(&mut definitions, state.stored.built.as_ref(), state.stored.watermark);
     state.definitions = Some(Arc::new(definitions));
     Ok(())
 }

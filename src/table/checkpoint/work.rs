@@ -82,6 +82,8 @@ pub(super) struct Work<'a> {
     rows: Vec<DirtyRows>,
     /// The rows of audiences that are built.
     built: Vec<DirtyRows>,
+    /// How many rows were evaluated for them since the checkpoint before.
+    built_rows: u64,
     /// The moves between search sets.
     pub(super) words: Vec<Arc<WordMoves>>,
     given_up: Vec<SetField>,
@@ -109,6 +111,7 @@ impl<'a> Work<'a> {
         open.note_overlay_entries(&published);
         let (chunks, given_up) = published.sets.take_dirty();
         let (rows, built) = (published.members.take_dirty(), published.build.take_dirty());
+        let built_rows = published.build.take_unstored();
         let stored = published.stored.clone();
         let lookups = LookupKind::ALL.map(|kind| {
             let lookup = published.lookups.get(kind);
@@ -133,6 +136,7 @@ impl<'a> Work<'a> {
             words,
             rows,
             built,
+            built_rows,
             given_up,
             has_narrow_sets,
             target,
@@ -158,6 +162,7 @@ impl<'a> Work<'a> {
             published.sets.mark_dirty(&self.chunks, &self.given_up);
             published.members.mark_dirty(&self.rows);
             published.build.mark_dirty(&self.built);
+            published.build.note_unstored(self.built_rows);
         }
         published.stored = self.stored;
         published.thaw(written);

@@ -115,8 +115,7 @@ impl Published {
 
     /// The rows that were evaluated for new filters of audiences since the last checkpoint.
     pub fn built_rows(&self) -> u64 {
-        let stored = self.stored.built.map_or(0, |built| built.below.0);
-        self.build.below().0.saturating_sub(stored)
+        self.build.unstored()
     }
 
     /// Freezes the overlays for a checkpoint. New commits go into empty ones.

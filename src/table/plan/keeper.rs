@@ -88,8 +88,8 @@ impl Keeper {
         if self.serving.as_ref().is_some_and(|kept| Arc::ptr_eq(kept.world(), self.definitions.serving())) {
             return;
         }
-        // What was built stays good if the same audiences are built.
-        let goes_on = |next: &NextKept| self.definitions.next().is_some_and(|new| new.is_like(&next.next));
+        // What was built stays good if it belongs to the next world.
+        let goes_on = |next: &NextKept| self.definitions.next().is_some_and(|new| new.continues(&next.next));
         let before = self.next.take().filter(goes_on);
         self.begin(before.as_ref().map_or(Row(0), |next| next.below));
         if let (Some(next), Some(before)) = (&mut self.next, before) {
@@ -149,15 +149,18 @@ impl Keeper {
         is_in
     }
 
-    /// Whether the filter of an audience matches a member: the one that serves, and the newest one.
+    /// Whether an audience matches a member in the world that serves and in those that are to come: in all of
+    /// them, and in any.
     pub fn is_matched(&mut self, row: Row, member: &Member, audience: AudienceNumber) -> (bool, bool) {
         let definitions = Arc::clone(&self.definitions);
         let side = Sided::new(member, &definitions.hands);
         let Some(serving) = &mut self.serving else { return (false, false) };
         let now = serving.is_matched(row, side, audience);
-        let next = definitions.next().filter(|next| next.has(audience));
-        let next = next.map(|next| Evaluator::new(Arc::clone(&next.world)).is_matched(row, side, audience));
-        (now, next.unwrap_or(now))
+        let next = definitions.next().filter(|next| next.has(audience)).map(|next| &next.world);
+        let newest = definitions.newest().filter(|_| definitions.is_pending(audience));
+        let worlds = next.into_iter().chain(newest);
+        let later = worlds.map(|world| Evaluator::new(Arc::clone(world)).is_matched(row, side, audience));
+        later.fold((now, now), |(all, any), is_matched| (all && is_matched, any || is_matched))
     }
 
     /// Notes who enters and leaves in the next world with a write that was noted.

@@ -105,11 +105,14 @@ impl<'a> View<'a> {
         self.published.definitions.audiences()
     }
 
-    /// While audiences are built: the members of rows below this one are evaluated. It may be of another
+    /// While an audience is built: the members of rows below this one are evaluated. It may be of another
     /// revision.
     #[must_use]
-    pub fn audience_progress(&self) -> Row {
-        Row(self.open.audience_row.load(Ordering::Relaxed))
+    pub fn audience_progress(&self, audience: AudienceNumber) -> Row {
+        let next = self.published.definitions.next();
+        // Others wait.
+        let is_built = next.is_some_and(|next| next.admitted.contains(&audience));
+        Row(if is_built { self.open.audience_row.load(Ordering::Relaxed) } else { 0 })
     }
 
     /// The rows that are in an audience; none if it is archived or does not exist.

@@ -46,8 +46,8 @@ pub async fn load(
         audiences.push(audience);
     }
     let (hands, members, mut build) = load_rows(engine, base).await?;
-    let definitions = Definitions::new(audiences.into_iter().collect(), hands, numbers, fold);
-    build.go_on(&definitions, stored.built, stored.watermark);
+    let mut definitions = Definitions::new(audiences.into_iter().collect(), hands, numbers, fold);
+    build.go_on(&mut definitions, stored.built.as_ref(), stored.watermark);
     Ok((definitions, members, build))
 }
 

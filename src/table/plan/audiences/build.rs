@@ -56,7 +56,8 @@ impl Plan<'_> {
             build.extend(&piece);
             if is_complete {
                 self.switch_to(&build).await;
-                return Ok(());
+                // What waited is next.
+                build = Build::new(self.audiences.definitions());
             }
         }
         Ok(())
@@ -66,19 +67,33 @@ impl Plan<'_> {
     pub async fn switch_to(&mut self, build: &Build) {
         let Some(next) = build.next() else { return };
         let rows = next.numbers.iter().map(|number| (*number, build.rows(*number))).collect();
-        self.serve(rows).await;
+        self.serve(rows, |number| next.admitted.contains(&number)).await;
+        self.serve_by_sets().await;
     }
 
-    /// Lets the newest filters of these audiences decide, by which these rows are in them. Others of the next
-    /// world must not use them.
-    pub(super) async fn serve(&mut self, rows: BTreeMap<AudienceNumber, RowSet>) {
+    /// Lets the newest filters of the audiences decide for which sets tell who is in them.
+    pub(super) async fn serve_by_sets(&mut self) {
+        let known = self.known_by_sets().await;
+        if !known.is_empty() {
+            self.serve(known, |_| true).await;
+        }
+    }
+
+    /// Lets exactly these rows be in these audiences, and the newest filters of those decide that are
+    /// `admitted`. Others that are to be built must not use them.
+    async fn serve(
+        &mut self,
+        rows: BTreeMap<AudienceNumber, RowSet>,
+        admitted: impl Fn(AudienceNumber) -> bool,
+    ) {
         for (number, wanted) in &rows {
             self.change_rows(*number, wanted).await;
         }
         let audiences = self.audiences.definitions().audiences().clone();
         let built =
             audiences.in_use().filter(|audience| matches!(audience.state, AudienceState::Building { .. }));
-        let (ready, left): (Vec<_>, Vec<_>) = built.partition(|audience| rows.contains_key(&audience.number));
+        let is_ready = |number| rows.contains_key(&number) && admitted(number);
+        let (ready, left): (Vec<_>, Vec<_>) = built.partition(|audience| is_ready(audience.number));
         if left.is_empty() {
             self.audiences.define(Definitions::note_fold);
         }

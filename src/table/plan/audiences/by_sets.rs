@@ -9,7 +9,7 @@ use crate::model::AudienceNumber;
 use crate::model::filter::{Condition, Field, Filter, Operand, Operator};
 use crate::model::schema::AttributeType;
 use crate::stored::header::Header;
-use crate::table::index::audiences::{Definitions, Next};
+use crate::table::index::audiences::Definitions;
 use crate::table::index::published::Published;
 use crate::table::index::sets::{Chunk, RowSet, SetField, union};
 use crate::table::plan::batch::Plan;
@@ -22,16 +22,18 @@ impl Plan<'_> {
     /// the others uses one of these.
     pub(super) async fn known_by_sets(&self) -> BTreeMap<AudienceNumber, RowSet> {
         let definitions = self.audiences.definitions();
-        let Some(next) = definitions.next() else { return BTreeMap::new() };
+        if definitions.next().is_none() {
+            return BTreeMap::new();
+        }
         let open = self.open;
         let published = open.published.read().await;
         if !self.has_sets_of(&published) {
             return BTreeMap::new();
         }
         let (living, known) = (Rows::new(), BTreeMap::new());
-        let mut by_sets = BySets { plan: self, published: &published, next, living, known };
+        let mut by_sets = BySets { plan: self, published: &published, definitions, living, known };
         by_sets.living = by_sets.present(SetField::Status).unwrap_or_default();
-        by_sets.evaluate(definitions)
+        by_sets.evaluate()
     }
 
     /// Whether the published sets are those of the current state, except for moves of rows.
@@ -49,7 +51,7 @@ impl Plan<'_> {
 struct BySets<'a> {
     plan: &'a Plan<'a>,
     published: &'a Published,
-    next: &'a Next,
+    definitions: &'a Definitions,
     /// The rows that have a member.
     living: Rows,
     /// Who will be in the audiences that were evaluated so far.
@@ -57,11 +59,12 @@ struct BySets<'a> {
 }
 
 impl BySets<'_> {
-    fn evaluate(mut self, definitions: &Definitions) -> BTreeMap<AudienceNumber, RowSet> {
+    fn evaluate(mut self) -> BTreeMap<AudienceNumber, RowSet> {
+        let definitions = self.definitions;
         // Each stands after those that it names.
         for audience in definitions.audiences().in_order() {
             let number = audience.number;
-            if !self.next.has(number) {
+            if !definitions.is_pending(number) {
                 continue;
             }
             let matched = match audience.filter.filter() {
@@ -147,7 +150,7 @@ impl BySets<'_> {
                 let Operand::Audience(number) = operand else { continue };
                 match self.known.get(number) {
                     Some(known) => add(&mut rows, known),
-                    None if self.next.has(*number) => return None,
+                    None if self.definitions.is_pending(*number) => return None,
                     None => add(&mut rows, &by_chunk(&self.plan.rows_in(self.published, *number))),
                 }
             }

@@ -61,10 +61,7 @@ impl Plan<'_> {
         };
         let is_small = self.layer.header.counts.total() <= self.open.parts.audience_build.at_once;
         if self.audiences.changed().is_some() {
-            let known = self.known_by_sets().await;
-            if !known.is_empty() {
-                self.serve(known).await;
-            }
+            self.serve_by_sets().await;
             if is_small {
                 self.build_at_once().await?;
             }

@@ -74,9 +74,9 @@ impl Plan<'_> {
     ) -> Result<Option<Outcome>, Stop> {
         let Some((member, _)) = self.member(row)? else { return Ok(None) };
         let before = self.audiences.definitions().hands.of(audience, row);
-        // While the audience is built, the member is to be in, or out, in both worlds.
-        let (now, next) = self.audiences.is_matched(row, &member, audience);
-        let after = if adds { before.added(now && next) } else { before.removed(now || next) };
+        // While the audience is built, the member is to be in, or out, now and later.
+        let (in_all, in_any) = self.audiences.is_matched(row, &member, audience);
+        let after = if adds { before.added(in_all) } else { before.removed(in_any) };
         if after == before {
             return Ok(Some(Outcome::Unchanged));
         }
