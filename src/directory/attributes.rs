@@ -53,31 +53,43 @@ pub struct AttributePage {
     pub cursor: Option<String>,
 }
 
+/// The attribute schema of a memberbase.
+#[derive(Debug)]
+pub struct ShownSchema {
+    /// `None` until it is first set. Until then no attribute can be written.
+    pub schema: Option<Arc<AttributeSchema>>,
+    /// The attributes whose index is being built: for each the rows that are in it.
+    pub indexing: Vec<(String, Row)>,
+    /// All rows that there are.
+    pub rows: Row,
+}
+
 impl Directory {
-    /// The schema of a memberbase; `None` until it is first set. Until then no attribute can be written.
-    pub async fn get_schema(&self, base: BaseNumber) -> Result<Option<Arc<AttributeSchema>>, Error> {
+    /// The schema of a memberbase.
+    pub async fn get_schema(&self, base: BaseNumber) -> Result<ShownSchema, Error> {
         let base = self.guarded.base(AccessLevel::Read, base).await?;
-        Ok(view(&base, None).await?.summary().schema)
+        shown(&base).await
     }
 
     /// Replaces the whole schema, given by keys. Rejects a schema that would remove or retype a key that
-    /// members have values for. If such a key gets an index, the index is built before this returns. Setting
-    /// the current schema again changes nothing.
+    /// members have values for. If such a key gets an index in a small memberbase, the index is built before
+    /// this returns. Setting the current schema again changes nothing.
     pub async fn set_schema(
         &self,
         base: BaseNumber,
         sent: impl IntoIterator<Item = (String, SentDefinition)>,
-    ) -> Result<Option<Arc<AttributeSchema>>, Error> {
+    ) -> Result<ShownSchema, Error> {
         let wanted = parse_schema(sent)?;
         let base = self.guarded.base(AccessLevel::Write, base).await?;
-        let before = view(&base, None).await?.summary();
+        let before = shown(&base).await?;
         if self.stored_result().is_some() {
-            return Ok(before.schema);
+            return Ok(before);
         }
         let claim = self.claim();
         let origin = self.origin(Call::SET_SCHEMA);
         let request = SettingsRequest { schema: Some(wanted), claim, ..SettingsRequest::new(origin) };
-        Ok(base.change_settings(request).await?.schema)
+        let schema = base.change_settings(request).await?.schema;
+        Ok(ShownSchema { schema, ..shown(&base).await? })
     }
 
     /// Sets attributes of many members in one commit, all or none. Returns how many values changed.
@@ -275,6 +287,11 @@ impl Directory {
         }
         None
     }
+}
+
+async fn shown(base: &Base) -> Result<ShownSchema, Error> {
+    let view = view(base, None).await?;
+    Ok(ShownSchema { schema: view.summary().schema, indexing: view.indexing(), rows: view.next_row() })
 }
 
 /// The number of values that an earlier run changed.

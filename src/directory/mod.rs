@@ -48,7 +48,7 @@ mod tokens;
 
 pub use self::access::Caller;
 pub use self::activity::DailyActivity;
-pub use self::attributes::{AttributeDeletion, AttributeEntry, AttributePage};
+pub use self::attributes::{AttributeDeletion, AttributeEntry, AttributePage, ShownSchema};
 pub use self::audiences::{
     AudienceChange, AudienceList, AudiencePage, ExplainedMember, HandCounts, NewAudience, ShownAudience,
 };

@@ -3,6 +3,7 @@
 #![allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation, reason = "small numbers in tests")]
 
 mod costly;
+mod indexing;
 mod origins;
 mod plain;
 mod same_members;

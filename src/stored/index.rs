@@ -51,6 +51,8 @@ pub struct IndexState {
     pub search: u8,
     /// How far the filters of audiences are evaluated for the members that there are; `None` if none is.
     pub built: Option<BuiltUpTo>,
+    /// The fields whose sets are being built: the members of rows below the given one are in them.
+    pub indexing: Vec<(FieldNumber, Row)>,
 }
 
 /// How far the filters of audiences are evaluated.
@@ -95,10 +97,15 @@ impl IndexState {
         self.unindexed.iter().for_each(|field| w.varint(u64::from(field.0)));
         w.u8(self.search);
         w.varint(self.built.as_ref().map_or(0, |built| built.below.0.saturating_add(1)));
-        for built in &self.built {
+        if let Some(built) = &self.built {
             w.varint(u64::from(built.fold));
             w.varint(built.audiences.len().try_into().unwrap_or(u64::MAX));
             built.audiences.iter().for_each(|audience| w.varint(u64::from(audience.0)));
+        }
+        w.varint(self.indexing.len().try_into().unwrap_or(u64::MAX));
+        for (field, below) in &self.indexing {
+            w.varint(u64::from(field.0));
+            w.varint(below.0);
         }
         w.0
     }
@@ -158,6 +165,12 @@ impl IndexState {
             }
             state.built = Some(BuiltUpTo { below: Row(below), fold, audiences });
         }
+        if version > 4 {
+            for _ in 0..r.size()? {
+                let field = u16::try_from(r.varint()?).map_err(|_| r.damaged("a field is out of range"))?;
+                state.indexing.push((FieldNumber(field), Row(r.varint()?)));
+            }
+        }
         r.end()?;
         Ok(state)
     }
@@ -195,7 +208,8 @@ mod tests {
 
     fn building() -> IndexState {
         let audiences = vec![AudienceNumber(3), AudienceNumber(300)];
-        IndexState { built: Some(BuiltUpTo { below: Row(1_000_000), fold: 2, audiences }), ..state() }
+        let built = Some(BuiltUpTo { below: Row(1_000_000), fold: 2, audiences });
+        IndexState { built, indexing: vec![(FieldNumber(17), Row(70_000))], ..state() }
     }
 
     fn hex(bytes: &[u8]) -> String {
@@ -216,19 +230,19 @@ mod tests {
 
     #[test]
     fn the_state_has_its_golden_bytes_in_all_versions() {
-        let golden = "05 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02 02 00".replace(' ', "");
+        let golden = "05 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02 02 00 00".replace(' ', "");
         assert_eq!(hex(&state().encode()), golden);
         [state(), building()].iter().for_each(|state| assert_documented(&state.encode()));
         // Version 4 does not say which audiences are built.
         let mut fourth = building().encode();
-        (fourth[0], _) = (4, fourth.truncate(fourth.len() - 4));
+        (fourth[0], _) = (4, fourth.truncate(fourth.len() - 9));
         assert_documented(&fourth);
         let BuiltUpTo { below, fold, .. } = building().built.unwrap();
         let of_all = IndexState { built: Some(BuiltUpTo { below, fold, audiences: Vec::new() }), ..state() };
         assert_eq!(IndexState::decode(&fourth), Ok(of_all));
         // Version 3 ends before the audiences, version 2 before the search sets.
         let mut third = state().encode();
-        (third[0], _) = (3, third.pop());
+        (third[0], _) = (3, third.truncate(third.len() - 2));
         assert_eq!(IndexState::decode(&third), Ok(state()));
         let mut second = third;
         (second[0], _) = (2, second.pop());

@@ -137,6 +137,9 @@ fn value_groups(view: &View<'_>, key: &str) -> Result<Vec<Group>, Error> {
             return Err(refused(Reason::FieldInvalid, description));
         }
     };
+    if sets.built_below(field).is_some() {
+        return Err(refused(Reason::IndexBuilding, "is an attribute whose index is not complete yet"));
+    }
     let values = sets.values(field).ok_or_else(|| {
         refused(Reason::TooManyValues, "members have more than 4,096 different values in this field")
     })?;

@@ -202,6 +202,8 @@ reasons! {
         "more members would have to be checked one by one than one call checks";
     /// Members have too many different values in a field.
     TooManyValues = "TOO_MANY_VALUES", FailedPrecondition, "members have too many different values in a field";
+    /// The index of an attribute is being built.
+    IndexBuilding = "INDEX_BUILDING", FailedPrecondition, "the index of the attribute is not complete yet";
     /// The memberbase has not reached the requested revision.
     RevisionAhead = "REVISION_AHEAD", FailedPrecondition, "the memberbase has not reached this revision";
     /// There is no such member in this memberbase.

@@ -40,6 +40,7 @@ pub async fn check(audit: &mut Audit<'_>, state: &mut State) -> Result<(), Table
     })
     .await?;
     state.sets.settle();
+    state.sets.show_built();
     log.end(state, findings);
     audit.report.commits += log.commits;
     Ok(())

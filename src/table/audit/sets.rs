@@ -58,6 +58,7 @@ pub async fn load(audit: &mut Audit<'_>, state: &mut State) -> Result<(), TableE
     })
     .await?;
     unindexed.into_iter().chain(young).for_each(|field| state.sets.drop_field(field));
+    state.stored.indexing.iter().for_each(|(number, below)| state.sets.go_on(*number, *below));
     if are_doubtful {
         known.into_iter().for_each(|field| state.sets.drop_field(field));
     }
@@ -87,7 +88,11 @@ impl Recount {
         }
         let low = u32::try_from(row % CHUNK_ROWS).unwrap_or_default();
         for change in set_changes(Row(row), None, Some(member), state.header.schema.as_deref()) {
-            self.found.entry((change.field, change.value)).or_default().insert(low);
+            // Of an index that is built, the others are not there yet.
+            let below = state.stored.indexing.iter().find(|(number, _)| *number == change.field.number());
+            if below.is_none_or(|(_, below)| Row(row) < *below) {
+                self.found.entry((change.field, change.value)).or_default().insert(low);
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use crate::table::read::returned::Returned;
 use crate::table::read::summary::BaseSummary;
 use crate::table::read::view::View;
 use crate::table::shared::budget::{Party, Permit};
+use crate::table::write::indexing::Indexing;
 use crate::table::write::job::{
     AttributesJob, DeleteJob, Held, Job, Series, StepJob, UndeleteJob, UpsertJob,
 };
@@ -101,16 +102,21 @@ pub struct Base {
 impl Base {
     /// Opens a base: loads header and sets, replays the commits after the watermark, and starts its tasks.
     pub(in crate::table) async fn open(number: BaseNumber, parts: Parts) -> Result<Arc<Self>, TableError> {
-        let published = replay::load(&parts.engine, number, &parts.sealer, parts.hashes.fold()).await?;
+        let (fold, at_once) = (parts.hashes.fold(), parts.audience_build.at_once);
+        let published = replay::load(&parts.engine, number, &parts.sealer, fold, at_once).await?;
         parts.member_cache.set_images(number, published.image_bytes());
         let header = published.header.clone();
         let audiences = (Arc::clone(&published.definitions), published.build.clone());
+        let indexing = Indexing::of(&published.sets);
         let (closing, closed) = watch::channel(false);
         let open = Arc::new(OpenBase::new(number, parts, published));
         let (jobs, queued) = mpsc::channel(QUEUE);
         let (planned, to_publish) = mpsc::channel(PLANNED_AHEAD);
         let writing = vec![
-            tasks::vital("lane", Lane::new(Arc::clone(&open), queued, planned, header, audiences).run()),
+            tasks::vital(
+                "lane",
+                Lane::new(Arc::clone(&open), queued, planned, header, audiences, indexing).run(),
+            ),
             tasks::vital("publisher", Publisher::new(Arc::clone(&open), to_publish).run()),
         ];
         let checkpoints = tasks::vital("checkpoint", checkpoint::run(Arc::clone(&open), closed));

@@ -84,6 +84,8 @@ pub(super) struct Work<'a> {
     built: Vec<DirtyRows>,
     /// How many rows were evaluated for them since the checkpoint before.
     built_rows: u64,
+    /// How many rows were built of new indexes since then.
+    indexed_rows: u64,
     /// The moves between search sets.
     pub(super) words: Vec<Arc<WordMoves>>,
     given_up: Vec<SetField>,
@@ -101,9 +103,13 @@ impl<'a> Work<'a> {
         let mut published = open.published.write().await;
         let is_older = published.has_narrow_sets || published.stored.sets == SetTable::Narrow;
         let unindexed: Vec<_> = published.sets.unindexed().map(SetField::number).collect();
-        // The tiers can get their sets back without a commit, and audiences are built without one.
+        // The tiers can get their sets back without a commit, and audiences and indexes are built without
+        // one.
         let progress = published.build.progress();
-        let is_other = published.stored.unindexed != unindexed || published.stored.built != progress;
+        let indexing: Vec<_> = published.sets.indexing().collect();
+        let stored = &published.stored;
+        let is_other =
+            stored.unindexed != unindexed || stored.built != progress || stored.indexing != indexing;
         if published.stored.watermark == published.header.revision && !is_older && !is_other {
             return None;
         }
@@ -112,6 +118,7 @@ impl<'a> Work<'a> {
         let (chunks, given_up) = published.sets.take_dirty();
         let (rows, built) = (published.members.take_dirty(), published.build.take_dirty());
         let built_rows = published.build.take_unstored();
+        let indexed_rows = published.sets.take_unstored();
         let stored = published.stored.clone();
         let lookups = LookupKind::ALL.map(|kind| {
             let lookup = published.lookups.get(kind);
@@ -126,6 +133,7 @@ impl<'a> Work<'a> {
             sets,
             search: SEARCH_VERSION,
             built: progress,
+            indexing,
         };
         let has_narrow_sets = published.has_narrow_sets;
         Some(Self {
@@ -137,6 +145,7 @@ impl<'a> Work<'a> {
             rows,
             built,
             built_rows,
+            indexed_rows,
             given_up,
             has_narrow_sets,
             target,
@@ -163,6 +172,7 @@ impl<'a> Work<'a> {
             published.members.mark_dirty(&self.rows);
             published.build.mark_dirty(&self.built);
             published.build.note_unstored(self.built_rows);
+            published.sets.note_unstored(self.indexed_rows);
         }
         published.stored = self.stored;
         published.thaw(written);

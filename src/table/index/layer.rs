@@ -1,7 +1,7 @@
 //! The changes of one batch in memory. The plan of the batch makes them, later plans read them, and they are
 //! applied to the published state once the batch is durable.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
@@ -46,6 +46,8 @@ pub struct Layer {
     pub search: Arc<WordMoves>,
     /// Sets of new indexes, before any of the moves in `sets`.
     pub built: BTreeMap<FieldNumber, FieldSets>,
+    /// New indexes that the lane is to build.
+    pub begun: BTreeSet<FieldNumber>,
     /// Changed keys of records of members, of audiences, and of what is kept by hand; `None` if removed.
     pub records: HashMap<Key, Option<Value>>,
     /// The bytes by which the batch changes the total of stored results.
@@ -66,6 +68,7 @@ impl Layer {
             ahead: Vec::new(),
             search: Arc::default(),
             built: BTreeMap::new(),
+            begun: BTreeSet::new(),
             records: HashMap::new(),
             result_bytes: 0,
         }

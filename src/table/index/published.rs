@@ -64,6 +64,7 @@ impl Published {
         for (number, built) in &layer.built {
             self.sets.install(*number, built.clone());
         }
+        layer.begun.iter().for_each(|number| self.sets.begin(*number));
         for kind in LookupKind::ALL {
             let lookup = self.lookups.get_mut(kind);
             lookup.active.absorb(layer.overlays.get(kind));
@@ -113,9 +114,10 @@ impl Published {
         entries.max(self.search.waiting())
     }
 
-    /// The rows that were evaluated for new filters of audiences since the last checkpoint.
+    /// The rows that were evaluated for new filters of audiences, or built of new indexes, since the last
+    /// checkpoint.
     pub fn built_rows(&self) -> u64 {
-        self.build.unstored()
+        self.build.unstored().saturating_add(self.sets.unstored())
     }
 
     /// Freezes the overlays for a checkpoint. New commits go into empty ones.

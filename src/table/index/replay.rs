@@ -25,15 +25,17 @@ use crate::table::index::published::Published;
 use crate::table::index::replayed::Replayed;
 use crate::table::index::scan::for_each;
 use crate::table::index::search;
-use crate::table::index::sets::{SetChange, SetField, Sets};
+use crate::table::index::sets::{FieldSets, SetChange, SetField, Sets};
 use crate::table::index::walk::{self, Seen};
 
-/// Loads the published state of a base.
+/// Loads the published state of a base. Young indexes of up to `at_once` members are built now, and otherwise
+/// later.
 pub async fn load(
     engine: &Arc<dyn Engine>,
     base: BaseNumber,
     sealer: &Sealer,
     fold: Fold,
+    at_once: u64,
 ) -> Result<Published, TableError> {
     let keys = [key::header(base), key::settings(base), key::index(base)];
     let mut values = engine.get_many(&keys).await?.into_iter();
@@ -62,7 +64,11 @@ pub async fn load(
         .await?;
         published.sets.replace(built);
     } else {
-        build_indexes(engine, base, &mut published).await?;
+        if published.header.counts.total() <= at_once {
+            build_indexes(engine, base, &mut published).await?;
+        } else {
+            begin_indexes(&mut published);
+        }
         restore_tiers(engine, base, &mut published).await?;
     }
     published.sets.settle();
@@ -120,6 +126,17 @@ async fn build_indexes(
         published.sets.install(index.number, built.remove(&index.number).unwrap_or_default());
     }
     Ok(())
+}
+
+/// Begins to build the indexes that were added after the watermark.
+fn begin_indexes(published: &mut Published) {
+    let young = published.sets.younger_than(published.stored.watermark);
+    let Some(schema) = published.header.schema.clone() else { return };
+    for index in young.iter().filter_map(|key| schema.indexes.get(key)) {
+        published.sets.note_stray(index.number);
+        published.sets.install(index.number, FieldSets::default());
+        published.sets.begin(index.number);
+    }
 }
 
 /// Restores the sets of tiers if they were dropped and members now have few enough tiers. It reads members
@@ -183,6 +200,7 @@ async fn load_sets(
     })
     .await?;
     unindexed.into_iter().for_each(|field| sets.drop_field(field));
+    stored.indexing.iter().for_each(|(number, below)| sets.go_on(*number, *below));
     Ok(sets)
 }
 

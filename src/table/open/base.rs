@@ -67,7 +67,7 @@ pub struct Parts {
     pub checkpoint_entries: usize,
     /// Opens ids in the filters of audiences.
     pub sealer: Sealer,
-    /// How new filters of audiences are evaluated.
+    /// How new filters of audiences are evaluated, and new indexes of attributes are built.
     pub audience_build: AudienceBuild,
     /// How long a deleted member can come back, in microseconds.
     pub undelete_micros: i64,
@@ -78,12 +78,13 @@ pub struct Parts {
     pub revert_bytes: usize,
 }
 
-/// How the filters of new and changed audiences are evaluated for the members that there are.
+/// How the filters of new and changed audiences are evaluated for the members that there are, and how new
+/// indexes of attributes are built from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AudienceBuild {
-    /// In a base with at most this many members the request that brings the filter evaluates it.
+    /// In a base with at most this many members the request that brings the filter or the index does it.
     pub at_once: u64,
-    /// In a larger one the lane evaluates this many blocks of 16 members between two batches.
+    /// In a larger one the lane does this many blocks of 16 members between two batches.
     pub blocks: usize,
     /// After so many rows a checkpoint stores what is built.
     pub stored_rows: u64,

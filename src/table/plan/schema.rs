@@ -1,16 +1,19 @@
 //! Changes of a base's attribute schema: the check that values fit it, and the building of its indexes.
 //!
-//! Both read all members. No write of the base is planned meanwhile, so counts and indexes are exact.
+//! The check reads all members. No write of the base is planned meanwhile, so counts are exact. Indexes of a
+//! small base are built in the same way, those of a larger one between other requests.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::schema::{AttributeSchema, WantedSchema, narrowed};
+use crate::model::schema::{AttributeSchema, FieldNumber, WantedSchema, narrowed};
 use crate::model::{Member, Row};
 use crate::stored::block::ROWS_PER_BLOCK;
 use crate::table::TableError;
 use crate::table::index::entries::index_changes;
-use crate::table::index::sets::{CHUNK_ROWS, Sets};
+use crate::table::index::sets::{CHUNK_ROWS, IndexPiece, Sets};
 use crate::table::plan::batch::{Plan, Stop};
+use crate::table::plan::guard::FETCHED_MAX_BYTES;
 
 /// How many blocks one chunk of a set covers.
 const BLOCKS_PER_CHUNK: u64 = CHUNK_ROWS / ROWS_PER_BLOCK;
@@ -46,8 +49,8 @@ impl Plan<'_> {
         Ok(if held.is_empty() { Ok(()) } else { Err(TableError::SchemaInUse { held, members }) })
     }
 
-    /// Builds the indexes that `before` did not have. Reads the members only if one of these indexes is on a
-    /// key that they may have values for.
+    /// Builds the indexes that `before` did not have, or begins to if there are many members. Reads the
+    /// members only if one of these indexes is on a key that they may have values for.
     pub async fn build_indexes(&mut self, before: Option<&AttributeSchema>) -> Result<(), TableError> {
         let Some(schema) = self.layer.header.schema.clone() else { return Ok(()) };
         let had = |key: &String| before.and_then(|before| before.indexes.get(key)).copied();
@@ -58,6 +61,11 @@ impl Plan<'_> {
         if !building.indexes.keys().any(may_have_values) {
             return Ok(());
         }
+        if self.layer.header.counts.total() > self.open.parts.audience_build.at_once {
+            building.indexes.retain(|key, _| may_have_values(key));
+            self.layer.begun.extend(building.indexes.values().map(|index| index.number));
+            return Ok(());
+        }
         let mut sets = Sets::default();
         sets.follow(Some(&building));
         self.each_member(|row, member| {
@@ -66,6 +74,57 @@ impl Plan<'_> {
         .await?;
         self.layer.built.extend(sets.into_built());
         Ok(())
+    }
+
+    /// Builds the indexes with these numbers on, with the members of the next `blocks` blocks.
+    pub async fn index_on(
+        &mut self,
+        fields: &BTreeSet<FieldNumber>,
+        below: Row,
+        blocks: usize,
+    ) -> Result<IndexPiece, TableError> {
+        let mut piece = IndexPiece { fields: fields.clone(), ..IndexPiece::default() };
+        let Some(schema) = self.layer.header.schema.as_deref() else {
+            return Ok(IndexPiece { below, is_complete: true, ..piece });
+        };
+        let mut schema = schema.clone();
+        schema.indexes.retain(|_, index| fields.contains(&index.number));
+        let changes = &mut piece.changes;
+        let each = |row, member: &Member| changes.extend(index_changes(row, None, Some(member), &schema));
+        (piece.below, piece.is_complete) = self.next_members(below, blocks, each).await?;
+        Ok(piece)
+    }
+
+    /// Shows the members of the next `blocks` blocks from a row on to `each`. Returns the row from which to
+    /// go on, and whether there are no more members.
+    pub(super) async fn next_members(
+        &mut self,
+        below: Row,
+        blocks: usize,
+        mut each: impl FnMut(Row, &Member),
+    ) -> Result<(Row, bool), TableError> {
+        let numbers = self.blocks_with_members(below.0.div_ceil(ROWS_PER_BLOCK), blocks).await;
+        if self.fetched_bytes > FETCHED_MAX_BYTES {
+            self.forget_fetched();
+        }
+        let missing: Vec<u64> =
+            numbers.iter().copied().filter(|number| self.block(*number).is_none()).collect();
+        self.fetch_blocks(&missing).await?;
+        for number in &numbers {
+            self.work(1).await;
+            for row in (0..ROWS_PER_BLOCK).map(|slot| Row(number * ROWS_PER_BLOCK + slot)) {
+                match self.member(row) {
+                    Ok(Some((member, _))) => each(row, &member),
+                    // Every block was fetched, so no `Need` can occur.
+                    Ok(None) | Err(Stop::Need(_)) => {}
+                    Err(Stop::Failed(error)) => return Err(error),
+                }
+            }
+        }
+        let is_complete = numbers.len() < blocks;
+        let last = numbers.last().map(|last| (last + 1).saturating_mul(ROWS_PER_BLOCK));
+        let end = if is_complete { Some(self.next_row().0) } else { last };
+        Ok((below.max(Row(end.unwrap_or_default())), is_complete))
     }
 
     async fn each_member(&mut self, mut each: impl FnMut(Row, &Member)) -> Result<(), TableError> {

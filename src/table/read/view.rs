@@ -22,7 +22,7 @@ use crate::table::index::look_again::LookAgain;
 use crate::table::index::published::Published;
 use crate::table::index::resolve::resolve;
 use crate::table::index::search::{self, WordRows};
-use crate::table::index::sets::{RowSet, Sets};
+use crate::table::index::sets::{RowSet, SetField, Sets};
 use crate::table::open::OpenBase;
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::member_cache::CachedMember;
@@ -113,6 +113,16 @@ impl<'a> View<'a> {
         // Others wait.
         let is_built = next.is_some_and(|next| next.admitted.contains(&audience));
         Row(if is_built { self.open.audience_row.load(Ordering::Relaxed) } else { 0 })
+    }
+
+    /// The attributes whose index is being built, each with the row up to which members are in it.
+    #[must_use]
+    pub fn indexing(&self) -> Vec<(String, Row)> {
+        let sets = &self.published.sets;
+        let schema = self.published.header.schema.iter();
+        let keys = schema.flat_map(|schema| &schema.indexes);
+        let below = |number| sets.built_below(SetField::Attribute(number));
+        keys.filter_map(|(key, index)| Some((key.clone(), below(index.number)?))).collect()
     }
 
     /// The rows that are in an audience; none if it is archived or does not exist.

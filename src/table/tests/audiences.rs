@@ -22,7 +22,7 @@ use crate::table::open::AudienceBuild;
 type Rows = BTreeMap<AudienceNumber, BTreeSet<u64>>;
 
 /// Everything is built by the lane, a block at a time.
-const BY_THE_LANE: AudienceBuild = AudienceBuild { at_once: 0, blocks: 1, stored_rows: 48 };
+pub(super) const BY_THE_LANE: AudienceBuild = AudienceBuild { at_once: 0, blocks: 1, stored_rows: 48 };
 /// Everything is built at once.
 const AT_ONCE: AudienceBuild = AudienceBuild { at_once: 1_000_000, ..BY_THE_LANE };
 
@@ -57,21 +57,21 @@ fn plain(rows: &RowSet) -> BTreeSet<u64> {
 
 impl Subject {
     /// A table whose engine can be cut off from it.
-    async fn building(audience_build: AudienceBuild) -> Self {
+    pub(super) async fn building(audience_build: AudienceBuild) -> Self {
         let mut subject = Self::new().await;
         subject.restart(audience_build).await;
         subject
     }
 
     /// Opens the table again, as after a crash of the process: what the table did so far goes on nowhere.
-    async fn restart(&mut self, audience_build: AudienceBuild) -> Arc<Faulty> {
+    pub(super) async fn restart(&mut self, audience_build: AudienceBuild) -> Arc<Faulty> {
         let cut = Arc::new(Faulty::new(Arc::clone(&self.engine)));
         self.restart_on(Arc::clone(&cut) as Arc<dyn Engine>, audience_build).await.unwrap();
         cut
     }
 
     /// Lets the process die. Nothing of it is left that could write beside the next one.
-    async fn die(&self, cut: &Faulty) {
+    pub(super) async fn die(&self, cut: &Faulty) {
         cut.fail_next(Fault::CrashBefore);
         // It cannot write its last checkpoint.
         drop(self.base.close().await);

@@ -20,6 +20,7 @@
 
 mod audiences;
 mod build;
+mod indexing;
 mod once;
 mod step;
 mod sums;
@@ -44,6 +45,7 @@ use crate::table::open::OpenBase;
 use crate::table::plan::Plan;
 use crate::table::shared::room::Room;
 use crate::table::write::in_flight::InFlight;
+use crate::table::write::indexing::Indexing;
 use crate::table::write::job::Job;
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::write::publisher::{Planned, ToPublish, WaitingReply};
@@ -71,6 +73,8 @@ pub struct Lane {
     definitions: Arc<Definitions>,
     /// What is built of new filters of audiences.
     build: Build,
+    /// Which indexes are built.
+    indexing: Indexing,
     /// Whether something failed. Building goes on with the next request, or after [`BUILD_AGAIN_AFTER`].
     is_stuck: bool,
     /// What the guard has allowed requests in the queue, and is not planned yet.
@@ -88,6 +92,7 @@ impl Lane {
         publisher: mpsc::Sender<ToPublish>,
         head: Header,
         (definitions, build): (Arc<Definitions>, Build),
+        indexing: Indexing,
     ) -> Self {
         let room = Room::new(&open.parts.in_flight);
         let (queue, in_flight) = (VecDeque::new(), Vec::new());
@@ -102,6 +107,7 @@ impl Lane {
             head,
             definitions,
             build,
+            indexing,
             is_stuck: false,
             reserved,
             job_left,
@@ -114,7 +120,7 @@ impl Lane {
             if self.settle().await.is_err() {
                 break;
             }
-            if self.build_on().await.is_err() {
+            if self.build_on().await.is_err() || self.index_on().await.is_err() {
                 break;
             }
             if self.queue.is_empty() {
@@ -129,7 +135,7 @@ impl Lane {
 
     /// Waits for a request, or until there is something to build; false if no request can come any more.
     async fn wait_for_jobs(&mut self) -> bool {
-        if self.queue.is_empty() && self.has_to_build() {
+        if self.queue.is_empty() && (self.has_to_build() || self.has_to_index()) {
             match self.jobs.try_recv() {
                 Ok(job) => self.queue.push_back(job),
                 Err(TryRecvError::Empty) => {}
@@ -195,6 +201,7 @@ impl Lane {
         self.definitions = Arc::clone(&published.definitions);
         // What was built may have included what failed.
         self.build = published.build.clone();
+        self.indexing = Indexing::of(&published.sets);
         Ok(())
     }
 
@@ -247,6 +254,7 @@ impl Lane {
             if batch.is_change() {
                 self.head = layer.header.clone();
                 self.follow(&layer);
+                self.indexing.follow(&layer);
                 self.in_flight.push(layer);
             }
             planned.replies.iter_mut().for_each(WaitingReply::appended);

@@ -9,6 +9,7 @@
 
 mod counted;
 pub mod in_flight;
+pub mod indexing;
 pub mod job;
 pub mod lane;
 pub mod limits;

@@ -15,6 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::table::idempotency::Claim;
 use crate::table::index::audiences::Piece;
+use crate::table::index::published::Published;
+use crate::table::index::sets::IndexPiece;
 use crate::table::open::OpenBase;
 use crate::table::plan::step_request::StepReply;
 use crate::table::read::summary::BaseSummary;
@@ -131,6 +133,8 @@ pub enum ToPublish {
     Planned(Box<Planned>),
     /// What the lane has built of new filters of audiences, as of the batches before it.
     Built(Piece),
+    /// What the lane has built of new indexes, as of the batches before it.
+    Indexed(IndexPiece),
     /// The lane will start again from what is published, once everything before this message has been replied
     /// to.
     Restart(oneshot::Sender<()>),
@@ -155,7 +159,8 @@ impl Publisher {
         while let Some(next) = self.batches.recv().await {
             match next {
                 ToPublish::Planned(planned) => self.publish(*planned).await,
-                ToPublish::Built(piece) => self.take_over(&piece).await,
+                ToPublish::Built(piece) => self.take_over(|published| published.build.extend(&piece)).await,
+                ToPublish::Indexed(piece) => self.take_over(|published| published.sets.extend(&piece)).await,
                 ToPublish::Restart(done) => {
                     self.failure = None;
                     self.open.failed.store(false, Ordering::Release);
@@ -167,12 +172,12 @@ impl Publisher {
     }
 
     /// Takes over what the lane has built, unless something that it was planned on failed.
-    async fn take_over(&self, piece: &Piece) {
+    async fn take_over(&self, show: impl FnOnce(&mut Published)) {
         if self.failure.is_some() {
             return;
         }
         let mut published = self.open.published.write().await;
-        published.build.extend(piece);
+        show(&mut published);
         if published.built_rows() >= self.open.parts.audience_build.stored_rows {
             self.open.checkpoint_due.notify_one();
         }

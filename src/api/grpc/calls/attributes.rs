@@ -1,7 +1,5 @@
 //! `AttributeService`.
 
-use std::sync::Arc;
-
 use tonic::{Request, Response, Status};
 
 use super::idempotency::{begin, marked_reply};
@@ -11,8 +9,9 @@ use crate::api::grpc::convert::{guard, input, list, member, timestamp};
 use crate::api::grpc::replies::reply;
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::attribute_service_server::AttributeService;
-use crate::directory::{AttributeDeletion, AttributeEntry, Gate};
-use crate::model::schema::{AttributeSchema, AttributeType, SentDefinition};
+use crate::directory::{AttributeDeletion, AttributeEntry, Gate, ShownSchema};
+use crate::model::Row;
+use crate::model::schema::{AttributeType, SentDefinition};
 
 /// The service.
 pub struct Attributes(pub Gate);
@@ -98,16 +97,19 @@ impl AttributeService for Attributes {
     }
 }
 
-fn to_wire(member_base_id: String, schema: Option<Arc<AttributeSchema>>) -> v1::AttributeSchema {
+fn to_wire(member_base_id: String, shown: ShownSchema) -> v1::AttributeSchema {
+    let ShownSchema { schema, indexing, rows } = shown;
     let Some(schema) = schema else { return v1::AttributeSchema { member_base_id, ..Default::default() } };
     let definition = |(key, kind): (&String, &AttributeType)| {
         let indexed = schema.indexes.contains_key(key);
         (key.clone(), v1::AttributeDefinition { r#type: kind.as_str().to_owned(), indexed })
     };
+    let progress = |(key, done): (String, Row)| (key, v1::IndexProgress { done: done.0, total: rows.0 });
     v1::AttributeSchema {
         member_base_id,
         schema: schema.types.iter().map(definition).collect(),
         created_at: Some(timestamp(schema.created_at)),
         updated_at: Some(timestamp(schema.updated_at)),
+        indexing: indexing.into_iter().map(progress).collect(),
     }
 }

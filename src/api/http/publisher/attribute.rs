@@ -130,7 +130,7 @@ impl Call for SetSchema {
     async fn run(directory: Directory, body: Received) -> Result<Schema, Failure> {
         let SetSchemaRequest { member_base_id, schema } = body.parse::<Self>().await?;
         let base = directory.base_number(&member_base_id, "member_base_id")?;
-        let schema = directory.set_schema(base, schema.0).await?;
+        let schema = directory.set_schema(base, schema.0).await?.schema;
         Ok(render(&directory, base, schema))
     }
 }
@@ -156,7 +156,7 @@ impl Call for GetSchema {
     async fn run(directory: Directory, body: Received) -> Result<Schema, Failure> {
         let GetSchemaRequest { member_base_id } = body.parse::<Self>().await?;
         let base = directory.base_number(&member_base_id, "member_base_id")?;
-        let schema = directory.get_schema(base).await?;
+        let schema = directory.get_schema(base).await?.schema;
         Ok(render(&directory, base, schema))
     }
 }

@@ -21,6 +21,19 @@ pub struct SetChange {
     pub enters: bool,
 }
 
+/// What was built of the sets of some indexes.
+#[derive(Debug, Default)]
+pub struct IndexPiece {
+    /// The indexes.
+    pub fields: BTreeSet<FieldNumber>,
+    /// With this piece the members of lower rows are in their sets.
+    pub below: Row,
+    /// Whether all members are.
+    pub is_complete: bool,
+    /// The moves into the sets.
+    pub changes: Vec<SetChange>,
+}
+
 /// A chunk that a checkpoint has to write: field, value, chunk number, rows.
 pub(in crate::table) type DirtyChunk = (SetField, Arc<str>, u64, Chunk);
 
@@ -34,6 +47,8 @@ pub struct Sets {
     indexes: BTreeMap<String, (AttributeIndex, AttributeType)>,
     /// Numbers of indexes that no longer exist and whose stored chunks must still be deleted.
     removed: BTreeSet<FieldNumber>,
+    /// The rows that were built since a checkpoint took the sets.
+    unstored: u64,
 }
 
 /// The sets of one field.
@@ -46,10 +61,13 @@ pub struct FieldSets {
     is_dropped: bool,
     /// Whether stored chunks of sets that were dropped must still be deleted.
     to_delete: bool,
+    /// While the sets are built: only members of lower rows are in them.
+    below: Option<Row>,
 }
 
 impl Sets {
-    /// The rows of the members that have `value` in `field`. `None` if the sets of the field were dropped.
+    /// The rows of the members that have `value` in `field`. `None` if the sets of the field were dropped, or
+    /// are not complete.
     #[must_use]
     pub fn of_value(&self, field: SetField, value: &str) -> Option<RowSet> {
         Some(self.sets_of(field)?.values.get(value).cloned().unwrap_or_default())
@@ -99,7 +117,75 @@ impl Sets {
 
     /// The fields whose sets were dropped.
     pub fn unindexed(&self) -> impl Iterator<Item = SetField> + '_ {
-        self.fields().filter(|field| self.sets_of(*field).is_none())
+        self.fields().filter(|field| self.any_sets_of(*field).is_none_or(|sets| sets.is_dropped))
+    }
+
+    /// While the sets of a field are built: the members of lower rows are in them. `None` if they are
+    /// complete.
+    #[must_use]
+    pub fn built_below(&self, field: SetField) -> Option<Row> {
+        self.any_sets_of(field)?.below
+    }
+
+    /// The fields whose sets are built, in order, each with the row up to which they are.
+    pub(in crate::table) fn indexing(&self) -> impl Iterator<Item = (FieldNumber, Row)> + '_ {
+        self.attributes.iter().filter_map(|(number, sets)| Some((*number, sets.below?)))
+    }
+
+    /// Begins to build the sets of an index: no row is in them.
+    pub(in crate::table) fn begin(&mut self, number: FieldNumber) {
+        self.go_on(number, Row(0));
+    }
+
+    /// Goes on building the sets of an index, of which the members of lower rows are there.
+    pub(in crate::table) fn go_on(&mut self, number: FieldNumber, below: Row) {
+        let Some(sets) = self.attributes.get_mut(&number).filter(|sets| !sets.is_dropped) else { return };
+        sets.below = Some(below);
+        // A checkpoint that did not end may have written more.
+        sets.values.values_mut().for_each(|rows| rows.keep_below(below));
+        sets.held = sets.values.values().filter(|rows| !rows.is_empty()).count();
+    }
+
+    /// Adds what was built. Drops the sets of fields that have too many values then.
+    pub(in crate::table) fn extend(&mut self, piece: &IndexPiece) {
+        let begun = |number: &FieldNumber| self.built_below(SetField::Attribute(*number));
+        let before = piece.fields.iter().filter_map(begun).min();
+        self.unstored += before.map_or(0, |before| piece.below.0.saturating_sub(before.0));
+        for change in &piece.changes {
+            if let Some(sets) = self.field_mut(change.field).filter(|sets| sets.below.is_some()) {
+                sets.shift(change);
+            }
+        }
+        for number in &piece.fields {
+            let Some(sets) = self.attributes.get_mut(number).filter(|sets| sets.below.is_some()) else {
+                continue;
+            };
+            sets.below = if piece.is_complete { None } else { Some(piece.below) };
+            if sets.held > MAX_VALUES {
+                self.drop_field(SetField::Attribute(*number));
+            }
+        }
+    }
+
+    /// The rows that were built since a checkpoint took the sets.
+    pub(in crate::table) fn unstored(&self) -> u64 {
+        self.unstored
+    }
+
+    /// Takes that number; a checkpoint takes the sets now. If writing fails, it is passed to
+    /// [`Sets::note_unstored`].
+    pub(in crate::table) fn take_unstored(&mut self) -> u64 {
+        std::mem::take(&mut self.unstored)
+    }
+
+    /// Counts rows again that a checkpoint could not write.
+    pub(in crate::table) fn note_unstored(&mut self, rows: u64) {
+        self.unstored = self.unstored.saturating_add(rows);
+    }
+
+    /// Shows sets as far as they are built, as if they were complete (for an audit).
+    pub(in crate::table) fn show_built(&mut self) {
+        self.attributes.values_mut().for_each(|sets| sets.below = None);
     }
 
     /// Every field that has sets, and those whose sets were dropped.
@@ -214,19 +300,9 @@ impl Sets {
     /// move. Returns the number of values that members have now.
     pub(in crate::table) fn shift(&mut self, change: &SetChange) -> usize {
         let Some(sets) = self.field_mut(change.field).filter(|sets| !sets.is_dropped) else { return 0 };
-        if !sets.values.contains_key(&change.value) {
-            if !change.enters {
-                return sets.held;
-            }
-            sets.values.insert(Arc::clone(&change.value), RowSet::default());
-        }
-        let Some(rows) = sets.values.get_mut(&change.value) else { return sets.held };
-        if rows.shift(change.row, change.enters) {
-            match (change.enters, rows.len()) {
-                (true, 1) => sets.held += 1,
-                (false, 0) => sets.held = sets.held.saturating_sub(1),
-                _ => {}
-            }
+        // What is built later is as of then.
+        if sets.below.is_none_or(|below| change.row < below) {
+            sets.shift(change);
         }
         sets.held
     }
@@ -268,14 +344,19 @@ impl Sets {
         }
     }
 
-    /// The sets of a field. `None` if they were dropped, or if the attribute has no index.
+    /// The sets of a field. `None` if they were dropped or are not complete, or if the attribute has no
+    /// index.
     fn sets_of(&self, field: SetField) -> Option<&FieldSets> {
-        let sets = match field {
-            SetField::Status => &self.status,
-            SetField::Tier => &self.tier,
-            SetField::Attribute(number) => self.attributes.get(&number)?,
-        };
-        Some(sets).filter(|sets| !sets.is_dropped)
+        self.any_sets_of(field).filter(|sets| !sets.is_dropped && sets.below.is_none())
+    }
+
+    /// The sets of a field, also if they are not complete. `None` if the attribute has no index.
+    fn any_sets_of(&self, field: SetField) -> Option<&FieldSets> {
+        match field {
+            SetField::Status => Some(&self.status),
+            SetField::Tier => Some(&self.tier),
+            SetField::Attribute(number) => self.attributes.get(&number),
+        }
     }
 
     fn field_mut(&mut self, field: SetField) -> Option<&mut FieldSets> {
@@ -283,6 +364,26 @@ impl Sets {
             SetField::Status => Some(&mut self.status),
             SetField::Tier => Some(&mut self.tier),
             SetField::Attribute(number) => self.attributes.get_mut(&number),
+        }
+    }
+}
+
+impl FieldSets {
+    /// Moves a row into or out of a set.
+    fn shift(&mut self, change: &SetChange) {
+        if !self.values.contains_key(&change.value) {
+            if !change.enters {
+                return;
+            }
+            self.values.insert(Arc::clone(&change.value), RowSet::default());
+        }
+        let Some(rows) = self.values.get_mut(&change.value) else { return };
+        if rows.shift(change.row, change.enters) {
+            match (change.enters, rows.len()) {
+                (true, 1) => self.held += 1,
+                (false, 0) => self.held = self.held.saturating_sub(1),
+                _ => {}
+            }
         }
     }
 }

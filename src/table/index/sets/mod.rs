@@ -12,8 +12,14 @@
 //! A set taken under a view can be used after the view is gone, see [`RowSet`].
 //!
 //! Attributes have sets where the schema says `indexed`. If an attribute that already has values gets an
-//! index, the lane builds its sets from the members and installs them as a whole. Their rows are in no
-//! commit, so a base that opens builds again every index that is younger than the watermark.
+//! index, the lane builds its sets from the members. Their rows are in no commit, so a base that opens builds
+//! again every index that is younger than the watermark.
+//!
+//! - In a small base the request that brings the index builds its sets, and they are installed as a whole.
+//! - In a larger one they are built between other requests, in pieces ([`IndexPiece`]). Until they are
+//!   complete, they have the members of rows below the one where the next piece begins, and only these follow
+//!   writes. **Nobody reads sets that are not complete**: for reads it is as if they had been dropped. A
+//!   checkpoint stores what there is, and how far it is.
 
 mod base;
 mod field;
@@ -22,7 +28,7 @@ mod row_set;
 mod tests;
 
 pub use self::base::Sets;
-pub(in crate::table) use self::base::{DirtyChunk, FieldSets, SetChange};
+pub(in crate::table) use self::base::{DirtyChunk, FieldSets, IndexPiece, SetChange};
 pub use self::field::SetField;
 pub(in crate::table) use self::field::status_value;
 pub use self::row_set::{CHUNK_ROWS, Chunk, Living, RowSet, union};

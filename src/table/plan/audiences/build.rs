@@ -3,48 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{Audience, AudienceNumber, AudienceState, Row};
-use crate::stored::block::ROWS_PER_BLOCK;
+use crate::model::{Audience, AudienceNumber, AudienceState, Member, Row};
 use crate::stored::commit::AudienceRows;
 use crate::table::TableError;
 use crate::table::index::audiences::{AudienceChange, Build, Definitions, Evaluator, Piece, Sided};
 use crate::table::index::published::Published;
 use crate::table::index::sets::{CHUNK_ROWS, Chunk, RowSet};
-use crate::table::plan::batch::{Plan, Stop};
-use crate::table::plan::guard::FETCHED_MAX_BYTES;
+use crate::table::plan::batch::Plan;
 
 impl Plan<'_> {
     /// Evaluates the members of the next `blocks` blocks. Also returns whether there are no more members.
     pub async fn build_on(&mut self, build: &Build, blocks: usize) -> Result<(Piece, bool), TableError> {
         let mut piece = Piece { below: build.below(), ..Piece::default() };
         let Some(next) = build.next() else { return Ok((piece, true)) };
-        let first = build.below().0.div_ceil(ROWS_PER_BLOCK);
-        let numbers = self.blocks_with_members(first, blocks).await;
-        if self.fetched_bytes > FETCHED_MAX_BYTES {
-            self.forget_fetched();
-        }
-        let missing: Vec<u64> =
-            numbers.iter().copied().filter(|number| self.block(*number).is_none()).collect();
-        self.fetch_blocks(&missing).await?;
         let definitions = Arc::clone(self.audiences.definitions());
         let mut evaluator = Evaluator::new(Arc::clone(&next.world));
-        for number in &numbers {
-            self.work(1).await;
-            for row in (0..ROWS_PER_BLOCK).map(|slot| Row(number * ROWS_PER_BLOCK + slot)) {
-                let member = match self.member(row) {
-                    Ok(Some((member, _))) => member,
-                    // Every block was fetched, so no `Need` can occur.
-                    Ok(None) | Err(Stop::Need(_)) => continue,
-                    Err(Stop::Failed(error)) => return Err(error),
-                };
-                let side = Sided::new(&member, &definitions.hands);
-                evaluator.each(row, side, &next.built, |audience| piece.add(audience, row));
-            }
-        }
-        let is_complete = numbers.len() < blocks;
-        let last = numbers.last().map(|last| (last + 1).saturating_mul(ROWS_PER_BLOCK));
-        let below = if is_complete { Some(self.next_row().0) } else { last };
-        piece.below = piece.below.max(Row(below.unwrap_or_default()));
+        let rows = &mut piece;
+        let each = |row, member: &Member| {
+            let side = Sided::new(member, &definitions.hands);
+            evaluator.each(row, side, &next.built, |audience| rows.add(audience, row));
+        };
+        let (below, is_complete) = self.next_members(build.below(), blocks, each).await?;
+        piece.below = below;
         Ok((piece, is_complete))
     }
 

@@ -16,7 +16,12 @@ use crate::table::write::publisher::ToPublish;
 impl Lane {
     /// Whether there is something to build now.
     pub(super) fn has_to_build(&self) -> bool {
-        self.definitions.next().is_some() && self.head.deleted_at.is_none() && !self.is_stuck
+        self.definitions.next().is_some() && self.may_build()
+    }
+
+    /// Whether anything may be built now.
+    pub(super) fn may_build(&self) -> bool {
+        self.head.deleted_at.is_none() && !self.is_stuck
     }
 
     /// Builds a piece of what is to be built. After the last piece, the switch to it is planned next.
