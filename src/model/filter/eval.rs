@@ -66,7 +66,7 @@ pub enum Value<'a> {
 }
 
 /// What filters can examine.
-trait View {
+pub(super) trait View {
     /// The value of a field in the form that is compared for equality, if there is one.
     fn value(&self, field: &Field) -> Option<Value<'_>>;
     /// The text of a field as it is stored, if it has one.
@@ -90,12 +90,6 @@ impl MemberView<'_> {
     /// values, there is none.
     pub fn shown(&self, field: &Field) -> Option<Value<'_>> {
         self.stored(field)
-    }
-
-    /// The value of a field that the operators of equality compare, if the member has one. Of `audience`,
-    /// which can have many values, there is none.
-    pub fn compared(&self, field: &Field) -> Option<Value<'_>> {
-        self.value(field)
     }
 }
 
@@ -128,18 +122,12 @@ impl Filter {
 }
 
 impl Condition {
-    /// Whether the member fulfils this condition. Adds the steps to `effort`, which keeps the states of its
-    /// regular expression from one member to the next: use it for one condition only.
-    pub fn is_met(&self, view: &MemberView<'_>, effort: &mut Effort) -> bool {
-        self.holds(view, effort)
-    }
-
     /// Whether the member fulfils this condition.
     pub fn matches(&self, view: &MemberView<'_>) -> bool {
         self.holds(view, &mut Effort::default())
     }
 
-    fn holds(&self, view: &impl View, effort: &mut Effort) -> bool {
+    pub(super) fn holds(&self, view: &impl View, effort: &mut Effort) -> bool {
         let equals = |operand: &Operand| match operand {
             Operand::Audience(audience) => view.is_in(*audience),
             _ => any(view.value(&self.field), |value| operand.compare(value) == Some(Ordering::Equal)),

@@ -36,6 +36,7 @@ mod parse;
 mod pattern;
 mod range;
 mod raw;
+mod seen;
 mod tree;
 pub mod written;
 
@@ -47,6 +48,7 @@ pub use self::effort::{Effort, Stop};
 pub use self::eval::{BaseView, MemberView, Value};
 pub use self::named::{Named, NamedAttributes, Parsed};
 pub(in crate::model) use self::operand::NO_SUCH_AUDIENCE;
-pub use self::pattern::Pattern;
+pub use self::pattern::{Pattern, PatternSet, SetStates, TOGETHER as PATTERNS_TOGETHER};
 pub use self::raw::{RawFilter, RawRegex, RawValue};
+pub use self::seen::Seen;
 pub use self::tree::{Condition, Field, Filter, Operand, Operator, USE_EXISTS};

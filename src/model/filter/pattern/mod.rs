@@ -8,7 +8,9 @@
 //!   and makes them again. Parsing the filter bounds what that can cost for one member (see [`weight`]).
 //! - Such an automaton cannot find Unicode word boundaries in a text that is not ASCII. These texts, and no
 //!   others, are searched by simulating all states at once.
+//! - Filters that are evaluated together can search several expressions together ([`PatternSet`]).
 
+mod set;
 mod weight;
 
 use std::fmt;
@@ -20,6 +22,7 @@ use regex_automata::nfa::thompson::pikevm::PikeVM;
 use regex_automata::nfa::thompson::{NFA, WhichCaptures};
 use regex_automata::util::syntax;
 
+pub use self::set::{PatternSet, SetStates, TOGETHER};
 use super::Effort;
 use crate::model::limits::{REGEX_CACHE_MAX_BYTES, REGEX_COMPILED_MAX_BYTES, REGEX_MAX_BYTES};
 
