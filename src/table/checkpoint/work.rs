@@ -329,7 +329,7 @@ impl<'a> Work<'a> {
         let sets = self
             .chunks
             .iter()
-            .map(|(field, value, chunk, rows)| (set_key::set(base, field.number(), value, *chunk), rows));
+            .map(|(field, value, chunk, rows)| (set_key::set(base, field.number(), value, *chunk), &**rows));
         let audiences = of_audiences(base, Kind::In, &self.rows);
         let audiences = audiences.chain(of_audiences(base, Kind::Next, &self.built));
         for (key, rows) in sets.chain(audiences) {
@@ -367,7 +367,7 @@ pub(super) async fn rest(pace: &mut Pace, open: &OpenBase) {
 
 /// The chunks of audiences, with their keys.
 fn of_audiences(base: BaseNumber, kind: Kind, rows: &[DirtyRows]) -> impl Iterator<Item = (Key, &Chunk)> {
-    rows.iter().map(move |(audience, chunk, rows)| (audience::rows(base, *audience, kind, *chunk), rows))
+    rows.iter().map(move |(audience, chunk, rows)| (audience::rows(base, *audience, kind, *chunk), &**rows))
 }
 
 fn buckets_of(state: &IndexState, kind: LookupKind) -> u32 {

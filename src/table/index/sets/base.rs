@@ -35,7 +35,7 @@ pub struct IndexPiece {
 }
 
 /// A chunk that a checkpoint has to write: field, value, chunk number, rows.
-pub(in crate::table) type DirtyChunk = (SetField, Arc<str>, u64, Chunk);
+pub(in crate::table) type DirtyChunk = (SetField, Arc<str>, u64, Arc<Chunk>);
 
 /// The sets of a base.
 #[derive(Debug, Default)]

@@ -88,6 +88,30 @@ impl RowSet {
         moved
     }
 
+    /// Adds and removes rows, in their order. Rows of the same chunk that follow each other cost little.
+    pub(in crate::table) fn shift_all(&mut self, moves: impl Iterator<Item = (Row, bool)>) {
+        let mut moves = moves.peekable();
+        if moves.peek().is_none() {
+            return;
+        }
+        let rows = self.rows_mut();
+        while let Some((row, _)) = moves.peek() {
+            let (chunk, _) = place_of(*row);
+            let part = rows.chunks.entry(chunk).or_default();
+            let here = Arc::make_mut(&mut part.rows);
+            while let Some((row, enters)) = moves.next_if(|(row, _)| place_of(*row).0 == chunk) {
+                let (_, place) = place_of(row);
+                let moved = if enters { here.insert(place) } else { here.remove(place) };
+                part.dirty |= moved;
+                rows.count = match (moved, enters) {
+                    (false, _) => rows.count,
+                    (true, true) => rows.count + 1,
+                    (true, false) => rows.count.saturating_sub(1),
+                };
+            }
+        }
+    }
+
     /// Adds and removes rows of one chunk.
     pub(in crate::table) fn shift_chunk(&mut self, chunk: u64, enter: &Chunk, leave: &Chunk) {
         let rows = self.rows_mut();
@@ -108,7 +132,7 @@ impl RowSet {
     }
 
     /// Takes the chunks that a checkpoint must write, and drops empty ones.
-    pub(in crate::table) fn take_dirty(&mut self) -> Vec<(u64, Chunk)> {
+    pub(in crate::table) fn take_dirty(&mut self) -> Vec<(u64, Arc<Chunk>)> {
         // `rows_mut` copies a shared set, so it is called only for a set that must change.
         if !self.0.chunks.values().any(|part| part.dirty || part.rows.is_empty()) {
             return Vec::new();
@@ -117,7 +141,7 @@ impl RowSet {
         let mut taken = Vec::new();
         for (chunk, part) in rows.chunks.iter_mut().filter(|(_, part)| part.dirty) {
             part.dirty = false;
-            taken.push((*chunk, Chunk::clone(&part.rows)));
+            taken.push((*chunk, Arc::clone(&part.rows)));
         }
         rows.chunks.retain(|_, part| !part.rows.is_empty());
         taken
