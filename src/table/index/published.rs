@@ -76,7 +76,7 @@ impl Published {
             self.build.follow(definitions);
         }
         self.build.catch_up(&layer.ahead);
-        layer.audiences.iter().for_each(|change| self.members.apply(change));
+        self.members.apply_all(&layer.audiences);
         self.search.add(&layer.search);
     }
 

@@ -39,6 +39,29 @@ impl Mask {
         self.0.iter_mut().zip(&other.0).for_each(|(word, kept)| *word &= kept);
     }
 
+    /// Calls `each` with every number, in order.
+    pub fn each(&self, mut each: impl FnMut(usize)) {
+        self.0.iter().enumerate().for_each(|(place, word)| bits(place, *word, &mut each));
+    }
+
+    /// Calls `each` with every number of `within` that is in one of two masks and not in the other. All three
+    /// are of the same length.
+    pub fn each_difference(&self, other: &Self, within: &Self, mut each: impl FnMut(usize)) {
+        for (place, ((word, other), within)) in self.0.iter().zip(&other.0).zip(&within.0).enumerate() {
+            bits(place, (word ^ other) & within, &mut each);
+        }
+    }
+
+    /// Removes the numbers of another mask of the same length.
+    pub fn remove(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, removed)| *word &= !removed);
+    }
+
+    /// Whether it has no number.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
     /// Removes all numbers.
     pub fn clear(&mut self) {
         self.0.fill(0);
@@ -53,5 +76,15 @@ impl Mask {
             word = *self.0.get(place)?;
         }
         usize::try_from(word.trailing_zeros()).ok().map(|bit| place * 64 + bit)
+    }
+}
+
+/// Calls `each` with every number of one word.
+fn bits(place: usize, word: u64, each: &mut impl FnMut(usize)) {
+    let mut left = word;
+    while left != 0 {
+        let bit = usize::try_from(left.trailing_zeros()).unwrap_or_default();
+        each(place * 64 + bit);
+        left &= left - 1;
     }
 }

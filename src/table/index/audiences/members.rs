@@ -1,6 +1,7 @@
 //! The rows that are in each audience.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::model::filter::Memberships;
 use crate::model::{AudienceNumber, Row};
@@ -24,14 +25,14 @@ pub enum AudienceChange {
         /// The chunk.
         chunk: u64,
         /// Which rows.
-        rows: AudienceRows,
+        rows: Box<AudienceRows>,
     },
 }
 
 impl AudienceChange {
     /// The change of a chunk that begins with this row.
     pub fn of_rows(first: Row, rows: AudienceRows) -> Self {
-        Self::Chunk { chunk: first.0 / CHUNK_ROWS, rows }
+        Self::Chunk { chunk: first.0 / CHUNK_ROWS, rows: Box::new(rows) }
     }
 
     /// The audience.
@@ -39,6 +40,14 @@ impl AudienceChange {
         match self {
             Self::Row { audience, .. } => *audience,
             Self::Chunk { rows, .. } => rows.audience,
+        }
+    }
+
+    /// The row that it moves, and whether the row enters; `None` if it is about a chunk.
+    fn row(&self) -> Option<(Row, bool)> {
+        match self {
+            Self::Row { row, enters, .. } => Some((*row, *enters)),
+            Self::Chunk { .. } => None,
         }
     }
 
@@ -52,7 +61,7 @@ impl AudienceChange {
 }
 
 /// A chunk that a checkpoint has to write: audience, chunk number, rows.
-pub type DirtyRows = (AudienceNumber, u64, Chunk);
+pub type DirtyRows = (AudienceNumber, u64, Arc<Chunk>);
 
 /// The rows that are in each audience of a base.
 #[derive(Debug, Default)]
@@ -77,6 +86,24 @@ impl Members {
     /// Applies a change; repeating one changes nothing.
     pub fn apply(&mut self, change: &AudienceChange) {
         change.apply(self.0.entry(change.audience()).or_default());
+    }
+
+    /// Applies changes in their order; repeating them changes nothing.
+    pub fn apply_all(&mut self, changes: &[AudienceChange]) {
+        // One audience after another: a batch of many members changes the same chunks again and again.
+        let mut by_audience: foldhash::HashMap<AudienceNumber, Vec<&AudienceChange>> = HashMap::default();
+        changes.iter().for_each(|change| by_audience.entry(change.audience()).or_default().push(change));
+        for (audience, changes) in by_audience {
+            let rows = self.0.entry(audience).or_default();
+            for changes in changes.chunk_by(|left, right| left.row().is_some() && right.row().is_some()) {
+                match changes {
+                    [AudienceChange::Row { .. }, ..] => {
+                        rows.shift_all(changes.iter().filter_map(|change| change.row()))
+                    }
+                    others => others.iter().for_each(|change| change.apply(rows)),
+                }
+            }
+        }
     }
 
     /// Takes over a stored chunk.

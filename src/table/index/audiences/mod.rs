@@ -9,19 +9,27 @@
 //! - [`Members`] are the rows that are in each audience. Every change of them is in a commit, so replay
 //!   brings them up to date without evaluating anything.
 
+mod asked;
 mod build;
 mod definitions;
+mod early;
+mod evaluation;
 mod evaluator;
 mod hands;
 mod load;
+mod looked;
+mod making;
 mod mask;
 mod members;
+mod rule;
 mod scratch;
 mod world;
 
 pub use self::build::{Ahead, Build, Piece};
 pub use self::definitions::{Definitions, Next};
-pub use self::evaluator::{Evaluator, Sided};
+pub use self::early::{Early, Entered};
+pub use self::evaluation::Sided;
+pub use self::evaluator::Evaluator;
 pub use self::hands::Hands;
 pub use self::load::{load, read, renew};
 pub use self::members::{AudienceChange, AudienceMembers, DirtyRows, Members};

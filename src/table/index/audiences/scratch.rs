@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use crate::model::Effort;
+use crate::model::filter::SetStates;
 use crate::table::index::audiences::mask::Mask;
 
-/// The most regular expressions whose states are kept from one member to the next: 16 MiB at worst.
+/// The most regular expressions whose states are kept from one member to the next, and the most sets of them:
+/// 16 MiB each at worst.
 const KEPT_REGEXES: usize = 64;
 
 /// The memory of an evaluation.
@@ -18,7 +20,7 @@ pub struct Scratch {
     pub touched: Mask,
     /// The fields that differ between the two sides.
     pub changed: Mask,
-    /// The states of regular expressions, by the places of their conditions.
+    /// The states of regular expressions.
     pub regexes: Regexes,
     /// The effort of all other conditions.
     pub effort: Effort,
@@ -83,16 +85,27 @@ impl Scratch {
     }
 }
 
-/// The states of regular expressions, by the places of their conditions.
+/// The states of regular expressions: by the places of their conditions, and of their sets.
 #[derive(Debug, Default)]
-pub struct Regexes(HashMap<usize, Effort, RandomState>);
+pub struct Regexes {
+    alone: HashMap<usize, Effort, RandomState>,
+    together: HashMap<usize, SetStates, RandomState>,
+}
 
 impl Regexes {
-    /// Those of one condition.
+    /// Those of a condition that is searched for itself.
     pub fn of(&mut self, condition: usize) -> &mut Effort {
-        if self.0.len() >= KEPT_REGEXES && !self.0.contains_key(&condition) {
-            self.0.clear();
+        if self.alone.len() >= KEPT_REGEXES && !self.alone.contains_key(&condition) {
+            self.alone.clear();
         }
-        self.0.entry(condition).or_default()
+        self.alone.entry(condition).or_default()
+    }
+
+    /// Those of a set.
+    pub fn of_set(&mut self, set: usize) -> &mut SetStates {
+        if self.together.len() >= KEPT_REGEXES && !self.together.contains_key(&set) {
+            self.together.clear();
+        }
+        self.together.entry(set).or_default()
     }
 }

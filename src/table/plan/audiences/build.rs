@@ -117,7 +117,7 @@ impl Plan<'_> {
         let first = Row(chunk.saturating_mul(CHUNK_ROWS));
         self.weight.add(rows.enter.serialized_size() + rows.leave.serialized_size());
         self.begin_commit().audience_rows(first, &rows);
-        self.layer.audiences.push(AudienceChange::Chunk { chunk, rows });
+        self.layer.audiences.push(AudienceChange::Chunk { chunk, rows: Box::new(rows) });
     }
 }
 

@@ -50,6 +50,10 @@ fn filter() -> impl Strategy<Value = RawFilter> {
             let pattern = format!("^m.*{n}@");
             RawFilter { regex: Some(RawRegex { pattern, case_insensitive: n % 2 == 0 }), ..key("email") }
         }),
+        2 => (0_u8..3).prop_map(move |n| {
+            let pattern = format!("^(tier|team) .*[{n}-{}]$", n + 1);
+            RawFilter { regex: Some(RawRegex { pattern, case_insensitive: n == 0 }), ..key("tier") }
+        }),
         1 => (0_u8..10).prop_map(move |n| RawFilter { prefix: Some(format!("r{n}")), ..key("ref") }),
         1 => (0_i64..40).prop_map(move |at| {
             let at = Timestamp::from_micros(at).to_string();
