@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::model::{BaseNumber, Fold, GuardState, MemberRow, RowError, StatusCounts};
+use crate::model::{BaseNumber, Fold, GuardState, MemberRow, Origin, RowError, StatusCounts, UpsertOptions};
 use crate::stored::job::{Reversal, Undo};
 use crate::table::checkpoint;
 use crate::table::index::replay;
@@ -139,7 +139,7 @@ impl Base {
     /// fail.
     pub async fn upsert(&self, mut request: UpsertRequest) -> Result<UpsertReply, TableError> {
         let permit = self.open.parts.budget.turn(self.party(), bytes_of(&request)).await?;
-        let rows = prepare_all(take(&mut request.rows), &request.options, &self.open.parts.hashes).await;
+        let rows = self.prepared(take(&mut request.rows), &request.options, request.origin).await;
         if validate::is_beside(request.mode, rows.len()) {
             let reply = validate::validate(&self.open, request, rows).await;
             drop(permit);
@@ -156,8 +156,17 @@ impl Base {
         series: &Series,
     ) -> Result<Pending<UpsertReply>, TableError> {
         let permit = self.open.parts.budget.wait(self.party(), bytes_of(&request)).await?;
-        let rows = prepare_all(take(&mut request.rows), &request.options, &self.open.parts.hashes).await;
+        let rows = self.prepared(take(&mut request.rows), &request.options, request.origin).await;
         self.hand_in(request, rows, Some(series.clone()), permit).await
+    }
+
+    async fn prepared(
+        &self,
+        rows: Vec<Result<MemberRow, RowError>>,
+        options: &UpsertOptions,
+        origin: Origin,
+    ) -> Vec<Result<Prepared, RowError>> {
+        prepare_all(&self.open, rows, options, origin.door).await
     }
 
     async fn hand_in(
@@ -204,7 +213,7 @@ impl Base {
         let mut undeleting = None;
         let ops = match ops {
             StepOps::Rows(rows, options) => {
-                StepOps::Rows(prepare_all(rows, &options, &self.open.parts.hashes).await, options)
+                StepOps::Rows(self.prepared(rows, &options, origin).await, options)
             }
             StepOps::Removals(rows, meant) => StepOps::Removals(rows, meant),
             StepOps::Deletes(rows, meant) => StepOps::Deletes(rows, meant),
@@ -353,6 +362,12 @@ impl Base {
     #[cfg(test)]
     pub(in crate::table) async fn without_checkpoints(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.open.checkpointing.lock().await
+    }
+
+    /// Whether the rows of the next requests are evaluated before the lane.
+    #[cfg(test)]
+    pub(in crate::table) fn is_filling(&self) -> bool {
+        self.open.is_filling()
     }
 
     /// Refuses new requests, finishes the queued ones, ends the base's tasks, and writes a last checkpoint.

@@ -34,6 +34,8 @@ pub struct OpenBase {
     pub audience_row: AtomicU64,
     /// Whether a batch failed and the lane has not yet started again from the published state.
     pub failed: AtomicBool,
+    /// Whether most rows that were written last created members.
+    is_filling: AtomicBool,
     /// Notified when a checkpoint is due.
     pub checkpoint_due: Notify,
     /// Counts the checkpoints that ended, successful or not.
@@ -69,6 +71,8 @@ pub struct Parts {
     pub sealer: Sealer,
     /// How new filters of audiences are evaluated, and new indexes of attributes are built.
     pub audience_build: AudienceBuild,
+    /// Whether new members are evaluated for audiences before the lane.
+    pub early_audiences: bool,
     /// How long a deleted member can come back, in microseconds.
     pub undelete_micros: i64,
     /// How much of the commit log one search for deleted members reads, in bytes. A part of a commit counts
@@ -107,6 +111,7 @@ impl OpenBase {
             audience_row: AtomicU64::new(published.build.below().0),
             published: RwLock::new(published),
             failed: AtomicBool::new(false),
+            is_filling: AtomicBool::new(false),
             checkpoint_due: Notify::new(),
             checkpoints: watch::Sender::new(0),
             checkpointing: Mutex::new(()),
@@ -118,6 +123,16 @@ impl OpenBase {
     /// Notes that new filters are evaluated for the members of lower rows.
     pub fn note_built(&self, below: Row) {
         self.audience_row.store(below.0, Ordering::Relaxed);
+    }
+
+    /// Whether most rows that were written last created members, as in a first load.
+    pub fn is_filling(&self) -> bool {
+        self.is_filling.load(Ordering::Relaxed) && self.parts.early_audiences
+    }
+
+    /// Notes that so many of some rows created members.
+    pub fn note_created(&self, created: usize, of: usize) {
+        self.is_filling.store(created.saturating_mul(2) > of, Ordering::Relaxed);
     }
 
     /// Notes that everything up to `revision` is published.

@@ -16,12 +16,11 @@ use crate::stored::commit::{AudienceDelta, Change, CommitHead, CommitWriter, Del
 use crate::stored::header::Header;
 use crate::stored::member;
 use crate::table::TableError;
-use crate::table::index::audiences::{AudienceChange, Definitions};
+use crate::table::index::audiences::{AudienceChange, Definitions, Entered};
 use crate::table::index::entries::set_changes;
 use crate::table::index::layer::{Blocks, Layer};
 use crate::table::index::lookup::{Candidates, LookupKind, candidates};
 use crate::table::index::overlay::Op;
-use crate::table::index::published::Published;
 use crate::table::index::resolve::Wanted;
 use crate::table::index::search::RowMoves;
 use crate::table::index::sets::SetChange;
@@ -30,7 +29,6 @@ use crate::table::plan::carried::Carried;
 use crate::table::plan::freed::Freed;
 use crate::table::plan::keeper::{Keeper, Kept};
 use crate::table::plan::weight::Weight;
-use crate::table::read::summary::BaseSummary;
 
 /// A batch takes no more requests, and a slice of a large request ends, once the batch has this many bytes
 /// that are not hidden. One row adds less than a tenth of this. A request that is decided as one and shares
@@ -211,12 +209,6 @@ impl<'a> Plan<'a> {
         self.open.number
     }
 
-    /// The base after what was planned so far.
-    pub async fn summary(&self) -> BaseSummary {
-        let published = self.open.published.read().await;
-        BaseSummary::new(self.open.number, &self.layer.header, published.sets.unindexed())
-    }
-
     /// The header after what was planned so far.
     pub fn header(&self) -> &Header {
         &self.layer.header
@@ -329,8 +321,23 @@ impl<'a> Plan<'a> {
     /// The moves of a row whose member becomes `after`; `None` before it exists and after it is deleted.
     /// **Every write of a member passes here**, so audiences and search sets follow every write.
     pub(super) fn moves(&mut self, row: Row, before: Option<&Member>, after: Option<&Member>) -> Moves {
-        let sets = set_changes(row, before, after, self.layer.header.schema.as_deref());
-        let audiences = self.audiences.changes(row, before, after);
+        self.moves_of(row, before, after, None)
+    }
+
+    /// The same; `entered` is what was evaluated of a new member before the lane.
+    pub(super) fn moves_of(
+        &mut self,
+        row: Row,
+        before: Option<&Member>,
+        after: Option<&Member>,
+        entered: Option<&Entered>,
+    ) -> Moves {
+        let schema = self.layer.header.schema.as_ref();
+        let sets = set_changes(row, before, after, schema.map(|schema| &**schema));
+        let audiences = match (before, after, entered) {
+            (None, Some(member), Some(entered)) => self.audiences.enters(row, member, schema, entered),
+            _ => self.audiences.changes(row, before, after),
+        };
         Moves { sets, audiences, search: RowMoves::of(before, after) }
     }
 
@@ -384,12 +391,5 @@ impl<'a> Plan<'a> {
         self.layer.audiences.extend(now.iter().map(of_row));
         self.audiences.note(row, &next);
         Arc::make_mut(&mut self.layer.search).add(row, &search);
-    }
-
-    /// The changes of sets that are not published yet, in order.
-    pub(super) fn moves_after(&self, published: &Published) -> impl Iterator<Item = &SetChange> {
-        let revision = published.header.revision;
-        let in_flight = self.in_flight.iter().filter(move |layer| layer.header.revision > revision);
-        in_flight.flat_map(|layer| &layer.sets).chain(&self.layer.sets)
     }
 }

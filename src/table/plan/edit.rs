@@ -88,7 +88,13 @@ impl Plan<'_> {
             Err(refusal) => return Ok(Edited::Refused(refusal)),
         };
         let unique: Vec<_> = keys_of(&row.patch, &self.open.parts.hashes).collect();
-        let writes = Writes { patch: &row.patch, unique: &unique, fingerprint: 0, written: self.plainly() };
+        let writes = Writes {
+            patch: &row.patch,
+            unique: &unique,
+            fingerprint: 0,
+            entered: None,
+            written: self.plainly(),
+        };
         let outcome = self.create(writes, member, Uniqueness::ByRow)?;
         self.edited(outcome)
     }
@@ -125,7 +131,7 @@ impl Plan<'_> {
         let unique: Vec<_> = keys_of(patch, &self.open.parts.hashes).collect();
         let unseen = Unseen::of(self.sight, patch, semantics);
         let written = Written { unseen, ..self.plainly() };
-        let writes = Writes { patch, unique: &unique, fingerprint: 0, written };
+        let writes = Writes { patch, unique: &unique, fingerprint: 0, entered: None, written };
         let outcome = self.change(writes, row, (old, &before), change, new, Uniqueness::ByRow)?;
         self.edited(outcome)
     }

@@ -11,7 +11,9 @@ use crate::table::index::block;
 use crate::table::index::layer::Blocks;
 use crate::table::index::look_again::LookAgain;
 use crate::table::index::lookup::Candidates;
+use crate::table::index::published::Published;
 use crate::table::index::resolve::{Wanted, resolve};
+use crate::table::index::sets::SetChange;
 use crate::table::plan::batch::{Need, Plan};
 use crate::table::plan::decide::is_repeat;
 use crate::table::plan::prepare::{Matched, Prepared};
@@ -137,5 +139,12 @@ impl Plan<'_> {
     /// The fetched candidates of a key.
     pub(super) fn known(&self, key: Wanted) -> &[(u64, u64)] {
         self.resolved.get(&key).map(Candidates::as_slice).unwrap_or_default()
+    }
+
+    /// The changes of sets that are not published yet, in order.
+    pub(super) fn moves_after(&self, published: &Published) -> impl Iterator<Item = &SetChange> {
+        let revision = published.header.revision;
+        let in_flight = self.in_flight.iter().filter(move |layer| layer.header.revision > revision);
+        in_flight.flat_map(|layer| &layer.sets).chain(&self.layer.sets)
     }
 }

@@ -8,9 +8,10 @@
 use std::sync::Arc;
 
 use crate::model::filter::Memberships;
+use crate::model::schema::AttributeSchema;
 use crate::model::{AudienceNumber, Hand, Member, NamedAudiences, Row};
 use crate::stored::commit::AudienceDelta;
-use crate::table::index::audiences::{Ahead, Definitions, Evaluator, Next, Sided};
+use crate::table::index::audiences::{Ahead, Definitions, Entered, Evaluator, Next, Sided};
 
 /// The audiences of a plan.
 #[derive(Debug, Default)]
@@ -104,6 +105,25 @@ impl Keeper {
         let [before, after] =
             [before, after].map(|member| member.map(|member| Sided::new(member, &definitions.hands)));
         self.changes_of(row, before, after)
+    }
+
+    /// Whom a new member joins. `entered` is what was evaluated before the lane.
+    pub fn enters(
+        &mut self,
+        row: Row,
+        member: &Member,
+        schema: Option<&Arc<AttributeSchema>>,
+        entered: &Entered,
+    ) -> Kept {
+        let definitions = Arc::clone(&self.definitions);
+        let side = Sided::new(member, &definitions.hands);
+        if let (Some(serving), None) = (&mut self.serving, &self.next)
+            && entered.is_of(member, serving.world(), schema)
+            && definitions.hands.about(row).next().is_none()
+        {
+            return Kept { now: entered.deltas(row, side, serving), next: Vec::new() };
+        }
+        self.changes_of(row, None, Some(side))
     }
 
     /// Who enters and leaves when something else is kept by hand about a member.

@@ -2,11 +2,16 @@
 
 use crate::compute::Stretch;
 use crate::model::counted::Written;
+use crate::model::origin::Door;
+use crate::model::schema::typed;
 use crate::model::{
-    MatchBy, MatchKey, MemberPatch, MemberRow, Reason, Refusal, Row, RowError, UpsertOptions,
+    Attributes, MatchBy, MatchKey, MemberPatch, MemberRow, Reason, Refusal, Row, RowError, Status, Timestamp,
+    UpsertOptions, upsert,
 };
+use crate::table::index::audiences::{Early, Entered};
 use crate::table::index::hash::Hashes;
 use crate::table::index::resolve::Wanted;
+use crate::table::open::OpenBase;
 
 /// A row with its hashes.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub struct Prepared {
     pub others: Vec<Wanted>,
     /// Equal for rows that repeat each other; 0 if a repeat of the row must not be recognised.
     pub fingerprint: u128,
+    /// The audiences that its member enters if the row creates it, as far as that was evaluated.
+    pub entered: Option<Entered>,
 }
 
 /// How the member of a row is found.
@@ -53,6 +60,8 @@ pub struct Writes<'a> {
     pub unique: &'a [Wanted],
     /// Equal for rows that repeat each other; 0 if a repeat of the row must not be recognised.
     pub fingerprint: u128,
+    /// The audiences that a new member enters, as far as that was evaluated.
+    pub entered: Option<&'a Entered>,
     /// How it came to the member.
     pub written: Written,
 }
@@ -60,31 +69,71 @@ pub struct Writes<'a> {
 impl Prepared {
     /// What the row writes.
     pub fn writes(&self, written: Written) -> Writes<'_> {
-        Writes { patch: &self.row.patch, unique: &self.others, fingerprint: self.fingerprint, written }
+        Writes {
+            patch: &self.row.patch,
+            unique: &self.others,
+            fingerprint: self.fingerprint,
+            entered: self.entered.as_ref(),
+            written,
+        }
     }
 }
 
-/// Hashes the rows of a request, and yields to other tasks now and then. Rows that did not parse keep their
-/// error.
+/// Hashes the rows of a request that comes through `door`, and yields to other tasks now and then. Rows that
+/// did not parse keep their error. While most rows create members, it also evaluates which audiences those
+/// enter.
 pub async fn prepare_all(
+    open: &OpenBase,
     rows: Vec<Result<MemberRow, RowError>>,
     options: &UpsertOptions,
-    hashes: &Hashes,
+    door: Door,
 ) -> Vec<Result<Prepared, RowError>> {
     let mut prepared = Vec::with_capacity(rows.len());
     let mut stretch = Stretch::default();
+    let mut early = if open.is_filling() { early(open, door).await } else { None };
     for row in rows {
         stretch.work(1).await;
-        prepared.push(row.and_then(|row| prepare(row, options, hashes)));
+        let mut row = row.and_then(|row| prepare(row, options, &open.parts.hashes));
+        if let (Some((early, new_members)), Ok(row)) = (&mut early, &mut row) {
+            row.entered = entered(early, &row.row, options, *new_members);
+        }
+        prepared.push(row);
     }
     prepared
+}
+
+/// What evaluates the members that rows create, and the status that they get; `None` without audiences.
+async fn early(open: &OpenBase, door: Door) -> Option<(Early, Status)> {
+    let published = open.published.read().await;
+    let (header, world) = (&published.header, published.definitions.serving());
+    let early = (!world.is_empty()).then(|| Early::new(world, header.schema.clone()))?;
+    Some((early, header.settings.first_status(door)))
+}
+
+/// The audiences that the member of a row enters if the row creates it; `None` if it cannot.
+fn entered(
+    early: &mut Early,
+    row: &MemberRow,
+    options: &UpsertOptions,
+    new_members: Status,
+) -> Option<Entered> {
+    let row = row.without_doubts().ok().filter(|row| row.found_by_id.is_none())?;
+    let mut member = upsert::create(row, options, new_members, Timestamp::default()).ok()?;
+    member.attributes = typed(early.schema(), &Attributes::default(), member.attributes).ok()?;
+    Some(early.enters(&member))
 }
 
 /// Hashes one row. Refuses a row without the key that it is to be matched by.
 pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
     if let Some(place) = row.found_by_id {
         let others = keys_of(&row.patch, hashes).collect();
-        return Ok(Prepared { row, matched_by: Matched::Place(place), others, fingerprint: 0 });
+        return Ok(Prepared {
+            row,
+            matched_by: Matched::Place(place),
+            others,
+            fingerprint: 0,
+            entered: None,
+        });
     }
     let or_email = options.or_email && options.match_by == MatchBy::WorkerId;
     let email = row.patch.email.as_set().filter(|_| or_email).map(MatchKey::Email);
@@ -104,7 +153,7 @@ pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Resu
         && row.doubts.is_none()
         && !options.sight.is_blind_to(&row.patch, options.semantics);
     let fingerprint = if repeats { hashes.fingerprint(&row, options) } else { 0 };
-    Ok(Prepared { row, matched_by, others, fingerprint })
+    Ok(Prepared { row, matched_by, others, fingerprint, entered: None })
 }
 
 /// The keys that a patch sets.

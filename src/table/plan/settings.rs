@@ -9,9 +9,16 @@ use crate::stored::commit::Change;
 use crate::table::index::published::Published;
 use crate::table::index::sets::SetField;
 use crate::table::plan::batch::{Moves, Plan};
+use crate::table::read::summary::BaseSummary;
 use crate::table::{SettingsRequest, TableError};
 
 impl Plan<'_> {
+    /// The base after what was planned so far.
+    pub async fn summary(&self) -> BaseSummary {
+        let published = self.open.published.read().await;
+        BaseSummary::new(self.open.number, &self.layer.header, published.sets.unindexed())
+    }
+
     /// Applies the request. Settings that are already as requested do not change. Refuses to restore a base
     /// that is not deleted, and to delete one with more than [`GUARD_FREE`] members unless the request
     /// expects their number.

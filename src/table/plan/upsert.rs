@@ -107,7 +107,7 @@ impl Plan<'_> {
         let (number, slot) = place(row);
         self.ensure_block(number, slot == 0)?;
         let lookups = lookup_deltas(&self.open.parts.hashes, None, Some(&member), writes.fingerprint);
-        let moves = self.moves(row, None, Some(&member));
+        let moves = self.moves_of(row, None, Some(&member), writes.entered);
         let step = match self.step(None, Some(&member), writes.written) {
             Ok(step) => step,
             Err(held) => return Ok(Err(held.of_row())),

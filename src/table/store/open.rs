@@ -57,6 +57,8 @@ pub struct TableConfig {
     pub jobs: JobLimits,
     /// How the filters of new and changed audiences are evaluated.
     pub audience_build: AudienceBuild,
+    /// Whether new members are evaluated for audiences before the lane; measurements switch it off.
+    pub early_audiences: bool,
     /// The handles that count what its bases do.
     pub metrics: TableMetrics,
     /// The seed of the random ids of batches: a different number each time that a store is opened.
@@ -84,6 +86,7 @@ impl Default for TableConfig {
             idempotency: IdempotencyLimits { retention_micros: SEVEN_DAYS, bytes: 1024 * 1024 * 1024 },
             jobs: JobLimits::default(),
             audience_build: AudienceBuild::default(),
+            early_audiences: true,
             metrics: TableMetrics::default(),
             seed: 0,
         }
@@ -137,6 +140,7 @@ impl Table {
             naming: Naming::default(),
             sealer: Sealer::new(IdKey(meta.id_key)),
             audience_build: config.audience_build,
+            early_audiences: config.early_audiences,
             checkpoint_entries: config.checkpoint_entries,
             undelete_micros: config.undelete_micros(),
             undelete_log_bytes: config.undelete_log_bytes,

@@ -3,6 +3,7 @@
 mod building;
 mod cases;
 mod deaths;
+mod early;
 mod model;
 
 use std::collections::BTreeSet;

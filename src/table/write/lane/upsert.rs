@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Allowance, RowError};
+use crate::model::{Allowance, Outcome, RowError};
 use crate::table::plan::{Expecting, Plan, Prepared, judge_counts};
 use crate::table::write::job::{Job, Series, UpsertJob};
 use crate::table::write::lane::Lane;
@@ -64,6 +64,8 @@ impl Lane {
                 return room;
             }
         }
+        let created = outcomes.iter().filter(|outcome| outcome.outcome == Outcome::Created).count();
+        self.open.note_created(created, outcomes.len());
         job.outcomes.extend(outcomes);
         job.allowance = is_judged.then(|| plan.allowance());
         let before = plan.revision();
