@@ -138,3 +138,43 @@ impl Memberships for AudienceMembers {
         self.0.get(&audience).is_some_and(|rows| rows.contains(row))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_applied_in_their_order_in_each_audience() {
+        let row = |audience, row, enters| AudienceChange::Row {
+            audience: AudienceNumber(audience),
+            row: Row(row),
+            enters,
+        };
+        let (enter, leave) = ([1, 2, 3].into_iter().collect(), [5].into_iter().collect());
+        let rows = AudienceRows { audience: AudienceNumber(1), enter, leave };
+        let changes = [
+            row(1, 5, true),
+            row(2, 5, true),
+            row(1, 6, true),
+            AudienceChange::of_rows(Row(0), rows),
+            row(1, 2, false),
+            row(2, 70_000, true),
+            row(1, 70_000, true),
+            row(2, 5, false),
+            row(3, 1, false),
+        ];
+        let (mut together, mut each) = (Members::default(), Members::default());
+        together.apply_all(&changes);
+        changes.iter().for_each(|change| each.apply(change));
+        for (number, rows) in [(1, vec![1, 3, 6, 70_000]), (2, vec![70_000]), (3, vec![])] {
+            for members in [&together, &each] {
+                let set = members.of(AudienceNumber(number));
+                let all = |(chunk, rows): (u64, &Chunk)| {
+                    rows.iter().map(|low| chunk * CHUNK_ROWS + u64::from(low)).collect::<Vec<_>>()
+                };
+                assert_eq!(set.chunks().flat_map(all).collect::<Vec<_>>(), rows);
+                assert_eq!(set.len(), u64::try_from(rows.len()).unwrap());
+            }
+        }
+    }
+}

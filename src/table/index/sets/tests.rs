@@ -91,3 +91,39 @@ fn sets_that_were_taken_do_not_change() {
     assert_eq!((after.len(), chunks), (2, [Some(vec![6]), Some(vec![4_464])]));
     assert_eq!(sets.take_dirty().0.len(), 2);
 }
+
+#[test]
+fn moves_of_many_rows_do_what_each_of_them_does() {
+    let moves = [
+        (5, true),
+        (70_000, true),
+        (5, false),
+        (6, true),
+        (6, true),
+        (70_000, false),
+        (9, false),
+        (200_000, true),
+        (7, true),
+    ]
+    .map(|(row, enters)| (Row(row), enters));
+    let (mut together, mut each) = (RowSet::default(), RowSet::default());
+    together.shift_all(moves.into_iter());
+    moves.into_iter().for_each(|(row, enters)| drop(each.shift(row, enters)));
+    let rows = |set: &RowSet| set.chunks().map(|(chunk, rows)| (chunk, rows.clone())).collect::<Vec<_>>();
+    assert_eq!(rows(&together), rows(&each));
+    assert_eq!((together.len(), each.len()), (3, 3));
+    assert_eq!(together.take_dirty(), each.take_dirty());
+    together.shift_all(std::iter::empty());
+    together.shift_all([(Row(6), true), (Row(9), false)].into_iter());
+    assert!(together.take_dirty().is_empty());
+}
+
+#[test]
+fn a_chunk_that_a_checkpoint_has_taken_does_not_change() {
+    let mut set = RowSet::default();
+    set.shift_all([(Row(1), true), (Row(2), true)].into_iter());
+    let taken = set.take_dirty();
+    set.shift(Row(1), false);
+    assert_eq!(taken.first().map(|(_, rows)| rows.len()), Some(2));
+    assert_eq!((set.len(), set.take_dirty().len()), (1, 1));
+}
