@@ -24,7 +24,7 @@ const DROPPED_STATES: usize = 3;
 /// It gives up if it reads fewer bytes than this for each state that it makes.
 const BYTES_PER_STATE: usize = 8;
 
-/// Several regular expressions, at most [`TOGETHER`].
+/// Several regular expressions, which are searched together.
 #[derive(Debug)]
 pub struct PatternSet {
     dfa: DFA,
