@@ -161,7 +161,7 @@ impl<'a> Evaluation<'a> {
         let (here, there) = if side == 0 { (before, after) } else { (after, before) };
         let there = is_same.then_some(&mut there.conditions);
         let mut answers = Told { here: &mut here.conditions, there };
-        let mut alone = |effort: &mut Effort| seen.fulfils(&asked.condition, effort);
+        let alone = |effort: &mut Effort| seen.fulfils(&asked.condition, effort);
         match asked.how {
             How::ByText => {
                 answers.know(&looked.by_text);
