@@ -291,7 +291,7 @@ fn row(n: u64, changed: Option<u64>) -> MemberRow {
     let letter = |salt| char::from(b'a' + u8::try_from(mixed(n, salt) % 26).unwrap());
     let domains = ["x.example", "y.example", "mail.example", "post.example"];
     let pick = |from: &[&str], salt| from[usize::try_from(mixed(n, salt)).unwrap() % from.len()].to_owned();
-    let has = |salt| mixed(n, salt) % 3 > 0;
+    let has = |salt| !mixed(n, salt).is_multiple_of(3);
     let mut patch = MemberPatch {
         ref_: Change::Set(Ref::parse(format!("r{n}")).unwrap()),
         email: Change::Set(Email::parse(format!("{}ember.{n}@{}", letter(2), pick(&domains, 3))).unwrap()),

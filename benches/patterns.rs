@@ -35,7 +35,7 @@ fn main() {
     let mut efforts: Vec<Effort> = conditions.iter().map(|_| Effort::default()).collect();
     let (mut nanos, mut matches) = ([0.0; 2], [0_u64; 2]);
     for round in 0..=ROUNDS {
-        for way in 0..2 {
+        for (way, nanos) in nanos.iter_mut().enumerate() {
             let begun = Instant::now();
             for member in &members {
                 let view = MemberView { row: Row(1), member, fold: Fold::NEWEST, audiences: &NoAudiences };
@@ -52,7 +52,7 @@ fn main() {
             }
             // The first round makes the states.
             if round > 0 {
-                nanos[way] += begun.elapsed().as_secs_f64() * 1e9;
+                *nanos += begun.elapsed().as_secs_f64() * 1e9;
             }
         }
     }
