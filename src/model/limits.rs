@@ -158,6 +158,11 @@ pub const REVERT_MAX_BYTES: usize = 512 * 1024 * 1024;
 pub const IMPORT_CHUNK_MAX_ROWS: usize = 10_000;
 /// Most bytes of one chunk of an import.
 pub const IMPORT_CHUNK_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Most rows of a stream of rows that are taken together, and so written as one commit.
+pub const STREAM_GROUP_MAX_ROWS: usize = 1_000;
+/// Largest message of a stream of rows, in bytes. A row with the most and shortest texts that a member can
+/// have takes half of it.
+pub const STREAM_ROW_MAX_BYTES: usize = 256 * 1024;
 /// Most valid former refs of a member.
 pub const REF_ALIASES_MAX: usize = 8;
 /// Longest time for which a former ref can stay valid, in days.

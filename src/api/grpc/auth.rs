@@ -57,10 +57,10 @@ impl Authenticated {
         let terms = Terms {
             incoming: self.incoming.clone(),
             whose,
-            most: MESSAGE_MAX_BYTES,
+            most: method.map_or(MESSAGE_MAX_BYTES, |method| method.most),
             arriving: arriving.clone(),
             encoding: None,
-            is_stream: method.is_some_and(|method| method.is_import),
+            is_stream: method.is_some_and(|method| method.is_stream),
         };
         let terms = terms.with_headers(request.headers());
         let mut request = request.map(|body| Messages::new(body, terms));

@@ -15,7 +15,10 @@ pub fn deadline_passed() -> Status {
 /// The refusal of a message over the limit.
 #[must_use]
 pub fn too_large(most: usize) -> Status {
-    let text = format!("the message has more than {most} bytes; send fewer rows, or a stream of chunks");
+    let mut text = format!("the message has more than {most} bytes");
+    if most == MESSAGE_MAX_BYTES {
+        text.push_str("; send fewer rows, or a stream of chunks");
+    }
     error::status(Reason::MessageTooLarge, &text)
 }
 

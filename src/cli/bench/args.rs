@@ -52,6 +52,10 @@ pub struct Args {
     /// Connections that small calls share
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     pub connections: u8,
+    /// How many rows of each stream of single changes may wait for an answer at a time; there is a stream for
+    /// each connection
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub rows_in_flight: u16,
     /// How many seconds each phase of small calls takes
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
@@ -92,11 +96,13 @@ pub enum PhaseName {
     Mixed,
     /// Create members one a call
     Single,
+    /// Change members one a message, over streams
+    Stream,
     /// Stop and open, kill and open; only without --server
     Reopen,
 }
 
-const EVERYTHING: [PhaseName; 11] = [
+const EVERYTHING: [PhaseName; 12] = [
     PhaseName::Fresh,
     PhaseName::Unchanged,
     PhaseName::Changed,
@@ -107,6 +113,7 @@ const EVERYTHING: [PhaseName; 11] = [
     PhaseName::Filters,
     PhaseName::Mixed,
     PhaseName::Single,
+    PhaseName::Stream,
     PhaseName::Reopen,
 ];
 
@@ -149,7 +156,8 @@ impl PhaseName {
             | Self::Pages
             | Self::Deep
             | Self::Filters
-            | Self::Mixed => true,
+            | Self::Mixed
+            | Self::Stream => true,
         }
     }
 

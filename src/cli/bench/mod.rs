@@ -11,6 +11,7 @@ mod load;
 mod report;
 mod run;
 mod server;
+mod stream;
 mod workload;
 
 pub use self::args::Args;

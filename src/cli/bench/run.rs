@@ -16,6 +16,7 @@ use super::lists::Lists;
 use super::load::Load;
 use super::report::{self, Phase, ServerUse, Timings};
 use super::server::OwnServer;
+use super::stream::Streams;
 use super::workload;
 use crate::cli::client::{Client, Target};
 use crate::cli::{Error, base, output};
@@ -107,6 +108,7 @@ impl Bench {
             PhaseName::Filters => self.lists().await?.filtered().await?,
             PhaseName::Mixed => vec![self.calls().run("mixed 80/20", Kind::Mixed).await?],
             PhaseName::Single => vec![self.calls().run("create one a call", Kind::Create).await?],
+            PhaseName::Stream => vec![self.streams().run("changes on a stream").await?],
             PhaseName::Reopen => Vec::new(),
         };
         let client_cpu = own_usage().cpu_seconds - own_before.cpu_seconds;
@@ -187,6 +189,17 @@ impl Bench {
             in_flight: usize::from(self.args.in_flight),
             duration: Duration::from_secs(self.args.seconds),
             next_new: self.next_new.clone(),
+        }
+    }
+
+    fn streams(&self) -> Streams {
+        Streams {
+            clients: self.clients.clone(),
+            member_base_id: self.member_base_id.clone(),
+            seed: self.args.seed,
+            members: u64::from(self.args.members),
+            in_flight: usize::from(self.args.rows_in_flight),
+            duration: Duration::from_secs(self.args.seconds),
         }
     }
 

@@ -95,7 +95,7 @@ impl Directory {
         self.guarded.take_rows(rows)?;
         if rows == 0 {
             let revision = view(&base, None).await?.revision();
-            return Ok(UpsertReply { outcomes: Vec::new(), revision });
+            return Ok(UpsertReply::new(Vec::new(), revision));
         }
         self.guarded.mark_accounts(number, &mut request.rows, |row| row.as_mut().ok()).await?;
         // A request that writes nothing has no result to store.
@@ -112,13 +112,13 @@ impl Directory {
 
     /// Stores the outcomes of an ATOMIC request that was refused, if its claim keeps such results.
     async fn keep_refusal(&self, claim: Arc<Claim>, reply: UpsertReply) -> Result<UpsertReply, Error> {
-        let UpsertReply { outcomes, revision } = reply;
-        if !claim.stores(&outcomes) {
-            return Ok(UpsertReply { outcomes, revision });
+        if !claim.stores(&reply.outcomes) {
+            return Ok(reply);
         }
+        let UpsertReply { outcomes, revision, .. } = reply;
         let (idempotency, _) = self.guarded.idempotency();
         let outcomes = idempotency.store_refusal(claim, (self.now(), revision), outcomes).await?;
-        Ok(UpsertReply { outcomes, revision })
+        Ok(UpsertReply::new(outcomes, revision))
     }
 
     /// Creates or updates members, matched by `ref`: all rows or none. Up to 10,000 rows are one commit. More
@@ -143,8 +143,28 @@ impl Directory {
     pub async fn begin_upsert(
         &self,
         number: BaseNumber,
+        request: Upsert,
+        series: &Series,
+    ) -> Result<PendingUpsert, Error> {
+        self.begin(number, request, series, Call::IMPORT_MEMBERS).await
+    }
+
+    /// Hands in rows that arrived one by one, like [`Self::begin_upsert`].
+    pub async fn begin_stream_rows(
+        &self,
+        number: BaseNumber,
+        request: Upsert,
+        series: &Series,
+    ) -> Result<PendingUpsert, Error> {
+        self.begin(number, request, series, Call::UPSERT_STREAM).await
+    }
+
+    async fn begin(
+        &self,
+        number: BaseNumber,
         mut request: Upsert,
         series: &Series,
+        call: Call,
     ) -> Result<PendingUpsert, Error> {
         let base = self.guarded.base(AccessLevel::Write, number).await?;
         if let Some(stored) = self.stored_rows() {
@@ -152,7 +172,7 @@ impl Directory {
         }
         self.guarded.take_rows(request.rows.len())?;
         self.guarded.mark_accounts(number, &mut request.rows, |row| row.as_mut().ok()).await?;
-        let request = request.request(self, Call::IMPORT_MEMBERS, self.claim());
+        let request = request.request(self, call, self.claim());
         Ok(PendingUpsert(State::Pending(base.begin_upsert(request, series).await?)))
     }
 
@@ -163,7 +183,7 @@ impl Directory {
             return Some(Err(result_of_another_call()));
         };
         let outcomes = rows.iter().map(RowResult::outcome).collect();
-        Some(Ok(UpsertReply { outcomes, revision: stored.revision.unwrap_or_default() }))
+        Some(Ok(UpsertReply::new(outcomes, stored.revision.unwrap_or_default())))
     }
 
     /// Deletes members by id and by ref; they can come back for some time ([`Directory::undelete_members`]). Ids and refs that are not in the memberbase are ignored.

@@ -195,6 +195,7 @@ calls! {
     35 ADD_AUDIENCE_MEMBERS "add_audience_members" "Members added to an audience by hand."
     36 REMOVE_AUDIENCE_MEMBERS "remove_audience_members" "Members removed from an audience by hand."
     37 BUILD_AUDIENCES "build_audiences" "New filters of audiences evaluated for the members that existed."
+    38 UPSERT_STREAM "upsert_stream" "Rows of a stream, taken together."
 }
 
 impl Call {

@@ -9,13 +9,14 @@ use super::why::of_status;
 use crate::api::refused::Refused;
 
 /// The methods that return a stream. The bodies of other replies are not watched.
-const STREAMS: [&str; 7] = [
+const STREAMS: [&str; 8] = [
     "/DownloadJobInput",
     "/ExportMembers",
     "/ExportRecords",
     "/ImportMembers",
     "/ListJobResults",
     "/StreamBackup",
+    "/UpsertMembers",
     "/WatchJob",
 ];
 

@@ -120,7 +120,7 @@ impl Store {
                     panic!("{stored:?}")
                 };
                 let outcomes = rows.iter().map(crate::table::RowResult::outcome).collect();
-                Ok(UpsertReply { outcomes, revision: stored.revision.unwrap() })
+                Ok(UpsertReply::new(outcomes, stored.revision.unwrap()))
             }
             Begun::New(claim) => {
                 let rows = (0..rows).map(|n| Ok(new_row(n))).collect();

@@ -52,6 +52,25 @@ pub struct UpsertReply {
     pub outcomes: Vec<RowOutcome>,
     /// The base's revision after the request; the same as before if the request changed nothing.
     pub revision: u64,
+    /// The slices before the last one, if there were several: how many rows were applied by its end, and the
+    /// base's revision then. Not known for slices from before a crash.
+    pub slices: Vec<(usize, u64)>,
+}
+
+impl UpsertReply {
+    /// A reply to rows that were not applied in slices.
+    #[must_use]
+    pub fn new(outcomes: Vec<RowOutcome>, revision: u64) -> Self {
+        Self { outcomes, revision, slices: Vec::new() }
+    }
+
+    /// The base's revision after the slice with the row at `index`. If that wrote the row, it is the revision
+    /// of the row's commit.
+    #[must_use]
+    pub fn revision_of(&self, index: usize) -> u64 {
+        let slice = self.slices.iter().find(|(end, _)| index < *end);
+        slice.map_or(self.revision, |(_, revision)| *revision)
+    }
 }
 
 /// A call about one member.

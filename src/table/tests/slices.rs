@@ -197,6 +197,32 @@ fn the_rest_of_a_request_comes_before_the_next_request_of_its_series() {
     });
 }
 
+#[test]
+fn a_reply_tells_the_revision_of_every_row_although_its_request_was_cut() {
+    const ROWS: u16 = 2_100;
+    block_on(async {
+        let subject = Subject::new().await;
+        let request = UpsertRequest {
+            rows: (0..ROWS).map(|n| Ok(plain_row(n))).collect(),
+            options: UpsertOptions::default(),
+            mode: WriteMode::Partial,
+            claim: None,
+            deadline: None,
+            origin: Origin::default(),
+        };
+        let reply = subject.base.upsert(request).await.unwrap();
+        let ends: Vec<_> = reply.slices.iter().map(|(end, _)| *end).collect();
+        assert_eq!(ends, [1_000, 2_000]);
+        let view = subject.base.view().await;
+        let rows: Vec<Row> = reply.outcomes.iter().map(|outcome| outcome.row.unwrap()).collect();
+        let members = view.members(&rows).await.unwrap();
+        assert_eq!(members.len(), usize::from(ROWS));
+        for (index, (_, member)) in members.iter().enumerate() {
+            assert_eq!(reply.revision_of(index), member.revision, "row {index}");
+        }
+    });
+}
+
 /// Rows that each change a member, and then one more for the last of them, which requires the revision
 /// `after`.
 fn asking(first: u16, changed: u16, tier: &str, after: u64) -> Vec<MemberRow> {

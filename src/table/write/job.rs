@@ -120,6 +120,8 @@ pub struct UpsertJob {
     pub(in crate::table) reply: ReplySender<UpsertReply>,
     pub(in crate::table) permit: Permit,
     pub(in crate::table) outcomes: Vec<RowOutcome>,
+    /// The slices that were planned, as in [`UpsertReply::slices`].
+    pub(in crate::table) slices: Vec<(usize, u64)>,
     /// Its claim, if it has a request id, and how much of its result is stored.
     pub(in crate::table) claim: Option<(Arc<Claim>, Progress)>,
     /// The series whose order it must keep.
@@ -161,6 +163,7 @@ impl UpsertJob {
             reply,
             permit,
             outcomes,
+            slices: Vec::new(),
             claim,
             series,
             is_checked,

@@ -44,5 +44,5 @@ pub async fn validate(
     let (outcomes, _) =
         plan.foresee_judged(&rows, &request.options, BATCH_ROWS, expecting, check_deadline).await?;
     let outcomes = outcomes.into_iter().map(|outcome: RowOutcome| outcome.unwritten(first_new)).collect();
-    Ok(UpsertReply { outcomes, revision })
+    Ok(UpsertReply::new(outcomes, revision))
 }

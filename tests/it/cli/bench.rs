@@ -28,6 +28,7 @@ async fn every_phase_runs_on_a_server_that_bench_starts() {
         "pages",
         "page 1",
         "mixed 80/20",
+        "changes on a stream",
         "open after kill -9",
     ] {
         assert!(phases.contains(&name), "no {name} in {phases:?}");

@@ -35,6 +35,7 @@ mod rename;
 pub mod replies;
 mod revert;
 mod rights;
+mod row_stream;
 mod ruin;
 mod search;
 mod settings;

@@ -77,7 +77,7 @@ async fn every_bulk_call_counts_its_rows() {
     let member_id = made.into_inner().results[0].id.clone();
     // A call larger than the limit is accepted, and the next call has to wait for all of it except the second
     // that was saved up.
-    for call in ["upsert", "delete", "batch get", "ingest", "import"] {
+    for call in ["upsert", "delete", "batch get", "ingest", "import", "stream"] {
         let secret = limited(&server, &admin, None, Some(1)).await;
         let mut client = members(&server, &secret);
         client.bulk_upsert_members(upsert(&base, rows("a", 500))).await.unwrap();
@@ -110,6 +110,13 @@ async fn every_bulk_call_counts_its_rows() {
                 let mut records = RecordServiceClient::with_interceptor(server.channel(), bearer);
                 let request = v1::IngestTransactionsRequest { events: vec![event], ..Default::default() };
                 records.ingest_transactions(request).await.unwrap_err()
+            }
+            "stream" => {
+                let options =
+                    Some(v1::UpsertMembersOptions { member_base_id: base.clone(), ..Default::default() });
+                let message = v1::UpsertMembersRequest { options, sequence: 1, member: Some(row("b")) };
+                let answers = client.upsert_members(tokio_stream::iter([message])).await.unwrap();
+                answers.into_inner().message().await.unwrap_err()
             }
             _ => {
                 let options = Some(v1::ImportOptions { member_base_id: base.clone(), ..Default::default() });

@@ -42,7 +42,11 @@ impl Random {
     }
 }
 
-/// One caller. Writers with even numbers make calls; those with odd numbers import.
+/// The rows of a stream that wait for their answers. They may have refs in common.
+const ROWS_UNDER_WAY: usize = 40;
+
+/// One caller. Writers with even numbers make calls. Of the others, one half imports, and one half sends
+/// streams of rows.
 pub struct Writer {
     number: u64,
     members: Members,
@@ -58,10 +62,10 @@ impl Writer {
 
     /// Writes until a call fails because of the kill.
     pub async fn write(mut self, mut part: Part) -> (u64, Part) {
-        let killed = if self.number.is_multiple_of(2) {
-            self.call(&mut part).await
-        } else {
-            self.import(&mut part).await
+        let killed = match self.number % 4 {
+            1 => self.import(&mut part).await,
+            3 => self.stream(&mut part).await,
+            _ => self.call(&mut part).await,
         };
         let lost = killed.expect_err("an endless writer ended");
         assert!(lost.details().is_empty(), "the server refused before it was killed: {lost:?}");
@@ -116,6 +120,33 @@ impl Writer {
             assert_eq!((answer.chunk, answer.failed), (request.chunk, Vec::new()));
             part.under_way.remove(0);
             part.acknowledge(&request, &[], answer.revision);
+            self.acks.add_permits(1);
+        }
+        Ok(())
+    }
+
+    async fn stream(&mut self, part: &mut Part) -> Result<(), Status> {
+        let (send, receive) = mpsc::channel(ROWS_UNDER_WAY + 1);
+        let options = v1::UpsertMembersOptions { member_base_id: self.base.clone(), ..Default::default() };
+        let first = v1::UpsertMembersRequest { options: Some(options), ..Default::default() };
+        send.try_send(first).unwrap();
+        let mut answers = self.members.upsert_members(ReceiverStream::new(receive)).await?.into_inner();
+        for sequence in 1.. {
+            let mut request = self.rows(self.random.0 % REFS, 1, false, false);
+            request.chunk = sequence;
+            part.under_way.push(request.clone());
+            let member = inputs(&request).pop();
+            // If the stream is closed, its answers say why.
+            let _ = send.send(v1::UpsertMembersRequest { sequence, member, options: None }).await;
+            if part.under_way.len() < ROWS_UNDER_WAY {
+                continue;
+            }
+            let answer = answers.message().await?;
+            let answer = answer.ok_or_else(|| Status::unavailable("the stream ended"))?;
+            let at = part.under_way.iter().position(|request| request.chunk == answer.sequence).unwrap();
+            let request = part.under_way.remove(at);
+            assert_eq!(answer.error, None, "{request:?}");
+            part.acknowledge(&request, &[answer.id], answer.revision);
             self.acks.add_permits(1);
         }
         Ok(())

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::idempotency::{begin, marked_reply};
 use super::selector::selector;
-use super::{edit, export, history, import, undelete, upsert};
+use super::{edit, export, history, import, stream, undelete, upsert};
 use crate::api::grpc::access::enter;
 use crate::api::grpc::convert::key::one_key;
 use crate::api::grpc::convert::member::ToWire;
@@ -47,6 +47,18 @@ impl MemberService for Members {
         let deadline = deadline(&request);
         let stopping = self.stopping.clone();
         Ok(Response::new(import::start(directory, request.into_inner(), deadline, stopping)))
+    }
+
+    type UpsertMembersStream = stream::RowAnswers;
+
+    async fn upsert_members(
+        &self,
+        request: Request<Streaming<v1::UpsertMembersRequest>>,
+    ) -> Result<Response<stream::RowAnswers>, Status> {
+        let directory = enter(&self.gate, &request).await?;
+        let deadline = deadline(&request);
+        let stopping = self.stopping.clone();
+        Ok(stream::start(directory, request.into_inner(), deadline, stopping))
     }
 
     type ExportMembersStream = export::Pages;

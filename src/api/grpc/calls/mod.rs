@@ -18,7 +18,9 @@ mod members;
 mod records;
 mod selector;
 mod services;
+mod stream;
 mod undelete;
+mod until;
 mod upsert;
 
 pub use self::services::Services;

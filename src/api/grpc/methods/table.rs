@@ -10,10 +10,10 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 
 use super::shape::{Shape, Shapes};
-use crate::api::grpc::v1::DESCRIPTORS;
+use crate::api::grpc::v1::{DESCRIPTORS, MESSAGE_MAX_BYTES};
 use crate::model::limits::{
     ATTRIBUTE_ENTRIES_MAX, AUDIENCE_HAND_MAX_MEMBERS, BATCH_GET_MAX_KEYS, BULK_DELETE_MAX_MEMBERS,
-    IMPORT_CHUNK_MAX_ROWS, INGEST_MAX_EVENTS, UNDELETE_MAX_MEMBERS,
+    IMPORT_CHUNK_MAX_ROWS, INGEST_MAX_EVENTS, STREAM_ROW_MAX_BYTES, UNDELETE_MAX_MEMBERS,
 };
 use crate::model::token::AccessLevel;
 
@@ -23,8 +23,10 @@ pub struct Method {
     pub needs: AccessLevel,
     /// Its request.
     pub request: Shape,
-    /// Whether its requests are chunks of rows.
-    pub is_import: bool,
+    /// Whether the client sends a stream of requests.
+    pub is_stream: bool,
+    /// The largest request, in bytes.
+    pub most: usize,
 }
 
 /// Every call and the access that it needs.
@@ -49,6 +51,7 @@ const LEVELS: &[(&str, &[(&str, AccessLevel)])] = {
             &[
                 ("BulkUpsertMembers", Write),
                 ("ImportMembers", Write),
+                ("UpsertMembers", Write),
                 ("ExportMembers", Read),
                 ("GetMember", Read),
                 ("BatchGetMembers", Read),
@@ -142,6 +145,9 @@ const MOST: &[(&str, &str, usize)] = &[
     ("RemoveAudienceMembersRequest", "member_ids", AUDIENCE_HAND_MAX_MEMBERS),
 ];
 
+/// The largest request of a call, in bytes, where the call has a rule for that.
+const LARGEST: &[(&str, usize)] = &[("UpsertMembers", STREAM_ROW_MAX_BYTES)];
+
 static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {
     // The build made them, so they decode.
     let files = FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default();
@@ -155,8 +161,10 @@ static METHODS: LazyLock<HashMap<String, Method>> = LazyLock::new(|| {
                 let Some((_, needs)) = level else { continue };
                 let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
                 let request = shapes.shape(method.input_type());
-                let is_import = method.client_streaming();
-                methods.insert(path, Method { needs: *needs, request, is_import });
+                let is_stream = method.client_streaming();
+                let largest = LARGEST.iter().find(|(name, _)| *name == method.name());
+                let most = largest.map_or(MESSAGE_MAX_BYTES, |(_, most)| *most);
+                methods.insert(path, Method { needs: *needs, request, is_stream, most });
             }
         }
     }
@@ -180,6 +188,10 @@ mod tests {
         assert_eq!(METHODS.len(), calls);
         assert_eq!(LEVELS.iter().map(|(_, all)| all.len()).sum::<usize>(), calls);
         assert!(METHODS.values().all(|method| method.request.is_known()));
+        for (name, most) in LARGEST {
+            let of_name = METHODS.iter().filter(|(path, _)| path.ends_with(&format!("/{name}")));
+            assert_eq!(of_name.map(|(_, method)| method.most).collect::<Vec<_>>(), [*most], "{name}");
+        }
     }
 
     #[test]

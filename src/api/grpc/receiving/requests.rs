@@ -118,6 +118,11 @@ impl Arriving {
         self.state().taken = None;
     }
 
+    /// Whether the last message is counted. A message that becomes little is not.
+    pub fn is_counted(&self) -> bool {
+        self.state().taken.is_some()
+    }
+
     /// The shape of their messages.
     pub fn shape(&self) -> &'static Shape {
         &self.0.method.request
@@ -125,7 +130,7 @@ impl Arriving {
 
     /// Refuses a message that is too long to be read.
     pub fn check_length(&self, bytes: usize) -> Result<(), Status> {
-        if self.0.method.is_import && bytes > IMPORT_CHUNK_MAX_BYTES + CHUNK_EXTRA_BYTES {
+        if self.0.method.is_stream && bytes > IMPORT_CHUNK_MAX_BYTES + CHUNK_EXTRA_BYTES {
             let text = format!("the chunk has {bytes} bytes; the limit is {IMPORT_CHUNK_MAX_BYTES}");
             return Err(error::status(Reason::ChunkTooLarge, &text));
         }
@@ -162,7 +167,7 @@ impl Arriving {
 /// Whether the request of the current call is counted, until it becomes rows. A request that becomes little
 /// is not counted.
 pub fn is_counted() -> bool {
-    CALL.try_with(|call| call.state().taken.is_some()).unwrap_or_default()
+    CALL.try_with(Arriving::is_counted).unwrap_or_default()
 }
 
 /// Gives back the memory of the current call's request: it has become rows, which the table counts.

@@ -82,9 +82,10 @@ impl Lane {
         if is_complete {
             let job = *job;
             planned.claims.extend(job.claim.map(|(claim, _)| claim));
-            let reply = UpsertReply { outcomes: job.outcomes, revision };
+            let reply = UpsertReply { outcomes: job.outcomes, revision, slices: job.slices };
             planned.replies.push(WaitingReply::Upsert(job.reply, reply, job.failure, job.permit));
         } else {
+            job.slices.push((job.outcomes.len(), revision));
             planned.unfinished.push(Arc::clone(&job.failure));
             self.put_back(job);
         }
@@ -126,7 +127,7 @@ impl Lane {
                 let rest = rest.into_iter().map(|outcome| outcome.unwritten(first_new));
                 let outcomes = std::mem::take(&mut job.outcomes).into_iter().chain(rest).collect();
                 planned.claims.extend(job.claim.take().map(|(claim, _)| claim));
-                let reply = UpsertReply { outcomes, revision: self.head.revision };
+                let reply = UpsertReply::new(outcomes, self.head.revision);
                 planned.replies.push(WaitingReply::Upsert(job.reply, reply, job.failure, job.permit));
             }
             Ok((_, allowance)) => {

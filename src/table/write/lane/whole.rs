@@ -39,7 +39,7 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
             }
             planned.replies.push(WaitingReply::Upsert(
                 reply,
-                UpsertReply { outcomes, revision },
+                UpsertReply::new(outcomes, revision),
                 failure,
                 permit,
             ));

@@ -69,7 +69,7 @@ impl Probe {
 }
 
 /// The ways to write a member; the name of each is part of the member's ref.
-const WRITES: [&str; 10] = [
+const WRITES: [&str; 12] = [
     "validate-merge",
     "validate-replace",
     "partial-merge",
@@ -78,6 +78,8 @@ const WRITES: [&str; 10] = [
     "atomic-replace",
     "import-merge",
     "import-replace",
+    "stream-merge",
+    "stream-replace",
     "update",
     "replace",
 ];
@@ -113,6 +115,12 @@ fn probe(place: &Place, write: &str, r#ref: &str, member: v1::MemberInput) -> Ca
             let request =
                 v1::ImportMembersRequest { options, members: vec![member], chunk: 1, ..Default::default() };
             ("MemberService/ImportMembers", request.encode_to_vec())
+        }
+        _ if write.starts_with("stream") => {
+            let semantics = semantics.into();
+            let options = Some(v1::UpsertMembersOptions { member_base_id, semantics, ..Default::default() });
+            let request = v1::UpsertMembersRequest { options, sequence: 1, member: Some(member) };
+            ("MemberService/UpsertMembers", request.encode_to_vec())
         }
         _ => {
             let request = v1::BulkUpsertMembersRequest {

@@ -136,3 +136,24 @@ async fn an_import_ends_when_its_token_is_revoked() {
     assert!(admin.get(&member_base_id, "a").await.is_ok());
     refused(&admin.get(&member_base_id, "b").await.unwrap_err(), Code::NotFound, "MEMBER_NOT_FOUND");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_rows_ends_when_its_token_is_revoked() {
+    let (server, secret) = Server::start_with_token().await;
+    let mut admin = caller(&server, &secret);
+    let member_base_id = admin.base().await;
+    let created = admin.token(wanted("write")).await;
+    let mut writer = caller(&server, &created.token);
+    let (send, rows) = tokio::sync::mpsc::channel(1);
+    let options =
+        Some(v1::UpsertMembersOptions { member_base_id: member_base_id.clone(), ..Default::default() });
+    let message = |sequence, member| v1::UpsertMembersRequest { sequence, member, options: None };
+    send.send(v1::UpsertMembersRequest { options, ..message(1, Some(row("a"))) }).await.unwrap();
+    let mut answers = writer.members.upsert_members(ReceiverStream::new(rows)).await.unwrap().into_inner();
+    assert_eq!(answers.message().await.unwrap().unwrap().sequence, 1);
+    admin.revoke(&created).await;
+    send.send(message(2, Some(row("b")))).await.unwrap();
+    revoked(&answers.message().await.unwrap_err());
+    assert!(admin.get(&member_base_id, "a").await.is_ok());
+    refused(&admin.get(&member_base_id, "b").await.unwrap_err(), Code::NotFound, "MEMBER_NOT_FOUND");
+}

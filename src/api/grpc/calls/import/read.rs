@@ -5,11 +5,11 @@ use tonic::{Status, Streaming};
 
 use super::submitted::{Pending, Submitted, names_all};
 use crate::api::error;
+use crate::api::grpc::calls::until::Until;
 use crate::api::grpc::calls::upsert::{Given, Rows, options};
 use crate::api::grpc::convert::guard;
 use crate::api::grpc::faults::translate;
 use crate::api::grpc::receiving::Arriving;
-use crate::api::grpc::replies::pull::Ends;
 use crate::api::grpc::v1;
 use crate::compute::{self, Size};
 use crate::directory::{Directory, Error, IfRunning, Series, Upsert, WriteMode};
@@ -32,27 +32,7 @@ pub struct Import {
     /// Counts the memory of the current chunk.
     pub arriving: Option<Arriving>,
     /// What ends it early.
-    pub until: Until,
-}
-
-/// What ends an import before the end of its stream.
-pub struct Until {
-    /// The deadline, and the end of the server.
-    pub ends: Ends,
-    /// The queue of submitted chunks; closed once the client no longer waits for replies.
-    pub pending: Pending,
-}
-
-impl Until {
-    /// Waits until the import must end, and says why.
-    async fn over(&self) -> Status {
-        tokio::select! {
-            biased;
-            ended = self.ends.ended() => ended,
-            // Nobody receives this status.
-            () = self.pending.closed() => Error::Stopping.into(),
-        }
-    }
+    pub until: Until<Result<Submitted, Status>>,
 }
 
 /// The options of an import, from the first message.
@@ -189,29 +169,5 @@ impl Import {
         let upsert = Upsert { rows, options, mode: WriteMode::Partial, deadline: self.until.ends.deadline };
         let upsert = directory.begin_upsert(base, upsert, &begun.series).await?;
         Ok(Submitted { base, chunk: message.chunk, named, refs, upsert, room })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use futures_util::FutureExt;
-    use tokio::sync::mpsc;
-    use tokio_util::sync::CancellationToken;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn an_import_ends_when_no_client_reads_its_replies_and_when_its_deadline_has_passed() {
-        let (pending, submitted) = mpsc::channel(1);
-        let ends = Ends { stopping: CancellationToken::new(), deadline: None };
-        let mut until = Until { ends, pending };
-        assert!(until.over().now_or_never().is_none());
-        until.ends.deadline = Some(Instant::now());
-        assert_eq!(until.over().await.code(), tonic::Code::DeadlineExceeded);
-        until.ends.deadline = None;
-        drop(submitted);
-        assert_eq!(until.over().await.code(), tonic::Code::Unavailable);
     }
 }

@@ -7,8 +7,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 
-use super::read::{Import, Until};
+use super::read::Import;
 use super::replies::{Replying, next_reply};
+use crate::api::grpc::calls::until::Until;
 use crate::api::grpc::receiving::Arriving;
 use crate::api::grpc::replies::pull::{Ends, Pulled};
 use crate::api::grpc::v1;

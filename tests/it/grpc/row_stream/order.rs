@@ -1,0 +1,116 @@
+//! The order of rows, and what a stream holds.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use memberbase::api::grpc::v1::{MemberInput, Outcome};
+use tokio_stream::StreamExt;
+use tonic::transport::Endpoint;
+use tonic::{Code, Request};
+
+use super::{first, message, messages, send, upsert};
+use crate::harness::{Server, members, row, rows};
+
+/// Most rows of a stream whose answers nobody reads: five groups of a thousand, and the one in hand.
+const AHEAD: usize = 5_001;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_one_member_are_applied_as_they_were_sent() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    // A hundred rows of one member, with others between them.
+    let member = |n: usize| match n % 20 {
+        0 => MemberInput { tier: Some(format!("t{n}")), ..row("one") },
+        _ => row(&format!("other{}", n % 777)),
+    };
+    let answers = upsert(&base, (0..2_000).map(member).collect()).await;
+    let of_one: Vec<_> = answers.iter().step_by(20).collect();
+    assert_eq!(of_one.len(), 100);
+    assert_eq!(of_one[0].outcome(), Outcome::Created);
+    assert!(of_one[1..].iter().all(|answer| answer.outcome() == Outcome::Updated));
+    assert!(of_one.is_sorted_by_key(|answer| answer.revision));
+    let found = base.get("one").await.unwrap();
+    assert_eq!((found.tier.as_deref(), found.revision), (Some("t1980"), of_one[99].revision));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_streams_on_the_same_members_end_with_the_last_commit_of_each() {
+    const REFS: usize = 50;
+    const ROWS: usize = 1_500;
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    let of_stream = |stream: usize| {
+        let member = move |n: usize| MemberInput {
+            tier: Some(format!("s{stream}-{n}")),
+            ..row(&format!("m{}", n % REFS))
+        };
+        (0..ROWS).map(member).collect::<Vec<_>>()
+    };
+    let (one, two) = tokio::join!(upsert(&base, of_stream(1)), upsert(&base, of_stream(2)));
+    // A commit has rows of one stream, so the last row of the last commit decides.
+    let mut last: HashMap<usize, (u64, String)> = HashMap::new();
+    for (stream, answers) in [(1, one), (2, two)] {
+        for (n, answer) in answers.iter().enumerate() {
+            assert!(matches!(answer.outcome(), Outcome::Created | Outcome::Updated), "{answer:?}");
+            let entry = last.entry(n % REFS).or_default();
+            if answer.revision >= entry.0 {
+                *entry = (answer.revision, format!("s{stream}-{n}"));
+            }
+        }
+    }
+    for (n, (revision, tier)) in last {
+        let found = base.get(&format!("m{n}")).await.unwrap();
+        assert_eq!((found.revision, found.tier), (revision, Some(tier)), "m{n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_its_answers_is_not_read_either() {
+    const ROWS: usize = 20_000;
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.address())).unwrap();
+    let channel = endpoint.initial_stream_window_size(64).connect().await.unwrap();
+    let sent = tokio_stream::iter(messages(&base, (0..ROWS).map(|n| row(&format!("a{n}"))).collect()));
+    let mut unread = members(&channel).upsert_members(sent).await.unwrap().into_inner();
+    let written = async |base: &mut crate::harness::Base| {
+        base.refs(Vec::new()).await.iter().filter(|name| name.starts_with('a')).count()
+    };
+    while written(&mut base).await < 1_000 {}
+    // Others are served meanwhile, and the lane has time for more of the stream.
+    for round in 0..10 {
+        upsert(&base, rows(&format!("other{round}-"), 100)).await;
+        let count = written(&mut base).await;
+        // What fits into the window of the client was answered.
+        assert!(count <= AHEAD + 1_000, "{count} rows of a client that reads nothing");
+    }
+    for _ in 0..ROWS {
+        unread.next().await.unwrap().unwrap();
+    }
+    assert!(unread.next().await.is_none());
+    assert_eq!(written(&mut base).await, ROWS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_at_its_deadline() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    let (rows, stream) = tokio::sync::mpsc::channel(8);
+    rows.send(first(&base)).await.unwrap();
+    rows.send(message(1, row("a"))).await.unwrap();
+    let mut request = Request::new(tokio_stream::wrappers::ReceiverStream::new(stream));
+    // tonic's client gives up at the deadline only until the response begins.
+    request.set_timeout(Duration::from_secs(2));
+    let mut answers = base.client.upsert_members(request).await.unwrap().into_inner();
+    let status = loop {
+        match answers.message().await {
+            Ok(answer) => assert_eq!(answer.unwrap().sequence, 1),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    drop(rows);
+    let (answers, end) = send(&base, messages(&base, vec![row("b")])).await;
+    end.unwrap();
+    assert_eq!(answers.len(), 1);
+}
