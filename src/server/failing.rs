@@ -99,6 +99,16 @@ impl World {
         Ok(())
     }
 
+    async fn stream_row(&self, n: u64) -> Result<(), Status> {
+        let options = v1::UpsertMembersOptions { member_base_id: self.base.clone(), ..Default::default() };
+        let member = Some(row(&format!("row{n}"), n));
+        let message = v1::UpsertMembersRequest { options: Some(options), sequence: n, member };
+        let mut answers =
+            self.members().upsert_members(futures_util::stream::iter([message])).await?.into_inner();
+        while answers.message().await?.is_some() {}
+        Ok(())
+    }
+
     async fn post(&self, path: &str, body: String) -> http::Response<Body> {
         let request = Request::post(path)
             .header("content-type", "application/json")
@@ -181,11 +191,12 @@ async fn every_door_reports_a_temporary_fault_and_when_to_retry() {
     let mut refused = BTreeMap::new();
     // A different operation of the call fails each time. A fault that comes after the call hits the next one.
     for n in 1..=40 {
-        for door in ["unary", "stream", "publisher", "onsi"] {
+        for door in ["unary", "stream", "rows", "publisher", "onsi"] {
             world.engine.fail_later(1 + n % 4, Fault::Error(io()));
             let has_failed = match door {
                 "unary" => is_refused(world.upsert(vec![row(&format!("grpc{n}"), n)]).await),
                 "stream" => is_refused(world.import(n).await),
+                "rows" => is_refused(world.stream_row(n).await),
                 "publisher" => is_refused_over_http(&world.publisher(n).await),
                 _ => is_refused_over_http(&world.onsi(n).await),
             };

@@ -130,12 +130,13 @@ async fn bad_rows_fail_alone_and_say_why() {
         MemberInput { attributes: attributes("unknown"), ..row("d") },
         MemberInput { if_revision: Some(old.revision + 1), tier: Some("x".into()), ..row("old0") },
         MemberInput { email: Some("e@example.com".into()), ..Default::default() },
+        MemberInput { clear_fields: vec!["shoe_size".into()], ..row("g") },
         MemberInput { attributes: attributes("site"), ..row("f") },
     ];
     let answers = upsert(&base, bad).await;
     let reasons: Vec<_> = answers.iter().map(reason).collect();
     assert_eq!(reasons[..5], ["", "REF_INVALID", reasons[2], "EMAIL_TAKEN", "INVALID_ATTRIBUTE_KEY"]);
-    assert_eq!(reasons[5..], ["REVISION_MISMATCH", "FIELD_REQUIRED", ""]);
+    assert_eq!(reasons[5..], ["REVISION_MISMATCH", "REF_MISSING", "UNKNOWN_FIELD", ""]);
     let fields = |at: usize| {
         let violations = &answers[at].error.as_ref().unwrap().violations;
         violations.iter().map(|fault| fault.field.clone()).collect::<Vec<_>>()
