@@ -54,8 +54,9 @@ impl Streams {
         phase.note = all.first_error;
         phase.expect("answers", all.answered, all.sent);
         phase.expect("failed rows", all.failed, 0);
-        // A row changes its member unless it happens to have the version that the member has.
-        if all.unchanged > all.answered / 50 {
+        // A row changes its member unless it happens to say what the member is. Members without a phone have
+        // only four different versions.
+        if all.unchanged > all.answered / 10 {
             phase.expect("rows that changed nothing", all.unchanged, 0);
         }
         Ok(phase)

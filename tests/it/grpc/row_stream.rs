@@ -153,6 +153,7 @@ async fn bad_rows_fail_alone_and_say_why() {
 async fn compressed_and_large_rows_keep_their_order() {
     let server = Server::start().await;
     let mut base = server.base().await;
+    server.schema(&base.id, &[("a", "array")]).await;
     let list_of = |n: usize| {
         let texts: Vec<String> = (0..100).map(|item| format!("{n}-{item}-{}", "x".repeat(100))).collect();
         let kind =

@@ -13,6 +13,8 @@ use crate::harness::{Server, members, row, rows};
 
 /// Most rows of a stream whose answers nobody reads: five groups of a thousand, and the one in hand.
 const AHEAD: usize = 5_001;
+/// Longer than any test takes.
+const NEVER: Duration = Duration::from_secs(3_600);
 /// Most answers in the piece of 64 KiB that the server has begun to send; each has more than 40 bytes.
 const BEGUN: usize = 64 * 1024 / 40;
 
@@ -69,7 +71,8 @@ async fn two_streams_on_the_same_members_end_with_the_last_commit_of_each() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_its_answers_is_not_read_either() {
     const ROWS: usize = 20_000;
-    let server = Server::start().await;
+    // The server gives up a client that reads nothing for long.
+    let server = Server::start_with(|config| config.stall_after = NEVER).await;
     let mut base = server.base().await;
     let endpoint = Endpoint::from_shared(format!("http://{}", server.address())).unwrap();
     let channel = endpoint.initial_stream_window_size(64).connect().await.unwrap();
