@@ -17,6 +17,8 @@ use crate::engine::{EngineError, Value};
 
 const FORMAT: Format = Format { magic: *b"mbVALUES", version: 1 };
 const SUFFIX: &str = ".values";
+/// The number that no file has: it stands for none that is left.
+pub(super) const NO_NUMBER: u32 = u32::MAX;
 
 /// One value file, open.
 #[derive(Debug)]
@@ -40,9 +42,16 @@ pub(super) fn header(number: u32, id: u64) -> [u8; HEADER_BYTES] {
     FORMAT.encode(&[&u64::from(number).to_le_bytes(), &id.to_le_bytes()])
 }
 
-/// The number in a file's name; `None` for other files.
+/// The name of file `number`.
+fn name_of(number: u32) -> String {
+    format!("{number:010}{SUFFIX}")
+}
+
+/// The number in a file's name; `None` for other files, also if they are called nearly like one of ours.
 pub(super) fn number_of(path: &Path) -> Option<u32> {
-    path.file_name()?.to_str()?.strip_suffix(SUFFIX)?.parse().ok()
+    let name = path.file_name()?.to_str()?;
+    let number = name.strip_suffix(SUFFIX)?.parse().ok()?;
+    (name == name_of(number) && number != NO_NUMBER).then_some(number)
 }
 
 impl ValueFile {
@@ -55,7 +64,7 @@ impl ValueFile {
         number: u32,
         #[cfg(test)] faults: Faults,
     ) -> Result<Self, EngineError> {
-        let path = folder.join(format!("{number:010}{SUFFIX}"));
+        let path = folder.join(name_of(number));
         let id = u64::from_le_bytes(segment::random()?);
         let create = || {
             let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;

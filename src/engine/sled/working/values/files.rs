@@ -43,13 +43,22 @@ pub(crate) struct Values {
 impl Values {
     /// Opens the value files in `folder`, which is created if it is missing. A file that `tally` does not have
     /// is either without anything living, or from a process that was killed before it wrote a position. The
-    /// mover finds out which; until then nothing in it counts as living.
+    /// mover finds out which; until then nothing in it counts as living. What else lies in the folder stays as
+    /// it is.
     pub(crate) fn open(folder: PathBuf, tally: &Tally, #[cfg(test)] faults: Faults) -> Result<Self, Trouble> {
         files::make_dir(&folder)?;
         let (mut found, mut last) = (BTreeMap::new(), 0);
         for path in files::list(&folder)? {
-            let Some(number) = file::number_of(&path) else { continue };
+            let Some(number) = file::number_of(&path) else {
+                tracing::warn!(path = %path.display(), "not a value file; it is left as it is");
+                continue;
+            };
             last = last.max(number);
+            // Whoever opened a pipe would wait for its writer.
+            if !path.is_file() {
+                tracing::warn!(path = %path.display(), "has the name of a value file and is none; it is left as it is");
+                continue;
+            }
             let living = tally.get(&number).copied().unwrap_or(0);
             let opened = ValueFile::open(
                 &path,
@@ -67,10 +76,15 @@ impl Values {
         if let Some(missing) = tally.keys().find(|number| !found.contains_key(number)) {
             return Err(Trouble::Content(format!("value file {missing} is missing or damaged")));
         }
+        let next = last.saturating_add(1);
+        if next == file::NO_NUMBER {
+            // A working copy that is made anew begins with small numbers.
+            return Err(Trouble::Content("no number is left for a value file".to_owned()));
+        }
         Ok(Self {
             folder,
             files: RwLock::new(found),
-            next: AtomicU32::new(last.saturating_add(1)),
+            next: AtomicU32::new(next),
             emptied: Mutex::default(),
             sync_failed: Mutex::new(false),
             has_new_names: AtomicBool::new(true),
@@ -97,8 +111,8 @@ impl Values {
     /// Creates the next file.
     pub(super) fn create(&self) -> Result<Arc<ValueFile>, EngineError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        if number == u32::MAX {
-            self.next.store(u32::MAX, Ordering::Relaxed);
+        if number == file::NO_NUMBER {
+            self.next.store(file::NO_NUMBER, Ordering::Relaxed);
             return Err(EngineError::Io("no number is left for a value file".to_owned()));
         }
         let file = Arc::new(ValueFile::create(

@@ -162,6 +162,42 @@ fn files_that_a_tally_does_not_have_are_opened_and_those_that_are_missing_are_an
 }
 
 #[test]
+fn what_is_no_value_file_stays_and_takes_neither_a_place_nor_a_number() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path().join("values");
+    let open = |tally: &Tally| Values::open(folder.clone(), tally, Faults::default());
+    let values = open(&Tally::new()).unwrap();
+    values.create().unwrap();
+    drop(values);
+    let strays =
+        ["4294967295.values", "1.values", "+000000002.values", "00000000003.values", "x.values", "note"];
+    for name in strays {
+        // A copy of a value file, which could be taken for another one.
+        fs::copy(folder.join("0000000001.values"), folder.join(name)).unwrap();
+    }
+    fs::create_dir(folder.join("0000000003.values")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        folder.join("0000000004.values"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    let values = open(&Tally::from([(1, 9)])).unwrap();
+    let found: Vec<(u32, u64)> = values.all().iter().map(|file| (file.number(), file.living())).collect();
+    assert_eq!(found, [(1, 9)]);
+    assert_eq!(values.create().unwrap().number(), 5, "no name that is taken is used");
+    assert!(
+        strays.iter().all(|name| folder.join(name).is_file()) && folder.join("0000000003.values").is_dir()
+    );
+    drop(values);
+    assert!(open(&Tally::from([(3, 0)])).is_err(), "a folder is not the file that sled points to");
+    fs::write(folder.join("4294967294.values"), "").unwrap();
+    assert!(format!("{:?}", open(&Tally::new()).unwrap_err()).contains("no number is left"));
+}
+
+#[test]
 fn after_a_failed_sync_none_succeeds() {
     let temp = tempfile::tempdir().unwrap();
     let faults = Faults::default();
