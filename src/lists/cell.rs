@@ -108,7 +108,7 @@ pub fn check_key(field: Field, value: &str, reading: Reading) -> Result<(), RowF
 }
 
 /// The text in `="…"`, which makes a spreadsheet treat a cell as text.
-fn formula_text(cell: &str) -> Option<Cow<'_, str>> {
+pub(super) fn formula_text(cell: &str) -> Option<Cow<'_, str>> {
     let inner = cell.strip_prefix("=\"")?.strip_suffix('"')?;
     if inner.replace("\"\"", "").contains('"') {
         return None;
