@@ -55,8 +55,10 @@ pub enum Fault {
 pub enum Wanted {
     /// The kind of value that the visitor requested from the deserializer.
     Asked(&'static str),
-    /// The visitor's own words.
+    /// The visitor's own words, as long as it is not known what it requested.
     Words(String),
+    /// The visitor's own words, because it requested any value.
+    Own(String),
 }
 
 /// The prefix of the text of an error that [`twice`] makes.
@@ -83,16 +85,17 @@ impl Kind {
 
 impl Fault {
     /// This fault with `asked`, the kind of value that the visitor requested, in place of the visitor's
-    /// words.
+    /// words. From then on they stay as they are: visitors around this one requested other values.
     pub fn of_asked(self, asked: Option<&'static str>) -> Self {
-        match (self, asked) {
-            (Self::Kind { sent, wanted: Wanted::Words(_) }, Some(asked)) => {
-                Self::Kind { sent, wanted: Wanted::Asked(asked) }
-            }
-            (Self::Value { sent, wanted: Wanted::Words(_) }, Some(asked)) => {
-                Self::Value { sent, wanted: Wanted::Asked(asked) }
-            }
-            (fault, _) => fault,
+        let settled = |wanted| match (wanted, asked) {
+            (Wanted::Words(_), Some(asked)) => Wanted::Asked(asked),
+            (Wanted::Words(words), None) => Wanted::Own(words),
+            (wanted, _) => wanted,
+        };
+        match self {
+            Self::Kind { sent, wanted } => Self::Kind { sent, wanted: settled(wanted) },
+            Self::Value { sent, wanted } => Self::Value { sent, wanted: settled(wanted) },
+            fault => fault,
         }
     }
 }
@@ -101,7 +104,7 @@ impl Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Asked(words) => words,
-            Self::Words(words) => words,
+            Self::Words(words) | Self::Own(words) => words,
         })
     }
 }

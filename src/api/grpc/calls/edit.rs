@@ -106,21 +106,24 @@ fn parse_rename(text: String, alias_for: Option<prost_types::Duration>) -> Resul
         faults.check("ref", Ref::parse(text))
     };
     let micros = match alias_for {
-        None => Some(REF_ALIAS_DAYS * DAY_MICROS),
-        Some(given) if (0..1_000_000_000).contains(&given.nanos) => {
-            let micros = given.seconds.checked_mul(1_000_000);
-            micros.and_then(|micros| micros.checked_add(i64::from(given.nanos / 1_000)))
-        }
-        Some(_) => None,
+        None => Ok(REF_ALIAS_DAYS * DAY_MICROS),
+        Some(given) => alias_micros(given),
     };
-    let micros = micros.filter(|micros| (0..=REF_ALIAS_MAX_DAYS * DAY_MICROS).contains(micros));
-    if micros.is_none() {
-        let text = format!("must be from 0 to {REF_ALIAS_MAX_DAYS} days");
-        faults.add(Reason::FieldInvalid, "alias_for", text);
-    }
+    let micros = micros.map_err(|text| faults.add(Reason::FieldInvalid, "alias_for", text)).ok();
     let edit = new.zip(micros).map(|(new, micros)| Edit::Rename(Box::new(Rename::new(new, micros))));
     // Without an edit, a fault was noted.
     faults.finish(edit.unwrap_or(Edit::Activate))
+}
+
+/// How long a former ref leads to its member; otherwise what is wrong with that.
+fn alias_micros(given: prost_types::Duration) -> Result<i64, String> {
+    if !(0..1_000_000_000).contains(&given.nanos) {
+        return Err("must be a duration whose nanos are from 0 to 999999999".to_owned());
+    }
+    let micros = given.seconds.checked_mul(1_000_000);
+    let micros = micros.and_then(|micros| micros.checked_add(i64::from(given.nanos / 1_000)));
+    let micros = micros.filter(|micros| (0..=REF_ALIAS_MAX_DAYS * DAY_MICROS).contains(micros));
+    micros.ok_or_else(|| format!("must be from 0 to {REF_ALIAS_MAX_DAYS} days"))
 }
 
 /// `ActivateMember`.
@@ -202,5 +205,22 @@ fn edited(
             Err(error::taken(&refusal.under(if of_mask { "" } else { place }), holder))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refusal_of_a_duration_says_which_part_of_it_is_wrong() {
+        let read = |seconds, nanos| alias_micros(prost_types::Duration { seconds, nanos });
+        assert_eq!((read(1, 1_999), read(0, 0)), (Ok(1_000_001), Ok(0)));
+        for nanos in [-1, 1_000_000_000, i32::MIN, i32::MAX] {
+            assert!(read(1, nanos).unwrap_err().contains("nanos"), "{nanos}");
+        }
+        for seconds in [-1, 366 * 86_400 + 1, i64::MAX, i64::MIN] {
+            assert_eq!(read(seconds, 0), Err("must be from 0 to 366 days".to_owned()));
+        }
     }
 }
