@@ -127,6 +127,13 @@ impl Directory {
         Ok(TokenPage { tokens: shown.into_iter().map(|(_, token)| token).collect(), cursor })
     }
 
+    /// A token, which may be revoked or have expired.
+    pub async fn get_token(&self, id: &str) -> Result<Token, Error> {
+        let tokens = self.guarded.tokens().await?;
+        let id = TokenId::parse(id).map_err(|fault: IdError| malformed("id", &fault))?;
+        tokens.get(id).ok_or(Error::TokenNotFound)
+    }
+
     /// Revokes a token at once and for good. One that was revoked before stays as it was.
     pub async fn revoke_token(&self, id: &str) -> Result<Token, Error> {
         let tokens = self.guarded.tokens().await?;

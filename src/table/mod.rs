@@ -74,8 +74,8 @@ pub use self::store::bases::CreatedBase;
 pub use self::store::open::{Table, TableConfig};
 pub use self::store::status::{BudgetStatus, TableStatus};
 pub use self::sync::{
-    ActionPlan, ActionsRequest, Example, ExampleOf, Examples, ListEnd, ListPlan, ListRequest, ListRow,
-    Listed, PlannedAction, PlannedRow, Recogniser, SentRow,
+    ActionPlan, ActionsRequest, Causes, Example, ExampleOf, Examples, ListEnd, ListPlan, ListRequest,
+    ListRow, Listed, PlannedAction, PlannedRow, Recogniser, SentRow,
 };
 pub use self::tokens::{LiveToken, MayMake, TokenChange, Tokens};
 pub use self::upkeep::refold::{Holder, RefoldOutcome, RefoldReport, refold};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::model::guard::counts::GuardKind;
 use crate::model::guard::limits::GuardLimit;
+use crate::model::limits::GUARD_FREE;
 use crate::model::refusal::error::{Reason, Refusal};
 use crate::model::value::text::Tier;
 
@@ -57,6 +58,24 @@ impl Held {
     /// Which members the limit is for, in words, if it is for those of one tier.
     fn of_tier(&self) -> String {
         self.tier.as_ref().map(|tier| format!(" of the tier {:?}", tier.as_str())).unwrap_or_default()
+    }
+
+    /// What is too much of a plan that waits for somebody to approve it, with all numbers.
+    #[must_use]
+    pub fn of_plan(&self) -> String {
+        let Self { would_change, of, window, limit, .. } = self;
+        let kind = self.kind().unwrap_or(GuardKind::Removals);
+        let before = match window {
+            0 => String::new(),
+            window => format!(" after {window} others within 24 hours"),
+        };
+        format!(
+            "it would {} {would_change} of {of} members{}{before}; at most {} are allowed within 24 hours \
+             ({limit}, or {GUARD_FREE} if that is more)",
+            kind.action(),
+            self.of_tier(),
+            limit.most(*of)
+        )
     }
 
     /// The refusal of one row of the request.

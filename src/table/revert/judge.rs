@@ -10,7 +10,7 @@ use crate::table::plan::step_request::StepOutcome;
 use crate::table::plan::{Plan, Reversed};
 use crate::table::revert::digest::RevertDigest;
 use crate::table::revert::request::{RevertEnd, RevertRequest};
-use crate::table::sync::{Begun, Example, ExampleOf, Examples, Judged};
+use crate::table::sync::{Begun, Causes, Example, ExampleOf, Examples, Judged};
 
 /// Members that are decided together, rounded up to whole groups.
 const TOGETHER: usize = 500;
@@ -193,6 +193,7 @@ impl<'a> RevertJudge<'a> {
             rows_hash: hash,
             holds: judged.holds(),
         };
-        RevertEnd { summary, examples: self.examples.finish() }
+        let causes = Causes { over: judged.over(), ..Causes::default() };
+        RevertEnd { summary, examples: self.examples.finish(), causes }
     }
 }

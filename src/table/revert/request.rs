@@ -2,7 +2,7 @@
 
 use crate::model::{JobNumber, Origin, PlanSummary, RevertOf, Sight, Timestamp};
 use crate::table::revert::log::Since;
-use crate::table::sync::Example;
+use crate::table::sync::{Causes, Example};
 
 /// A revert.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,8 @@ pub struct RevertEnd {
     pub summary: PlanSummary,
     /// Examples of all that it does.
     pub examples: Vec<Example>,
+    /// What its causes to wait are in detail.
+    pub causes: Causes,
 }
 
 impl RevertRequest {

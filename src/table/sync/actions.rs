@@ -17,7 +17,7 @@ use crate::table::plan::{Carried, Plan, READ_TOGETHER};
 use crate::table::shared::budget::{Party, Permit};
 use crate::table::sync::digest::PlanDigest;
 use crate::table::sync::example::{ExampleOf, Examples};
-use crate::table::sync::guarded::Judged;
+use crate::table::sync::guarded::{Causes, Judged};
 use crate::table::sync::request::ListEnd;
 use crate::table::{EditWhat, RowOutcome, TableError};
 
@@ -191,6 +191,7 @@ impl ActionPlan {
             rows_hash,
             holds: judged.holds(),
         };
-        Ok(ListEnd { summary, removed: Vec::new(), examples: self.examples.finish() })
+        let causes = Causes { over: judged.over(), ..Causes::default() };
+        Ok(ListEnd { summary, removed: Vec::new(), examples: self.examples.finish(), causes })
     }
 }

@@ -1,6 +1,29 @@
 //! Why a plan waits for approval.
 
-use crate::model::{GuardCounts, GuardExpectation, GuardKind, GuardState, Hold, Tier};
+use crate::model::{
+    GuardCounts, GuardExpectation, GuardKind, GuardState, Held, Hold, Limited, RowError, Tier,
+};
+
+/// Rows that may be anybody of which a plan says more than their number.
+const NAMED_ROWS: usize = 5;
+
+/// What the causes for which a plan waits are in detail: for those who decide, and not stored by itself.
+#[derive(Debug, Clone, Default)]
+pub struct Causes {
+    /// What is too much for the guard.
+    pub over: Vec<Held>,
+    /// The first rows that may be anybody: the line, and why it fails.
+    pub unreadable: Vec<(u64, RowError)>,
+}
+
+impl Causes {
+    /// Notes a row that may be anybody.
+    pub fn note_unreadable(&mut self, line: u64, error: Option<&RowError>) {
+        if let Some(error) = error.filter(|_| self.unreadable.len() < NAMED_ROWS) {
+            self.unreadable.push((line, error.clone()));
+        }
+    }
+}
 
 /// What decides whether a plan waits.
 #[derive(Debug, Clone)]
@@ -27,19 +50,28 @@ impl Judged {
         self.state.tiers.named(&self.wanted.of_tiers)
     }
 
+    /// Everything of which there is more than the guard lets pass.
+    pub fn over(&self) -> Vec<Held> {
+        let is_expected = |kind: GuardKind| self.expected.get(kind) == Some(self.wanted.get(kind));
+        let kinds = GuardKind::ALL.into_iter().filter(|kind| !is_expected(*kind));
+        let kinds = kinds.filter(|kind| !self.state.allows(*kind, self.wanted.get(*kind))).map(Limited::Kind);
+        let tiers = self.wanted.of_tiers.counted().filter(|(slot, removals)| {
+            !is_expected(GuardKind::Removals) && !self.state.allows_tier(*slot, *removals)
+        });
+        let all = kinds.chain(tiers.map(|(slot, _)| Limited::Tier(slot)));
+        all.map(|what| self.state.held(what, self.wanted.of_limited(what))).collect()
+    }
+
     /// Why the plan waits; empty if it may be applied at once. An expected number lets the guard pass it, but
     /// not a list that is empty or has unreadable rows.
     pub fn holds(&self) -> Vec<Hold> {
         let removals = self.wanted.removals;
         let is_expected = |kind: GuardKind| self.expected.get(kind) == Some(self.wanted.get(kind));
-        let is_too_much =
-            |kind: GuardKind| !self.state.allows(kind, self.wanted.get(kind)) && !is_expected(kind);
-        let is_too_much_of_a_tier = !is_expected(GuardKind::Removals)
-            && self.wanted.of_tiers.counted().any(|(slot, removals)| !self.state.allows_tier(slot, removals));
-        let is_other = |kind: &GuardKind| *kind != GuardKind::Removals;
+        let over = self.over();
+        let is_over = |hold| over.iter().filter_map(Held::kind).any(|kind| Hold::of_guard(kind) == hold);
         let holds = [
-            (Hold::Removals, is_too_much(GuardKind::Removals) || is_too_much_of_a_tier),
-            (Hold::Changes, GuardKind::ALL.into_iter().filter(is_other).any(is_too_much)),
+            (Hold::Removals, is_over(Hold::Removals)),
+            (Hold::Changes, is_over(Hold::Changes)),
             (Hold::UnreadableRows, self.unreadable > 0 && self.missing > 0),
             (Hold::EmptyList, self.rows == 0 && self.missing > 0),
             (Hold::Everybody, removals > 0 && removals >= self.present && !is_expected(GuardKind::Removals)),

@@ -9,7 +9,7 @@ use crate::table::TableError;
 use crate::table::index::hash::Hashes;
 use crate::table::open::OpenBase;
 use crate::table::plan::{Freed, Plan, Prepared, READ_TOGETHER, prepare};
-use crate::table::sync::guarded::Judged;
+use crate::table::sync::guarded::{Causes, Judged};
 use crate::table::sync::missing::{self, Criteria};
 use crate::table::sync::request::{Begun, ListEnd, ListRequest, ListRow, PlannedRow};
 use crate::table::sync::same::{Listed, Recogniser, Same, SentRow};
@@ -185,7 +185,8 @@ impl ListPlan {
             holds: judged.holds(),
         };
         let examples = self.so_far.examples.finish();
-        Ok(ListEnd { summary, removed: missing.rows, examples })
+        let causes = Causes { over: judged.over(), ..self.so_far.causes };
+        Ok(ListEnd { summary, removed: missing.rows, examples, causes })
     }
 }
 

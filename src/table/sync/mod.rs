@@ -35,7 +35,7 @@ mod so_far;
 
 pub use self::actions::{ActionPlan, ActionsRequest, PlannedAction};
 pub use self::example::{Example, ExampleOf, Examples};
-pub use self::guarded::Judged;
+pub use self::guarded::{Causes, Judged};
 pub use self::list::ListPlan;
 pub use self::request::{Begun, ListEnd, ListRequest, ListRow, PlannedRow};
 pub use self::same::{Listed, Recogniser, SentRow};

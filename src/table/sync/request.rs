@@ -3,6 +3,7 @@
 use crate::model::{Filter, ListOptions, MemberRow, Origin, PlanSummary, Row, Sight, UnreadRow};
 use crate::table::open::OpenBase;
 use crate::table::sync::example::Example;
+use crate::table::sync::guarded::Causes;
 use crate::table::{RowOutcome, TableError};
 
 /// A full list to plan.
@@ -52,6 +53,8 @@ pub struct ListEnd {
     pub removed: Vec<Row>,
     /// Examples of all that it does.
     pub examples: Vec<Example>,
+    /// What its causes to wait are in detail.
+    pub causes: Causes,
 }
 
 /// The memberbase when a plan began.

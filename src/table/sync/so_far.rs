@@ -11,6 +11,7 @@ use crate::table::index::resolve::Wanted;
 use crate::table::plan::{Plan, Prepared};
 use crate::table::sync::digest::PlanDigest;
 use crate::table::sync::example::{ExampleOf, Examples};
+use crate::table::sync::guarded::Causes;
 use crate::table::sync::key_lines::KeyLines;
 use crate::table::sync::named::Named;
 use crate::table::sync::request::{ListRequest, PlannedRow};
@@ -26,6 +27,8 @@ pub struct SoFar {
     pub tally: RowTally,
     /// Rows that may be anybody.
     pub unreadable: u64,
+    /// More about the first of them.
+    pub causes: Causes,
     /// What the guard counts.
     pub counted: GuardCounts,
     pub digest: PlanDigest,
@@ -54,6 +57,7 @@ impl SoFar {
             keys: KeyLines::default(),
             tally: RowTally::default(),
             unreadable: 0,
+            causes: Causes::default(),
             counted: GuardCounts::default(),
             digest: PlanDigest::new(&request.options, &request.scope),
             examples: Examples::new(request.sight),
@@ -91,7 +95,10 @@ impl SoFar {
         }
         line.named.into_iter().for_each(|row| self.named.add(row, line.number));
         self.tally.add(outcome.outcome);
-        self.unreadable += u64::from(is_unreadable);
+        if is_unreadable {
+            self.unreadable += 1;
+            self.causes.note_unreadable(line.number, outcome.error.as_deref());
+        }
         self.digest.row(outcome.outcome, outcome.row);
         change.iter().for_each(|(before, after)| self.digest.change(before, after));
         Ok(PlannedRow { line: line.number, outcome, is_unreadable })

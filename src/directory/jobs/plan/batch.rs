@@ -48,8 +48,8 @@ pub async fn plan(
         return Err(TableError::Damaged(text.to_owned()).into());
     }
     written.finish().await?;
-    let ListEnd { summary, removed, examples, .. } = plan.end().await?;
+    let ListEnd { summary, removed, examples, causes } = plan.end().await?;
     let examples: Vec<PlannedExample> = examples.into_iter().map(stored).collect();
     work.jobs().put_examples(work.base, work.number, &examples).await?;
-    Ok(Made { summary, removals: removed })
+    Ok(Made { summary, removals: removed, causes })
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use super::why::{difference, why};
 use crate::directory::jobs::work::{Halt, Work};
-use crate::model::words::count;
 use crate::model::{
-    GuardKind, Hold, Job, JobEnd, JobState, JobTask, ListCounts, PlanSummary, Reason, Row, RowTally, Tier,
-    TierCounts,
+    Hold, Job, JobEnd, JobState, JobTask, ListCounts, PlanSummary, Reason, Row, RowTally, Tier, TierCounts,
 };
-use crate::table::Base;
+use crate::table::{Base, Causes};
 
 /// A complete plan. What it says about rows is stored already.
 pub struct Made {
@@ -16,6 +15,8 @@ pub struct Made {
     pub summary: PlanSummary,
     /// The members that it removes, in order.
     pub removals: Vec<Row>,
+    /// What its causes to wait are in detail.
+    pub causes: Causes,
 }
 
 /// Whether the plan was approved, and is applied as it is: nothing was written to the memberbase since it was
@@ -33,7 +34,7 @@ pub async fn decide(
     before: Option<(PlanSummary, Vec<Row>)>,
     made: Made,
 ) -> Result<(), Halt> {
-    let Made { mut summary, removals } = made;
+    let Made { mut summary, removals, causes } = made;
     // The places of limits may change, so a plan keeps the names of their tiers.
     summary.counted.of_tiers = TierCounts::NONE;
     work.jobs().put_removals(work.base, work.number, &removals).await?;
@@ -75,10 +76,7 @@ pub async fn decide(
         } else {
             job.state = JobState::Held;
             let first = summary.holds.first().copied().unwrap_or(Hold::PlanChanged);
-            let message = match (first == Hold::PlanChanged, &difference) {
-                (true, Some(difference)) => difference.clone(),
-                _ => message(first, &summary),
-            };
+            let message = why(&summary, &causes, difference);
             job.approved = None;
             job.end = Some(JobEnd::new(first.as_str(), message));
         }
@@ -118,72 +116,6 @@ fn every_row_fails(counts: &ListCounts) -> bool {
 /// Whether only the caller's wish holds the plan.
 fn is_harmless(plan: &PlanSummary) -> bool {
     plan.holds.iter().all(|hold| *hold == Hold::Requested)
-}
-
-fn message(hold: Hold, plan: &PlanSummary) -> String {
-    let (removed, would_remove) = (plan.counts.removed, plan.counted.removals);
-    match hold {
-        Hold::Removals => {
-            let of_tiers: Vec<String> = plan
-                .of_tiers
-                .iter()
-                .map(|(tier, removals)| format!("{removals} of the tier {:?}", tier.as_str()))
-                .collect();
-            let of_tiers =
-                if of_tiers.is_empty() { String::new() } else { format!(", {}", of_tiers.join(", ")) };
-            format!(
-                "it would remove {would_remove} members{of_tiers}, which is over the limit of the memberbase"
-            )
-        }
-        Hold::Changes => {
-            let kinds = GuardKind::ALL.into_iter().filter(|kind| *kind != GuardKind::Removals);
-            let kinds = kinds.map(|kind| (kind, plan.counted.get(kind))).filter(|(_, members)| *members > 0);
-            let words: Vec<String> = kinds
-                .map(|(kind, members)| format!("{} {}", kind.action(), count(members, "member")))
-                .collect();
-            format!("it would {}, more than the memberbase allows within 24 hours", words.join(", and "))
-        }
-        Hold::UnreadableRows => format!(
-            "it would remove {removed} members, although the key of {} cannot be read: these rows may be the \
-             members that seem to be missing",
-            count(plan.unreadable, "row")
-        ),
-        Hold::HiddenRows => format!(
-            "it would remove {}, although rows of the sheet are hidden: they were not read, and may be the members \
-             that seem to be missing",
-            count(removed, "member")
-        ),
-        Hold::EmptyList => format!("the list is empty, and {removed} members would be removed"),
-        Hold::Everybody => format!("it would remove all {would_remove} members"),
-        Hold::PlanChanged => "the plan differs from the one that was approved".to_owned(),
-        Hold::StoreRestored => "the store was restored while the job was running".to_owned(),
-        Hold::Requested => "nobody has approved it yet".to_owned(),
-    }
-}
-
-/// How a plan differs from the one that was approved.
-fn difference(before: &PlanSummary, after: &PlanSummary) -> String {
-    let numbers = |plan: &PlanSummary| {
-        let RowTally { created, updated, reactivated, unchanged, failed } = plan.counts.rows;
-        [
-            ("added", created),
-            ("updated", updated),
-            ("reactivated", reactivated),
-            ("unchanged", unchanged),
-            ("failed", failed),
-            ("removed", plan.counts.removed),
-        ]
-    };
-    let changed: Vec<String> = numbers(before)
-        .into_iter()
-        .zip(numbers(after))
-        .filter(|(before, after)| before != after)
-        .map(|((word, before), (_, after))| format!("{word} {before} before, {after} now"))
-        .collect();
-    if changed.is_empty() {
-        return "the memberbase has changed, and the plan concerns other members now".to_owned();
-    }
-    format!("the memberbase has changed, and so has the plan: {}", changed.join("; "))
 }
 
 /// Ends held plans of older lists of the same scope: this list is newer.

@@ -13,7 +13,7 @@ use crate::model::{
     Effort, GuardCounts, GuardExpectation, Hold, Job, ListCounts, MemberView, Parsed, PlanHash, PlanSummary,
     RawFilter, Row, Tier,
 };
-use crate::table::{AudienceMembers, Base, Examples, PlannedExample};
+use crate::table::{AudienceMembers, Base, Causes, Examples, PlannedExample};
 
 /// Members read under one view.
 const READ_AT_ONCE: usize = 500;
@@ -67,7 +67,7 @@ pub async fn plan(
     for (tier, members) in &of_tiers {
         state.tiers.slot(Some(tier)).into_iter().for_each(|slot| counted.of_tiers.add(slot, *members));
     }
-    let is_held = state.judge(&counted, &expected).is_err();
+    let held = state.judge(&counted, &expected).err();
     let summary = PlanSummary {
         counts: ListCounts { removed, ..ListCounts::default() },
         unreadable: 0,
@@ -78,9 +78,10 @@ pub async fn plan(
         of_tiers: state.tiers.named(&counted.of_tiers),
         hash,
         rows_hash: PlanHash::default(),
-        holds: is_held.then_some(Hold::Removals).into_iter().collect(),
+        holds: held.iter().map(|_| Hold::Removals).collect(),
     };
-    Ok(Made { summary, removals: rows })
+    let causes = Causes { over: held.into_iter().collect(), ..Causes::default() };
+    Ok(Made { summary, removals: rows, causes })
 }
 
 /// The digest of the members that a plan removes: the first half of the SHA-256 of their rows, eight

@@ -94,11 +94,11 @@ pub async fn plan_rows(
 
 /// Ends a plan after its last row. The list has so many hidden rows.
 async fn end(work: &Work, plan: ListPlan, hidden: u64) -> Result<Made, Halt> {
-    let ListEnd { mut summary, removed, examples, .. } = plan.end().await?;
+    let ListEnd { mut summary, removed, examples, causes } = plan.end().await?;
     summary.holds.extend((hidden > 0 && summary.counts.removed > 0).then_some(Hold::HiddenRows));
     let examples: Vec<PlannedExample> = examples.into_iter().map(stored).collect();
     work.jobs().put_examples(work.base, work.number, &examples).await?;
-    Ok(Made { summary, removals: removed })
+    Ok(Made { summary, removals: removed, causes })
 }
 
 /// Refuses a list that was made before one of the same scope that was applied.

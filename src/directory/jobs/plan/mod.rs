@@ -14,6 +14,7 @@ mod list;
 mod revert;
 #[cfg(test)]
 mod tests;
+mod why;
 mod written;
 
 pub use self::list::{Recognising, begin, plan_rows, recognise};

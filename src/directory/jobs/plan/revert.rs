@@ -40,8 +40,8 @@ pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, of: RevertOf) -> Res
         written.add(&some).await?;
     }
     written.finish().await?;
-    let RevertEnd { summary, examples } = judge.end();
+    let RevertEnd { summary, examples, causes } = judge.end();
     let examples: Vec<PlannedExample> = examples.into_iter().map(stored).collect();
     work.jobs().put_examples(work.base, work.number, &examples).await?;
-    Ok(Made { summary, removals: Vec::new() })
+    Ok(Made { summary, removals: Vec::new(), causes })
 }
