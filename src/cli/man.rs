@@ -3,7 +3,7 @@
 //! Everybody may read the pages, unlike other files that the program creates: they say nothing about anybody.
 
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,9 +42,18 @@ pub fn run(args: &Args, program: Command) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Puts a whole page in the place of an earlier one. A link that is there is replaced, and the file to which it
+/// leads stays as it is.
 fn write(path: &Path, text: &[u8]) -> io::Result<()> {
-    fs::write(path, text)?;
-    fs::set_permissions(path, Permissions::from_mode(READABLE))
+    let part = files::unfinished(path);
+    let Some(mut file) = files::begin_unfinished(&part)? else {
+        return Err(io::Error::other("another command writes the page"));
+    };
+    let written = file
+        .write_all(text)
+        .and_then(|()| file.set_permissions(Permissions::from_mode(READABLE)))
+        .and_then(|()| fs::rename(&part, path));
+    written.inspect_err(|_| drop(fs::remove_file(&part)))
 }
 
 /// A page: the name of its file, and its source.
@@ -144,6 +153,23 @@ mod tests {
     fn a_version_without_a_commit_has_a_space_for_its_date() {
         assert_eq!(version_and_date("0.1.0"), ("0.1.0", " "));
         assert_eq!(version_and_date("0.1.0 (4604cf5, 2026-11-29)"), ("0.1.0", "2026-11-29"));
+    }
+
+    #[test]
+    fn a_page_takes_the_place_of_a_link_and_not_of_the_file_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (page, theirs) = (folder.path().join("prog.1"), folder.path().join("theirs"));
+        fs::write(&theirs, "theirs").unwrap();
+        std::os::unix::fs::symlink(&theirs, &page).unwrap();
+        for text in ["a page", "a newer page"] {
+            write(&page, text.as_bytes()).unwrap();
+            assert_eq!((fs::read_to_string(&page).unwrap().as_str(), page.is_symlink()), (text, false));
+        }
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
+        assert_eq!(fs::metadata(&page).unwrap().permissions().mode() & 0o777, READABLE);
+        fs::create_dir(folder.path().join("prog-x.1")).unwrap();
+        write(&folder.path().join("prog-x.1"), b"a page").unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing unfinished is left");
     }
 
     #[test]

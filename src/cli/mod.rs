@@ -21,6 +21,7 @@ mod export;
 mod files;
 mod filter;
 mod get;
+mod hinted;
 mod history;
 mod import;
 mod job;

@@ -4,9 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::ValueHint;
+
+use super::hinted::{BOOLEAN, Hinted};
 use super::{Error, output};
 use crate::config::{self, Config, variable};
 use crate::server;
+
+const ENGINES: Hinted = Hinted(&["sled", "memory"]);
+const LEVELS: Hinted = Hinted(&["off", "error", "warn", "info", "debug", "trace"]);
+const FORMATS: Hinted = Hinted(&["text", "json"]);
 
 /// The arguments of `serve`. All are strings here, because the settings report all their problems at once.
 #[derive(Debug, clap::Args)]
@@ -36,10 +43,10 @@ pub struct Args {
     #[arg(long, value_name = "NUMBER")]
     metrics_bases: Option<String>,
     /// The data directory [default: ./memberbase-data]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     data: Option<String>,
     /// The storage engine: sled, or memory, which loses all data at the end and is for tests [default: sled]
-    #[arg(long, value_name = "ENGINE")]
+    #[arg(long, value_name = "ENGINE", value_parser = ENGINES, hide_possible_values = true)]
     engine: Option<String>,
     /// How much memory to use [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
@@ -65,13 +72,14 @@ pub struct Args {
     #[arg(long, value_name = "NUMBER")]
     connections_per_peer: Option<String>,
     /// The log level: off, error, warn, info, debug or trace [default: info]
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_parser = LEVELS, hide_possible_values = true)]
     log: Option<String>,
     /// How log lines are written: text, or json, one object in each line [default: text]
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", value_parser = FORMATS, hide_possible_values = true)]
     log_format: Option<String>,
     /// Log every call, without personal data; needs --log info or below
-    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+        value_parser = BOOLEAN, hide_possible_values = true)]
     access_log: Option<String>,
     /// How long the history of changes is kept; not shorter than --delete-retention or --job-retention
     /// [default: 30d]
@@ -101,7 +109,8 @@ pub struct Args {
     #[arg(long, value_name = "SIZE")]
     body_limit: Option<String>,
     /// Leave out the console, the pages for people under /console
-    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+        value_parser = BOOLEAN, hide_possible_values = true)]
     no_console: Option<String>,
     /// Origins of web pages that may call gRPC-Web, such as https://app.example.com, separated by commas, or *
     /// for all. Without it, gRPC-Web is off
@@ -109,20 +118,22 @@ pub struct Args {
     web_origins: Option<String>,
     /// The certificate of the server, with those that lead to its authority; connections are then encrypted.
     /// The file is read again when it changes
-    #[arg(long, value_name = "PEM-FILE")]
+    #[arg(long, value_name = "PEM-FILE", value_hint = ValueHint::FilePath)]
     tls_cert: Option<String>,
     /// The private key of the certificate. The file is read again when it changes
-    #[arg(long, value_name = "PEM-FILE")]
+    #[arg(long, value_name = "PEM-FILE", value_hint = ValueHint::FilePath)]
     tls_key: Option<String>,
     /// Certificate authorities: clients must present a certificate that one of them issued. The file is read
     /// again when it changes
-    #[arg(long, value_name = "PEM-FILE")]
+    #[arg(long, value_name = "PEM-FILE", value_hint = ValueHint::FilePath)]
     tls_client_ca: Option<String>,
     /// Serve other machines even though callers need no token
-    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+        value_parser = BOOLEAN, hide_possible_values = true)]
     insecure_no_auth: Option<String>,
     /// Serve other machines even though connections are not encrypted
-    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+        value_parser = BOOLEAN, hide_possible_values = true)]
     insecure_plaintext: Option<String>,
 }
 
@@ -223,6 +234,29 @@ mod tests {
                 assert!(help.ends_with(&format!("[default: {value}]")), "--{}: {help}", setting.key);
             }
         }
+    }
+
+    #[test]
+    fn values_that_a_shell_completes_are_values_of_their_setting() {
+        let command = Args::augment_args(clap::Command::new("serve"));
+        let mut completed = Vec::new();
+        for setting in SETTINGS {
+            let argument = command.get_arguments().find(|argument| argument.get_long() == Some(setting.key));
+            let values: Vec<_> = argument.map(clap::Arg::get_possible_values).unwrap_or_default();
+            for value in &values {
+                let flags = BTreeMap::from([(setting.key, value.get_name().to_owned())]);
+                let loaded =
+                    Config::load(&flags, |_| None, None).unwrap_or_else(|e| panic!("{}: {e:?}", setting.key));
+                assert_eq!((setting.value)(&loaded).as_deref(), Some(value.get_name()), "--{}", setting.key);
+            }
+            completed.extend((!values.is_empty()).then_some(setting.key));
+        }
+        for key in ["engine", "log", "log-format", "access-log", "no-console", "insecure-plaintext"] {
+            assert!(completed.contains(&key), "{key} is not in {completed:?}");
+        }
+        // A value of no setting is still reported with all other problems.
+        let matches = command.try_get_matches_from(["serve", "--log", "loud"]).unwrap();
+        assert_eq!(matches.get_one::<String>("log").unwrap(), "loud");
     }
 
     #[test]

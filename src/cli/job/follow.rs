@@ -121,8 +121,13 @@ impl Shown {
 }
 
 fn describe(message: &v1::WatchJobResponse, job: &v1::Job) -> String {
-    let of = words::count(job.rows, "row");
-    let mut text = format!("{}: {} of {of}", state_word(job.state()), job.rows_done);
+    // How many members a revert is about is known only once it is planned.
+    let rows = if job.rows_done > job.rows || job.rows == 0 {
+        words::count(job.rows_done, "row")
+    } else {
+        format!("{} of {}", job.rows_done, words::count(job.rows, "row"))
+    };
+    let mut text = format!("{}: {rows}", state_word(job.state()));
     if message.rows_per_second >= 1.0 {
         text.push_str(&format!(", {:.0} a second", message.rows_per_second));
     }
@@ -153,6 +158,8 @@ mod tests {
         let job = v1::Job { state, rows: 10, rows_done: 4, ..v1::Job::default() };
         let mut message = v1::WatchJobResponse { job: Some(job.clone()), ..v1::WatchJobResponse::default() };
         assert_eq!(describe(&message, &job), "planning: 4 of 10 rows");
+        let revert = v1::Job { rows: 0, ..job.clone() };
+        assert_eq!(describe(&message, &revert), "planning: 4 rows");
         message.rows_per_second = 2.0;
         message.time_left = Some(prost_types::Duration { seconds: 3, nanos: 0 });
         assert_eq!(describe(&message, &job), "planning: 4 of 10 rows, 2 a second, 3 s left");

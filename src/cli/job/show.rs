@@ -58,7 +58,7 @@ fn progress(job: &v1::Job) -> String {
     let planned = job.plan.as_ref().and_then(|plan| plan.counts);
     let (counts, what) = if is_planned { (planned, "planned") } else { (job.applied, "done") };
     if let Some(counts) = counts.filter(|counts| *counts != v1::JobCounts::default()) {
-        let parts: Vec<String> = parts(&counts).map(|(count, word)| format!("{count} {word}")).collect();
+        let parts: Vec<String> = parts(&counts, job).map(|(count, word)| format!("{count} {word}")).collect();
         let _ = write!(text, "; {what}: {}", parts.join(", "));
     }
     if !job.reason.is_empty() {
@@ -72,9 +72,9 @@ pub fn plan(job: &v1::Job) -> String {
     let mut text = String::new();
     let Some(plan) = &job.plan else { return text };
     let counts = plan.counts.unwrap_or_default();
-    for (count, word) in parts(&counts) {
+    for (count, word) in parts(&counts, job) {
         let _ = writeln!(text, "{count:>12}  {word}");
-        let examples = plan.examples.iter().filter(|example| word_of(example) == word);
+        let examples = plan.examples.iter().filter(|example| word_of(example, job) == word);
         // A row that changes nothing has nothing to show.
         for example in
             examples.filter(|example| word != "unchanged" || !example.key.is_empty()).take(EXAMPLES)
@@ -87,8 +87,8 @@ pub fn plan(job: &v1::Job) -> String {
         let _ = writeln!(text, "Of the tier {}, {members} would be removed.", quoted(tier));
     }
     if plan.unreadable > 0 {
-        let rows = words::some(plan.unreadable, ["row has", "rows have"]);
-        let _ = writeln!(text, "{rows} no key that can be read, so each may be any member.");
+        let rows = words::some(plan.unreadable, ["row fails and does", "rows fail and do"]);
+        let _ = writeln!(text, "{rows} not say clearly whose it is, so it may be any member's.");
     }
     if plan.removed_within_week > 0 {
         let (week, day) = (plan.removed_within_week, plan.removed_within_day);
@@ -117,7 +117,9 @@ fn reason(hold: &str) -> &str {
     match hold {
         "REMOVAL_GUARD" => "it removes more members than the memberbase allows within 24 hours.",
         "CHANGE_GUARD" => "it changes more than the memberbase allows within 24 hours.",
-        "UNREADABLE_ROWS" => "it removes members, although some rows cannot be read.",
+        "UNREADABLE_ROWS" => {
+            "it removes members, although some rows fail and do not say clearly whose they are."
+        }
         "EMPTY_LIST" => "the list is empty.",
         "EVERYBODY_REMOVED" => "it removes all members.",
         "PLAN_CHANGED" => "it differs from the plan that was approved.",
@@ -128,15 +130,33 @@ fn reason(hold: &str) -> &str {
     }
 }
 
+/// What a job does with members whom it removes, in a word or two. A revert deletes those whom it finds added, or
+/// makes them inactive and says why.
+fn removed_word(job: &v1::Job) -> &'static str {
+    let mut examples = job.plan.iter().flat_map(|plan| &plan.examples);
+    match job.kind() {
+        v1::JobKind::Revert if examples.any(|example| example.removed && example.error.is_some()) => {
+            "deleted or made inactive"
+        }
+        v1::JobKind::Revert | v1::JobKind::DeleteByFilter => "deleted",
+        v1::JobKind::Unspecified | v1::JobKind::Sync | v1::JobKind::Batch => "removed",
+    }
+}
+
+/// What a job does with members whom it creates. A revert creates nobody: it brings deleted members back.
+fn created_word(job: &v1::Job) -> &'static str {
+    if job.kind() == v1::JobKind::Revert { "undeleted" } else { "added" }
+}
+
 /// The counts that are not 0, with their words, in the order in which they are shown.
-fn parts(counts: &v1::JobCounts) -> impl Iterator<Item = (u64, &'static str)> {
+fn parts(counts: &v1::JobCounts, job: &v1::Job) -> impl Iterator<Item = (u64, &'static str)> {
     let parts = [
-        (counts.created, "added"),
+        (counts.created, created_word(job)),
         (counts.updated, "updated"),
         (counts.reactivated, "reactivated"),
         (counts.unchanged, "unchanged"),
         (counts.failed, "failed"),
-        (counts.removed, "removed"),
+        (counts.removed, removed_word(job)),
         (counts.newer, "newer than the list"),
         (counts.out_of_scope, "out of scope"),
         (counts.not_judged, "not judged"),
@@ -145,10 +165,10 @@ fn parts(counts: &v1::JobCounts) -> impl Iterator<Item = (u64, &'static str)> {
     parts.into_iter().filter(|(count, _)| *count > 0)
 }
 
-fn word_of(example: &v1::JobExample) -> &'static str {
+fn word_of(example: &v1::JobExample, job: &v1::Job) -> &'static str {
     match example.outcome() {
-        _ if example.removed => "removed",
-        v1::Outcome::Created => "added",
+        _ if example.removed => removed_word(job),
+        v1::Outcome::Created => created_word(job),
         v1::Outcome::Updated => "updated",
         v1::Outcome::Reactivated => "reactivated",
         v1::Outcome::Unchanged => "unchanged",
@@ -227,6 +247,23 @@ mod tests {
                         Held: too many.\n\
                         Plan ab\n";
         assert_eq!(plan(&job()), expected);
+    }
+
+    #[test]
+    fn what_is_deleted_is_not_called_removed() {
+        let of = |kind: v1::JobKind| v1::Job { kind: kind.into(), ..job() };
+        for (kind, word) in [
+            (v1::JobKind::Sync, "2 removed;"),
+            (v1::JobKind::DeleteByFilter, "2 deleted;"),
+            (v1::JobKind::Revert, "2 deleted;"),
+        ] {
+            assert!(summary(&of(kind)).contains(word), "{kind:?}");
+        }
+        let mut revert = of(v1::JobKind::Revert);
+        assert!(plan(&revert).contains("2  deleted\n                r2\n"), "{}", plan(&revert));
+        let examples = &mut revert.plan.as_mut().unwrap().examples;
+        examples[1].error = Some(v1::RowError { message: "has records".into(), ..Default::default() });
+        assert!(plan(&revert).contains("2  deleted or made inactive\n                r2: has records\n"));
     }
 
     #[test]

@@ -6,9 +6,12 @@ use super::place::{Made, Place, revoke_at};
 use super::secret;
 use crate::api::grpc::v1;
 use crate::cli::client::Client;
+use crate::cli::hinted::Hinted;
 use crate::cli::{Error, base, output};
 use crate::model::{Timestamp, words};
 use crate::server;
+
+const LEVELS: Hinted = Hinted(&["read", "write", "admin"]);
 
 /// The arguments of `token`.
 #[derive(Debug, clap::Args)]
@@ -36,7 +39,7 @@ enum Action {
 struct CreateArgs {
     /// What the token allows: read, write (also changes members) or admin (also manages memberbases and
     /// tokens)
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_parser = LEVELS, hide_possible_values = true)]
     access: String,
     /// What the token is for
     #[arg(long, value_name = "TEXT")]

@@ -38,5 +38,5 @@ async fn a_revert_shows_its_plan_and_takes_back_what_a_job_did() {
     jobs(&["revert", "--base", "people"]).await.expect(64);
     jobs(&["revert", &id, "--base", "people"]).await.expect(64);
     let all = jobs(&["revert", "--base", "people", "--revisions", "1..", "--dry-run", "--quiet"]).await;
-    assert!(all.expect(0).stdout.contains("20  removed"));
+    assert!(all.expect(0).stdout.contains("20  deleted"));
 }
