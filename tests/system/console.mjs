@@ -83,7 +83,12 @@ async function upload(page, base, name, rows) {
   await page.waitForSelector("main:not([data-live])");
 }
 
+// Approves a plan. Where it removes members, that has to be said first, and the browser asks for it.
 async function approve(page) {
+  if (await page.locator("#sure").count()) {
+    assert.ok(await page.$eval("#sure", (box) => box.required && !box.checked));
+    await page.check("#sure");
+  }
   await page.click("button:has-text('Apply to')");
   await page.waitForSelector("text=It was applied");
 }
@@ -113,6 +118,15 @@ async function visit(kind, options, base) {
   await page.click("#results tbody a");
   await page.waitForSelector("text=Profile");
   await look(page, `${kind}-member`);
+  // Whoever is offboarded is named first, and comes back by one button.
+  await page.click("a:has-text('Offboard')");
+  await page.waitForSelector("h1:has-text('Offboard Name17 Family17?')");
+  await look(page, `${kind}-offboard`);
+  await page.click("button:has-text('Offboard')");
+  await page.waitForSelector("text=was offboarded");
+  await look(page, `${kind}-offboarded`);
+  await page.click("button:has-text('Bring back as active')");
+  await page.waitForSelector("text=is back");
   // A condition is chosen, and is written into the filter.
   await page.goto(`${base}/members`);
   await page.click("summary:has-text('Filter')");
@@ -125,10 +139,17 @@ async function visit(kind, options, base) {
   await page.goto(`${base}/members?filter=${encodeURIComponent("tier:Gold")}`);
   await look(page, `${kind}-filter-refused`);
 
+  await page.goto(`${base}/lists/new`);
+  await look(page, `${kind}-upload`);
   // A list that would offboard 40 percent is held. It is rejected.
   await upload(page, base, "short.csv", [...people(0, 59), ["", "Nobody", "", "", ""]]);
   await page.waitForSelector("text=waits for approval");
-  assert.match(await page.textContent("main"), /removing 40/);
+  const plan = await page.textContent("main");
+  assert.match(plan, /removing 40/);
+  assert.match(plan, /would remove 40 of 99 members.*at most 19 are allowed within 24 hours \(20 percent/s);
+  // The key is the one by which the list finds members, and what is at fault is said in words.
+  assert.match(plan, /Worker id.*w9[0-9]/s);
+  assert.match(plan, /line 61 \(worker_id: /);
   await page.click("text=How its 5 columns were read");
   await look(page, `${kind}-plan-held`);
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download the failed rows")]);
@@ -142,23 +163,42 @@ async function visit(kind, options, base) {
   await page.waitForSelector("text=waits for approval");
   await look(page, `${kind}-plan`);
   await approve(page);
+  await page.waitForSelector("text=Was this a mistake?");
   await look(page, `${kind}-applied`);
   await page.click("button:has-text('Undo')");
   await page.waitForSelector("main:not([data-live]) >> text=waits for approval");
+  assert.match(await page.textContent("main"), /Undo of a job: right\.csv.*Whom it deletes.*deleting 6/s);
   await look(page, `${kind}-undo`);
   await approve(page);
   await page.goto(`${base}/jobs`);
   await look(page, `${kind}-jobs`);
 
-  // Who matches is counted while the filter is typed.
+  // Who matches is counted while the filter is typed, and a name that was typed before stays.
   await page.goto(`${base}/audiences`);
+  await page.fill("#name", "The golden");
   await page.type("#filter", "tier=Gold");
   await page.waitForSelector("#results strong");
+  await page.type("#filter", "\nstatus=active");
+  await page.waitForURL(/status%3Dactive/);
+  assert.strictEqual(await page.inputValue("#name"), "The golden");
+  assert.ok(!page.url().includes("proof"), "the proof of a session is in no address");
   await look(page, `${kind}-audiences`);
   await page.goto(`${home}/server`);
   await look(page, `${kind}-server`);
+  // A token is made as the form says, and is revoked after a question.
+  await page.goto(`${home}/tokens`);
+  await page.fill("#description", `For ${kind}`);
+  await page.click("button:has-text('Make it')");
+  await page.waitForSelector("text=The token was made");
   await page.goto(`${home}/tokens`);
   await look(page, `${kind}-tokens`);
+  const line = page.locator("tr", { hasText: `For ${kind}` });
+  assert.match(await line.textContent(), /read; sees no bank details/);
+  await line.locator("a:has-text('Revoke')").click();
+  await page.waitForSelector("h1:has-text('Revoke a token?')");
+  await look(page, `${kind}-revoke`);
+  await page.click("button:has-text('Revoke this token')");
+  await page.waitForSelector("text=The token was revoked");
   await page.goto(`${home}/bases/nobody`);
   await look(page, `${kind}-refused`);
   await page.click("button:has-text('Sign out')");
@@ -184,7 +224,23 @@ async function hostile(base, kind, options) {
   await context.close();
 }
 
-// Every page works with the keyboard alone, and reading works without scripts.
+// Pages on which nothing is yet say what to do next.
+async function empty(kind, options, base) {
+  const { context, page, faults } = await open(options);
+  await signIn(page, base ?? home);
+  const pages = base
+    ? [["", "Upload a list"], ["/members", "Upload a list"], ["/jobs", "memberbase sync FILE"], ["/jobs?show=held", "Show all jobs"], ["/audiences", "Try one below"]]
+    : [["", "Make one below"]];
+  for (const [at, next] of pages) {
+    await page.goto((base ?? home) + at);
+    assert.match(await page.textContent("main"), new RegExp(next), at);
+    await look(page, `${kind}-empty${at.replace(/\W/g, "-") || (base ? "-base" : "")}`);
+  }
+  assert.deepStrictEqual(faults, [], kind);
+  await context.close();
+}
+
+// Every page works with the keyboard alone, and reading works without scripts. So does offboarding.
 async function plain(base) {
   const { context, page } = await open({ javaScriptEnabled: false });
   await signIn(page, base);
@@ -192,6 +248,12 @@ async function plain(base) {
     await page.goto(base + at);
     assert.match(await page.textContent("main"), new RegExp(text), at);
   }
+  await page.goto(`${base}/audiences`);
+  await page.fill("#name", "The golden");
+  await page.fill("#filter", "tier=Gold");
+  await page.click("button:has-text('Count who matches')");
+  await page.waitForSelector("#results strong");
+  assert.strictEqual(await page.inputValue("#name"), "The golden");
   await context.close();
   const keys = await open({});
   await keys.page.goto(home);
@@ -215,6 +277,23 @@ async function plain(base) {
   assert.ok(seen.some(([, name]) => name === "search") && seen.some(([, name]) => name.startsWith("Name")), JSON.stringify(seen));
   const unseen = seen.filter(([tag, , outline]) => tag !== "BODY" && outline === "none");
   assert.deepStrictEqual(unseen, [], "what has the focus is seen to have it");
+  // A member is offboarded and brought back by keys alone.
+  const press = async (text) => {
+    for (let presses = 0; presses < 60; presses += 1) {
+      await keys.page.keyboard.press("Tab");
+      const at = await keys.page.evaluate(() => document.activeElement.textContent.trim());
+      if (at.startsWith(text)) return keys.page.keyboard.press("Enter");
+    }
+    return assert.fail(`no key leads to ${text}`);
+  };
+  await press("Name");
+  await keys.page.waitForSelector("text=Profile");
+  await press("Offboard");
+  await keys.page.waitForSelector("text=change nothing");
+  await press("Offboard");
+  await keys.page.waitForSelector("text=was offboarded");
+  await press("Bring back");
+  await keys.page.waitForSelector("text=is back");
   await keys.context.close();
 }
 
@@ -229,6 +308,19 @@ async function api(call, body) {
   return answer;
 }
 
+process.on("uncaughtException", async (error) => {
+  console.error(error);
+  await last?.screenshot({ path: path.join(pictures, "failed.png"), fullPage: true }).catch(() => {});
+  process.exit(1);
+});
+
+const desktop = { viewport: { width: 1280, height: 800 } };
+const phone = { viewport: { width: 400, height: 800 } };
+const sizes = [["desktop-light", { ...desktop, colorScheme: "light" }], ["phone-dark", { ...phone, colorScheme: "dark" }]];
+for (const [kind, options] of sizes) await empty(kind, options);
+const nobody = (await api("member-base/create", { name: "Nobody yet" })).id;
+for (const [kind, options] of sizes) await empty(kind, options, `${home}/bases/${nobody}`);
+
 // A memberbase with 99 people, and one with hostile ones.
 const staff = (await api("member-base/create", { name: "Staff" })).id;
 const named = people(0, 99).map(([worker_id, first_name, last_name, email, tier], n) => ({ ref: `r${n}`, worker_id, first_name, last_name, email, tier }));
@@ -241,15 +333,7 @@ await api("member/bulk-upsert", {
   members: evil.map((text, n) => ({ ref: `${n}${text}`.slice(0, 100), first_name: text.slice(0, 100), last_name: text.slice(0, 100), attributes: { note: text.repeat(4096).slice(0, Math.floor(4000 / Buffer.byteLength(text)) * text.length) } })),
 });
 
-process.on("uncaughtException", async (error) => {
-  console.error(error);
-  await last?.screenshot({ path: path.join(pictures, "failed.png"), fullPage: true }).catch(() => {});
-  process.exit(1);
-});
-
 const base = `${home}/bases/${staff}`;
-const desktop = { viewport: { width: 1280, height: 800 } };
-const phone = { viewport: { width: 400, height: 800 } };
 for (const [kind, size] of [["desktop", desktop], ["phone", phone]]) {
   for (const colorScheme of ["light", "dark"]) {
     await visit(`${kind}-${colorScheme}`, { ...size, colorScheme }, base);

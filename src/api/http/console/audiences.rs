@@ -20,30 +20,49 @@ const MEMBERS: i64 = 20;
 
 /// The audiences of a memberbase, and a filter that is being tried.
 pub async fn audiences(visit: Visit) -> Result<Answer, Failure> {
-    let (base, place) = at(&visit, Tab::Audiences).await?;
+    let base = at(&visit, Tab::Audiences).await?.0;
+    if let Some(filter) = filters::chosen(&visit, &base) {
+        return Ok(tried(&visit, base.number, &filter));
+    }
+    Ok(Answer::Page(page(&visit, None).await?))
+}
+
+/// The page on which a filter is tried. A name that was typed already stays.
+fn tried(visit: &Visit, base: BaseNumber, filter: &str) -> Answer {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("filter", filter);
+    if let Some(name) = visit.given("name") {
+        query.append_pair("name", &name);
+    }
+    let id = visit.directory.sealer().base_id(base);
+    Answer::See(format!("/console/bases/{id}/audiences?{}#try", query.finish()))
+}
+
+/// The page. `refused` says why an audience was not made.
+async fn page(visit: &Visit, refused: Option<Markup>) -> Result<Page, Failure> {
+    let (base, place) = at(visit, Tab::Audiences).await?;
     let id = visit.directory.sealer().base_id(base.number);
     let page = RawPage { limit: Some(LIMIT), cursor: visit.given("cursor"), ..RawPage::default() };
     let include_archived = !visit.sent("archived").is_empty();
     let listed = visit.directory.list_audiences(base.number, AudienceList { include_archived, page }).await?;
-    if let Some(filter) = filters::chosen(&visit, &base) {
-        let filter: String = form_urlencoded::byte_serialize(filter.as_bytes()).collect();
-        return Ok(Answer::See(format!("/console/bases/{id}/audiences?filter={filter}#try")));
-    }
-    let preview = preview(&visit, base.number).await;
+    let preview = preview(visit, base.number).await;
     let keys: Vec<String> = base.schema.iter().flat_map(|schema| schema.types.keys().cloned()).collect();
     let main = html! {
         div.head { h1 { "Audiences" } }
         @if listed.audiences.is_empty() {
-            (empty("There is no audience yet.", html! { p { "An audience is a named filter whose members are always up to date. Try one below." } }))
+            (empty("There is no audience yet.", html! {
+                p { "An audience is a named filter whose members are always up to date, such as everybody with " code { "tier=Gold" } ". Try one below." }
+                @if !visit.frame.who.may(AccessLevel::Write) { p { "To make an audience of it, sign in with a token that may write." } }
+            }))
         } @else {
-            (table(&visit, base.number, &listed.audiences))
+            (table(visit, base.number, &listed.audiences))
         }
         @if let Some(cursor) = &listed.cursor {
             p.pages { a.button href={ "/console/bases/" (id) "/audiences?cursor=" (cursor) } rel="next" { "Next page" } }
         }
-        (form(&visit, &id, &keys, preview))
+        (form(visit, &id, &keys, preview, refused))
     };
-    Ok(Answer::Page(Page::new("Audiences", place, main)))
+    Ok(Page::new("Audiences", place, main))
 }
 
 fn table(visit: &Visit, base: BaseNumber, audiences: &[ShownAudience]) -> Markup {
@@ -100,29 +119,36 @@ async fn preview(visit: &Visit, base: BaseNumber) -> Option<Result<Markup, Failu
     }))
 }
 
-fn form(visit: &Visit, id: &str, keys: &[String], preview: Option<Result<Markup, Failure>>) -> Markup {
-    let address = format!("/console/bases/{id}/audiences");
-    let is_tried = matches!(preview, Some(Ok(_)));
+/// The form. Whoever may write sends it to make an audience, or to have it counted: then it comes back with all
+/// that was typed. For others it only counts.
+fn form(
+    visit: &Visit,
+    id: &str,
+    keys: &[String],
+    preview: Option<Result<Markup, Failure>>,
+    refused: Option<Markup>,
+) -> Markup {
+    let may = visit.frame.who.may(AccessLevel::Write);
     html! {
         section.card {
             h2 #try { "Try a filter" }
-            form.stack method="get" action=(address) data-search {
+            form.stack method=(if may { "post" } else { "get" }) action={ "/console/bases/" (id) "/audiences" } data-search {
+                @if may { (proof(visit.frame.proof)) }
                 div {
                     label for="filter" { "Conditions" }
                     textarea #filter name="filter" rows="3" spellcheck="false" aria-describedby="filter-hint" data-live { (visit.sent("filter")) }
                     p #filter-hint .hint { (HINT) }
                 }
                 (builder(keys.iter()))
-                div { button type="submit" { "Count who matches" } }
-            }
-            div #results .stack aria-live="polite" {
-                @match preview { Some(Ok(found)) => (found), Some(Err(failure)) => (failure.shown()), None => {} }
-                @if is_tried && visit.frame.who.may(AccessLevel::Write) {
-                    form.row method="post" action=(address) {
-                        (proof(visit.frame.proof))
-                        input type="hidden" name="filter" value=(visit.sent("filter"));
-                        div.grow { label for="name" { "Name" } input #name type="text" name="name" required; }
-                        button.main type="submit" { "Make an audience of it" }
+                div { button type="submit" name="do" value="count" { "Count who matches" } }
+                div #results .stack aria-live="polite" {
+                    @match preview { Some(Ok(found)) => (found), Some(Err(failure)) => (failure.shown()), None => {} }
+                }
+                @if may {
+                    @if let Some(refused) = refused { (refused) }
+                    div.row {
+                        div.grow { label for="name" { "Name of the audience" } input #name type="text" name="name" value=(visit.sent("name")); }
+                        button.main type="submit" name="do" value="make" { "Make an audience of it" }
                     }
                 }
             }
@@ -130,14 +156,32 @@ fn form(visit: &Visit, id: &str, keys: &[String], preview: Option<Result<Markup,
     }
 }
 
-/// Makes an audience.
+/// Makes an audience, or counts who would be in it.
 pub async fn create(visit: Visit) -> Result<Answer, Failure> {
-    let base = visit.directory.base_number(visit.id("base"), "member_base_id")?;
+    let base = at(&visit, Tab::Audiences).await?.0;
+    if let Some(filter) = filters::chosen(&visit, &base) {
+        return Ok(tried(&visit, base.number, &filter));
+    }
+    if visit.sent("do") == "count" {
+        return Ok(tried(&visit, base.number, visit.sent("filter")));
+    }
+    match make(&visit, base.number).await {
+        Ok(id) => Ok(Answer::See(format!("/console/audiences/{id}"))),
+        Err(failure) if failure.is_of_the_form() => {
+            Ok(Answer::Refused(failure.status(), page(&visit, Some(failure.shown())).await?))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn make(visit: &Visit, base: BaseNumber) -> Result<String, Failure> {
     let filters = filters::read(visit.sent("filter"))?;
+    if filters.is_empty() {
+        return Err(Failure::form("Write a condition that says who is in the audience."));
+    }
     let new = NewAudience { name: visit.sent("name").trim().to_owned(), filters, deadline: None };
     let made = visit.directory.create_audience(base, new).await?;
-    let id = visit.directory.sealer().audience_id(base, made.audience.number);
-    Ok(Answer::See(format!("/console/audiences/{id}")))
+    Ok(visit.directory.sealer().audience_id(base, made.audience.number))
 }
 
 /// One audience.
@@ -193,7 +237,9 @@ async fn first(visit: &Visit, base: BaseNumber, id: &str) -> Result<Markup, Fail
     untaken::keep(found.room);
     let sealer = visit.directory.sealer();
     Ok(html! {
-        @if found.members.is_empty() { p.muted { "Nobody is in it." } }
+        @if found.members.is_empty() {
+            p.muted { "Nobody is in it. Members enter by themselves as soon as they match its filter." }
+        }
         @else {
             ul { @for (row, member) in &found.members { li { a href={ "/console/members/" (sealer.member_id(base, *row)) } { (person(member)) } } } }
             @if found.cursor.is_some() {

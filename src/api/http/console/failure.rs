@@ -70,6 +70,12 @@ impl Failure {
         }
     }
 
+    /// Whether something in the form is at fault, so that its page can be shown again with what was typed.
+    pub fn is_of_the_form(&self) -> bool {
+        let is_not_ours = matches!(self.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
+        self.status.is_client_error() && self.signed_out.is_none() && !is_not_ours
+    }
+
     /// The status of a page that shows it.
     pub fn status(&self) -> StatusCode {
         self.status

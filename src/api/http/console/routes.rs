@@ -51,7 +51,7 @@ fn pages(stopping: &CancellationToken, recent: &Recent) -> Vec<(&'static str, Me
             page(audiences::audiences).merge(action(write, audiences::create)),
         ),
         ("/console/members/{member}", page(members::member)),
-        ("/console/members/{member}/{change}", action(write, members::change)),
+        ("/console/members/{member}/{change}", page(members::ask).merge(action(write, members::change))),
         ("/console/jobs/{job}", page(jobs::job)),
         ("/console/jobs/{job}/events", page(events)),
         ("/console/jobs/{job}/failed.csv", page(jobs::failed_rows)),
@@ -62,7 +62,7 @@ fn pages(stopping: &CancellationToken, recent: &Recent) -> Vec<(&'static str, Me
         ("/console/jobs/{job}/undo", action(admin, jobs::undo)),
         ("/console/audiences/{audience}", page(audiences::audience)),
         ("/console/tokens", page(tokens::tokens).merge(action(admin, tokens::create))),
-        ("/console/tokens/{token}/revoke", action(admin, tokens::revoke)),
+        ("/console/tokens/{token}/revoke", page(tokens::ask).merge(action(admin, tokens::revoke))),
         ("/console/server", page(server)),
     ]
 }

@@ -47,11 +47,88 @@ async fn a_list_that_would_offboard_many_is_held_and_rejected() {
         "{page}"
     );
     assert!(page.contains("Name99") && page.contains("more members than the memberbase allows"), "{page}");
+    assert!(
+        page.contains(
+            "It would remove 40 of 100 members; at most 20 are allowed within 24 hours (20 percent"
+        ),
+        "{page}"
+    );
+    assert!(page.contains("<th scope=\"col\">Ref</th>"), "{page}");
+    let plan = between(&page, "name=\"plan\" value=\"", "\"").to_owned();
+    let unsure = [("proof", &*browser.proof().await), ("plan", &plan)];
+    let refused = browser.post(&format!("{job}/approve"), &unsure).await;
+    assert!(refused.status == 400 && refused.text.contains("tick the box"), "{refused:?}");
     browser.act(&format!("{job}/reject"), &[]).await;
     let page = settled(&browser, &job).await;
     assert!(page.contains("rejected") && !page.contains("Apply to"), "{page}");
     let member = admin.ok("member/get", json!({"member_base_id": base, "ref": "r99"})).await;
     assert_eq!(member["status"], "active", "{member}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_removes_is_approved_by_saying_so_and_shows_the_way_back() {
+    let (_server, _, admin, browser) = server().await;
+    let base = hundred(&admin).await;
+    let rows: String = (0..95).map(|n| format!("r{n},Name{n}\n")).collect();
+    let job = upload(&browser, &base, &format!("ref,first_name\n{rows}new,New\n")).await;
+    let page = settled(&browser, &job).await;
+    assert!(page.contains("name=\"sure\"") && page.contains("<strong>5</strong> of 100 members"), "{page}");
+    let plan = between(&page, "name=\"plan\" value=\"", "\"").to_owned();
+    browser.act(&format!("{job}/approve"), &[("plan", &plan), ("sure", "yes")]).await;
+    let page = settled(&browser, &job).await;
+    assert!(page.contains("Was this a mistake?") && page.contains(&format!("{job}/undo")), "{page}");
+    let undo = browser.act(&format!("{job}/undo"), &[]).await;
+    let page = settled(&browser, &undo).await;
+    assert!(page.contains(&format!("Undo of a job: <a href=\"{job}\">")), "{page}");
+    assert!(page.contains("deleting 1") && page.contains("Whom it deletes"), "{page}");
+    assert!(page.contains("</span>deleted</dt>") && !page.contains("</span>removed</dt>"), "{page}");
+    assert!(page.contains("brought back"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_may_be_anybody_are_named_with_what_is_at_fault() {
+    let (_server, _, admin, browser) = server().await;
+    let base = hundred(&admin).await;
+    let rows: String = (0..98).map(|n| format!("r{n},Name{n},\n")).collect();
+    let job = upload(&browser, &base, &format!("ref,first_name,email\n{rows}other,Else,nowhere\n")).await;
+    let page = settled(&browser, &job).await;
+    assert!(page.contains("It would remove 2 members, and 1 row fails"), "{page}");
+    assert!(page.contains("line 100 (email: "), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_rows_are_a_file_that_a_spreadsheet_may_open_and_that_may_be_sent_again() {
+    let (_server, _, admin, browser) = server().await;
+    let base = hundred(&admin).await;
+    let rows: String = (0..100).map(|n| format!("r{n},Name{n},\n")).collect();
+    let file = format!(
+        "ref,first_name,email\n{rows}new,\"=HYPERLINK(\"\"x\"\")\",nowhere\n=\"007\",+1,nowhere\nnewer,New,\n"
+    );
+    let job = upload(&browser, &base, &file).await;
+    let page = settled(&browser, &job).await;
+    let plan = between(&page, "name=\"plan\" value=\"", "\"").to_owned();
+    browser.act(&format!("{job}/approve"), &[("plan", &plan)]).await;
+    let page = settled(&browser, &job).await;
+    assert!(page.contains("It was applied") && page.contains(&format!("{job}/failed.csv")), "{page}");
+    let failed = browser.page(&format!("{job}/failed.csv")).await;
+    let mut lines = failed.lines();
+    assert_eq!(lines.next().unwrap(), "ref,first_name,email,line,reason,field,message");
+    assert!(lines.next().unwrap().starts_with("new,\"'=HYPERLINK(\"\"x\"\")\",nowhere,102,"), "{failed}");
+    assert!(lines.next().unwrap().starts_with("\"=\"\"007\"\"\",'+1,nowhere,103,"), "{failed}");
+    let mended = format!("ref,first_name,email\n{rows}newer,New,\n")
+        + &failed.replace("nowhere", "").split_once('\n').unwrap().1;
+    let mended =
+        mended.replacen("ref,first_name,email\n", "ref,first_name,email,line,reason,field,message\n", 1);
+    let mended = mended.replace(",\n", ",,1,X,,\n");
+    let again = upload(&browser, &base, &mended).await;
+    let page = settled(&browser, &again).await;
+    let plan = between(&page, "name=\"plan\" value=\"", "\"").to_owned();
+    browser.act(&format!("{again}/approve"), &[("plan", &plan)]).await;
+    settled(&browser, &again).await;
+    for (key, name) in [("new", "=HYPERLINK(\"x\")"), ("007", "+1")] {
+        let member = admin.ok("member/get", json!({"member_base_id": base, "ref": key})).await;
+        assert_eq!(member["first_name"], name, "{member}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

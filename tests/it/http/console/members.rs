@@ -70,22 +70,93 @@ async fn a_condition_is_put_together_from_choices_and_joins_the_filter() {
     assert!(page.contains("<strong>2</strong> members match"), "{page}");
 }
 
+/// The question before a member is offboarded, and the revision that its form carries.
+async fn question(browser: &super::Browser, path: &str) -> (String, String) {
+    let page = browser.page(&format!("{path}/offboard")).await;
+    let revision = super::between(&page, "name=\"revision\" value=\"", "\"").to_owned();
+    (page, revision)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_is_offboarded_unless_somebody_changed_it_meanwhile() {
+async fn a_member_is_offboarded_after_a_question_unless_somebody_changed_it_meanwhile() {
     let (_server, _, admin, browser) = server().await;
     let base = admin.base().await;
     let id = save(&admin, &base, json!([{"ref": "ada", "first_name": "Ada"}])).await.remove(0);
     let path = format!("/console/members/{id}");
-    let page = browser.page(&path).await;
-    let revision = super::between(&page, "name=\"revision\" value=\"", "\"").to_owned();
+    let (_, revision) = question(&browser, &path).await;
     save(&admin, &base, json!([{"ref": "ada", "first_name": "Augusta"}])).await;
     let form = [("proof", &*browser.proof().await), ("revision", &revision)];
     let late = browser.post(&format!("{path}/offboard"), &form).await;
     assert_eq!(late.status, 409, "{late:?}");
-    let page = browser.page(&path).await;
-    let revision = super::between(&page, "name=\"revision\" value=\"", "\"").to_owned();
-    assert_eq!(browser.act(&format!("{path}/offboard"), &[("revision", &revision)]).await, path);
-    assert!(browser.page(&path).await.contains("inactive"));
+    let (page, revision) = question(&browser, &path).await;
+    assert!(
+        page.contains("Offboard <bdi") && page.contains("Augusta") && page.contains("change nothing"),
+        "{page}"
+    );
+    assert!(
+        browser.page(&path).await.contains(&format!("href=\"{path}/offboard\"")),
+        "a link, which asks first"
+    );
+    let after = browser.act(&format!("{path}/offboard"), &[("revision", &revision)]).await;
+    let page = browser.page(&after).await;
+    assert!(page.contains("was offboarded") && page.contains("Bring back as active"), "{page}");
+    assert_eq!(browser.load(&format!("{path}/delete")).await.status, 404);
+    assert_eq!(browser.load(&format!("{path}/activate")).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offboarded_member_is_brought_back_as_it_was() {
+    let (_server, _, admin, browser) = server().await;
+    let base = admin.base().await;
+    let members = json!([{"ref": "ada", "tier": "Gold"}, {"ref": "bob", "status": "invited"}]);
+    let ids = save(&admin, &base, members).await;
+    for (id, status) in ids.iter().zip(["active", "invited"]) {
+        let path = format!("/console/members/{id}");
+        let (_, revision) = question(&browser, &path).await;
+        browser.act(&format!("{path}/offboard"), &[("revision", &revision)]).await;
+        let page = browser.page(&path).await;
+        assert!(page.contains(&format!("Bring back as {status}")), "{page}");
+        let revision = super::between(&page, "name=\"revision\" value=\"", "\"").to_owned();
+        let before = super::between(&page, "name=\"status\" value=\"", "\"").to_owned();
+        let late = [("proof", &*browser.proof().await), ("revision", "1"), ("status", &before)];
+        assert_eq!(browser.post(&format!("{path}/bring-back"), &late).await.status, 409);
+        let form = [("revision", &*revision), ("status", &before)];
+        let after = browser.act(&format!("{path}/bring-back"), &form).await;
+        assert!(browser.page(&after).await.contains("is back"));
+        let member = admin.ok("member/get", json!({"member_base_id": base, "id": id})).await;
+        assert_eq!(member["status"], status, "{member}");
+    }
+    let member = admin.ok("member/get", json!({"member_base_id": base, "ref": "ada"})).await;
+    assert_eq!(member["tier"], "Gold", "{member}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_for_an_audience_stays_when_it_is_counted_or_refused() {
+    let (_server, _, admin, browser) = server().await;
+    let base = admin.base().await;
+    save(&admin, &base, json!([{"ref": "ada", "tier": "Gold"}])).await;
+    let audiences = format!("/console/bases/{base}/audiences");
+    let form = [("name", "The golden"), ("filter", "tier=Gold"), ("do", "count")];
+    let counted = browser.act(&audiences, &form).await;
+    assert_eq!(counted, format!("{audiences}?filter=tier%3DGold&name=The+golden#try"));
+    let page = browser.page(counted.trim_end_matches("#try")).await;
+    assert!(
+        page.contains("<strong>1</strong> member matches") && page.contains("value=\"The golden\""),
+        "{page}"
+    );
+    let chosen =
+        [&form[..], &[("build-field", "status"), ("build-how", "="), ("build-value", "active")]].concat();
+    assert!(browser.act(&audiences, &chosen).await.contains("name=The+golden"));
+    let proof = browser.proof().await;
+    for (name, filter, why) in [("", "tier=Gold", "name"), ("The golden", "", "Write a condition")] {
+        let form = [("proof", &*proof), ("name", name), ("filter", filter), ("do", "make")];
+        let refused = browser.post(&audiences, &form).await;
+        assert!(refused.status == 400 && refused.text.contains(why), "{refused:?}");
+        assert!(refused.text.contains(&format!("value=\"{name}\"")), "{refused:?}");
+    }
+    let page =
+        browser.act(&audiences, &[("name", "The golden"), ("filter", "tier=Gold"), ("do", "make")]).await;
+    assert!(page.starts_with("/console/audiences/"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,8 +187,7 @@ async fn the_history_of_a_member_says_what_changed_and_who_did_it() {
         save(&admin, &base, json!([{"ref": "ada", "first_name": "Ada", "tier": "Silver"}])).await.remove(0);
     save(&admin, &base, json!([{"ref": "ada", "tier": "Gold"}])).await;
     let path = format!("/console/members/{id}");
-    let page = browser.page(&path).await;
-    let revision = super::between(&page, "name=\"revision\" value=\"", "\"").to_owned();
+    let (_, revision) = question(&browser, &path).await;
     browser.act(&format!("{path}/offboard"), &[("revision", &revision)]).await;
     let page = browser.page(&path).await;
     let history = page.split_once("id=\"history\"").unwrap().1;

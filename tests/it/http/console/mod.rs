@@ -9,6 +9,7 @@ mod numbers;
 mod off;
 mod rights;
 mod session;
+mod tokens;
 
 use std::net::SocketAddr;
 

@@ -3,9 +3,7 @@
 use maud::{Markup, html};
 
 use crate::api::http::console::failure::Failure;
-use crate::api::http::console::look::{
-    Frame, Page, Place, Share, Stripe, bar, empty, number, proof, time, value,
-};
+use crate::api::http::console::look::{Page, Place, Share, Stripe, bar, empty, number, proof, time, value};
 use crate::api::http::console::visit::{Answer, Visit};
 use crate::directory::{BaseChange, BaseList, BaseSummary, RawPage};
 use crate::model::{Sealer, Status};
@@ -15,15 +13,23 @@ const LIMIT: i64 = 60;
 
 /// The memberbases.
 pub async fn bases(visit: Visit) -> Result<Answer, Failure> {
+    Ok(Answer::Page(page(&visit, None).await?))
+}
+
+/// The page. `refused` says why a memberbase was not made.
+async fn page(visit: &Visit, refused: Option<Markup>) -> Result<Page, Failure> {
     let page = RawPage { limit: Some(LIMIT), cursor: visit.given("cursor"), ..RawPage::default() };
     let found = visit.directory.list_bases(BaseList { page, ..BaseList::default() }).await?;
     let (sealer, frame) = (visit.directory.sealer(), &visit.frame);
-    let is_first = visit.given("cursor").is_none();
+    let is_empty = found.bases.is_empty() && visit.given("cursor").is_none();
     let main = html! {
         div.head { h1 { "Memberbases" } }
-        @if found.bases.is_empty() && is_first {
+        @if is_empty {
             (empty("There is no memberbase yet.", html! {
-                @if frame.who.may_manage() { p { "Make one below, or with " code { "memberbase import --create-base --base NAME FILE" } "." } }
+                p { "A memberbase holds the members of one organisation or programme." }
+                @if frame.who.may_manage() {
+                    p { "Make one below and upload a list to it, or do both on the command line: " code { "memberbase import FILE --create-base --base NAME" } }
+                }
                 @else { p { "Somebody with an admin token makes one." } }
             }))
         } @else {
@@ -32,9 +38,9 @@ pub async fn bases(visit: Visit) -> Result<Answer, Failure> {
         @if let Some(cursor) = &found.cursor {
             p.pages { a.button href={ "/console?cursor=" (cursor) } rel="next" { "Next page" } }
         }
-        @if frame.who.may_manage() { (new(frame)) }
+        @if frame.who.may_manage() { (new(visit, is_empty, refused)) }
     };
-    Ok(Answer::Page(Page::new("Memberbases", Place::Bases, main)))
+    Ok(Page::new("Memberbases", Place::Bases, main))
 }
 
 fn card(base: &BaseSummary, sealer: &Sealer) -> Markup {
@@ -58,14 +64,15 @@ fn card(base: &BaseSummary, sealer: &Sealer) -> Markup {
     }
 }
 
-fn new(frame: &Frame) -> Markup {
+fn new(visit: &Visit, is_first: bool, refused: Option<Markup>) -> Markup {
     html! {
-        details {
+        details open[is_first || refused.is_some()] {
             summary { "Make a memberbase" }
             form.card method="post" action="/console/bases" {
-                (proof(frame.proof))
+                (proof(visit.frame.proof))
+                @if let Some(refused) = refused { (refused) }
                 div.row {
-                    div.grow { label for="name" { "Name" } input #name type="text" name="name" required; }
+                    div.grow { label for="name" { "Name" } input #name type="text" name="name" required value=(visit.sent("name")); }
                     button.main type="submit" { "Make it" }
                 }
             }
@@ -76,6 +83,13 @@ fn new(frame: &Frame) -> Markup {
 /// Makes a memberbase.
 pub async fn create(visit: Visit) -> Result<Answer, Failure> {
     let change = BaseChange { name: Some(visit.sent("name").trim().to_owned()), ..BaseChange::default() };
-    let base = visit.directory.create_base(change).await?;
-    Ok(Answer::See(format!("/console/bases/{}", visit.directory.sealer().base_id(base.number))))
+    match visit.directory.create_base(change).await.map_err(Failure::from) {
+        Ok(base) => {
+            Ok(Answer::See(format!("/console/bases/{}", visit.directory.sealer().base_id(base.number))))
+        }
+        Err(failure) if failure.is_of_the_form() => {
+            Ok(Answer::Refused(failure.status(), page(&visit, Some(failure.shown())).await?))
+        }
+        Err(failure) => Err(failure),
+    }
 }

@@ -7,4 +7,4 @@ mod list;
 mod one;
 
 pub use self::list::{bases, create};
-pub use self::one::{at, overview};
+pub use self::one::{at, nobody_yet, overview};

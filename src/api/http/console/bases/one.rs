@@ -9,6 +9,7 @@ use crate::api::http::console::look::{
 };
 use crate::api::http::console::visit::{Answer, Visit};
 use crate::directory::{BaseSummary, Error, MemberCount, MemberGroup};
+use crate::model::token::AccessLevel;
 use crate::model::{AttributeValue, BaseNumber, GuardKind, GuardLimit, Status};
 
 /// Tiers that are shown, those with the most members.
@@ -33,7 +34,9 @@ pub async fn overview(visit: Visit) -> Result<Answer, Failure> {
     let main = html! {
         div.head {
             h1 { (value(base.settings.name.as_str())) }
-            div.actions { a.button.main href={ "/console/bases/" (id) "/lists/new" } { "Upload a list" } }
+            @if visit.frame.who.may(AccessLevel::Write) {
+                div.actions { a.button.main href={ "/console/bases/" (id) "/lists/new" } { "Upload a list" } }
+            }
         }
         section.card {
             h2 { "Members by status" }
@@ -52,7 +55,7 @@ pub async fn overview(visit: Visit) -> Result<Answer, Failure> {
                 Share { stripe: Stripe::Same, label: "inactive", count: counts.inactive },
             ]))
         }
-        (tier_table(&tiers, &id, counts.total()))
+        (tier_table(&visit, &tiers, &id, counts.total()))
         (activity)
         (rules(&base, &id))
     };
@@ -73,7 +76,7 @@ async fn tiers(visit: &Visit, base: BaseNumber) -> Result<Result<Vec<MemberGroup
     }
 }
 
-fn tier_table(tiers: &Result<Vec<MemberGroup>, Error>, id: &str, total: u64) -> Markup {
+fn tier_table(visit: &Visit, tiers: &Result<Vec<MemberGroup>, Error>, id: &str, total: u64) -> Markup {
     let groups = match tiers {
         Err(error) => {
             return html! { section.card { h2 { "Members by tier" } (Failure::from(error.clone()).shown()) } };
@@ -81,13 +84,7 @@ fn tier_table(tiers: &Result<Vec<MemberGroup>, Error>, id: &str, total: u64) -> 
         Ok(groups) => groups,
     };
     if groups.is_empty() {
-        return empty(
-            "Nobody is here yet.",
-            html! {
-                p { "Upload a list, or send members with " code { "memberbase import --base " (id) " FILE" } "." }
-                a.button href={ "/console/bases/" (id) "/lists/new" } { "Upload a list" }
-            },
-        );
+        return nobody_yet(visit, id);
     }
     html! {
         section.card {
@@ -109,6 +106,17 @@ fn tier_table(tiers: &Result<Vec<MemberGroup>, Error>, id: &str, total: u64) -> 
             @if groups.len() > TIERS { p.muted { "And " (length(groups.len() - TIERS)) " more tiers." } }
         }
     }
+}
+
+/// What stands where the members of an empty memberbase would be.
+pub fn nobody_yet(visit: &Visit, id: &str) -> Markup {
+    let next = html! {
+        @if visit.frame.who.may(AccessLevel::Write) {
+            p { "Upload a list, or send members with " code { "memberbase import FILE --base " (id) } "." }
+            a.button href={ "/console/bases/" (id) "/lists/new" } { "Upload a list" }
+        } @else { p { "Somebody with a token that may write uploads a list." } }
+    };
+    empty("Nobody is here yet.", next)
 }
 
 fn tier(group: &MemberGroup) -> Markup {

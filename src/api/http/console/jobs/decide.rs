@@ -4,9 +4,18 @@ use crate::api::http::console::failure::Failure;
 use crate::api::http::console::visit::{Answer, Visit};
 use crate::directory::{NewRevert, NewRevertOf};
 use crate::model::Job;
+use crate::model::words::count;
 
-/// Approves the plan that the person saw.
+/// Approves the plan that the person saw. If it removes members, they must have said that they know it.
 pub async fn approve(visit: Visit) -> Result<Answer, Failure> {
+    let job = visit.directory.job(visit.id("job")).await?;
+    let removed = job.plan.as_ref().map_or(0, |plan| plan.counts.removed);
+    if removed > 0 && visit.sent("sure") != "yes" {
+        return Err(Failure::form(format!(
+            "Nothing was done. The plan removes {}: look at whom, and tick the box above the button.",
+            count(removed, "member")
+        )));
+    }
     let job = visit.directory.approve_job(visit.id("job"), visit.sent("plan")).await?;
     Ok(shown(&visit, &job))
 }

@@ -7,6 +7,7 @@ use crate::api::http::console::bases::at;
 use crate::api::http::console::failure::Failure;
 use crate::api::http::console::look::{Page, Tab, empty, number, time, value};
 use crate::api::http::console::visit::{Answer, Visit};
+use crate::model::token::AccessLevel;
 use crate::model::{Job, JobState, ListCounts, Sealer};
 
 /// Jobs on one page.
@@ -25,7 +26,9 @@ pub async fn jobs(visit: Visit) -> Result<Answer, Failure> {
     let main = html! {
         div.head {
             h1 { "Lists and jobs" }
-            div.actions { a.button.main href={ "/console/bases/" (id) "/lists/new" } { "Upload a list" } }
+            @if visit.frame.who.may(AccessLevel::Write) {
+                div.actions { a.button.main href={ "/console/bases/" (id) "/lists/new" } { "Upload a list" } }
+            }
         }
         nav.tabs aria-label="Which jobs" {
             a href=(address) aria-current=[here(states.is_empty())] { "All" }
@@ -35,9 +38,14 @@ pub async fn jobs(visit: Visit) -> Result<Answer, Failure> {
             @if states.is_empty() {
                 (empty("There are no jobs yet.", html! {
                     p { "Upload a list to see what it would do before anything is done, or send one with "
-                        code { "memberbase sync --base " (id) " FILE" } "." }
+                        code { "memberbase sync FILE --base " (id) } "." }
                 }))
-            } @else { (empty("Nothing waits for approval.", html! {})) }
+            } @else {
+                (empty("Nothing waits for approval.", html! {
+                    p { "A list that is uploaded here waits until somebody approves its plan, and so does every job that the guard holds." }
+                    a.button href=(address) { "Show all jobs" }
+                }))
+            }
         } @else { (table(&found.jobs, sealer)) }
         @if let Some(cursor) = &found.cursor {
             p.pages {

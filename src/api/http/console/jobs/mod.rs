@@ -6,6 +6,7 @@
 //!   directory refuses any other.
 //! - A page of a job that goes on shows it again after each change, with a script or without one.
 
+mod back;
 mod columns;
 mod decide;
 mod events;

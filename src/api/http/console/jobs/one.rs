@@ -3,9 +3,10 @@
 
 use maud::{Markup, html};
 
+use super::back::way_back;
 use super::columns::columns;
 use super::events::seen;
-use super::examples::{changed, failed, removed};
+use super::examples::{changed, failed, gone, makes_inactive, removed};
 use super::plan::{done, numbers};
 use super::verdict::{buttons, verdict};
 use super::words::{format, goes_on, kind, state, title};
@@ -15,7 +16,7 @@ use crate::api::http::console::visit::{Answer, Visit};
 use crate::directory::PlannedExample;
 use crate::model::origin::Actor;
 use crate::model::token::AccessLevel;
-use crate::model::{Job, JobState};
+use crate::model::{Job, JobState, JobTask, ListCounts, RevertOf};
 
 /// The page of a job.
 pub async fn job(visit: Visit) -> Result<Answer, Failure> {
@@ -29,16 +30,18 @@ pub async fn job(visit: Visit) -> Result<Answer, Failure> {
         None => Vec::new(),
     };
     let columns = columns(&visit, &job, &id).await?;
+    let of = taken_back(&visit, &job).await;
+    let present = base.counts.active.saturating_add(base.counts.invited);
     let main = html! {
         div.head {
             h1 { (value(&title(&job))) }
             (state(&job))
             div.actions { (actions(&visit, &job, &id)) }
         }
-        (facts(&job, columns))
+        (facts(&job, of, columns))
         @if goes_on(job.state) { (under_way(&job)) }
-        @if job.state.is_final() { (end(&job)) }
-        @if job.plan.is_some() { (plan(&visit, &job, &id, &examples)) }
+        @if job.state.is_final() { (end(&visit, &job, &id, &examples)) }
+        @if job.plan.is_some() { (plan(&visit, &job, (&id, present), &examples)) }
     };
     let mut page = Page::new(title(&job), place, main);
     if goes_on(job.state) {
@@ -57,21 +60,15 @@ fn actions(visit: &Visit, job: &Job, id: &str) -> Markup {
                 button type="submit" { "Cancel" }
             }
         }
-        @if job.state.is_final() && job.revisions.is_some() && who.may(AccessLevel::Admin) {
-            form method="post" action={ "/console/jobs/" (id) "/undo" } {
-                (proof(visit.frame.proof))
-                button type="submit" { "Undo" }
-            }
-        }
     }
 }
 
 /// What this list is.
-fn facts(job: &Job, columns: Markup) -> Markup {
+fn facts(job: &Job, of: Markup, columns: Markup) -> Markup {
     html! {
         section.card {
             p {
-                (kind(job))
+                (kind(job)) (of)
                 @if let Some(of) = job.input.format {
                     ": " (format(of)) " with " (number(job.input.rows)) @if job.input.rows == 1 { " row" } @else { " rows" }
                 }
@@ -79,6 +76,26 @@ fn facts(job: &Job, columns: Markup) -> Markup {
             }
             (columns)
         }
+    }
+}
+
+/// What an undo takes back, behind the word for it.
+async fn taken_back(visit: &Visit, job: &Job) -> Markup {
+    let JobTask::Revert(of) = &job.task else { return html! {} };
+    match of {
+        RevertOf::Job(number) => {
+            let id = visit.directory.sealer().job_id(job.base, *number);
+            let name = visit.directory.job(&id).await.ok().map(|job| title(&job));
+            html! {
+                ": "
+                @match name {
+                    Some(name) => a href={ "/console/jobs/" (id) } { (value(&name)) },
+                    None => { code { (id) } " (not kept any more)" }
+                }
+            }
+        }
+        RevertOf::Revisions(first, last) => html! { ": " (number(*first)) " to " (number(*last)) },
+        RevertOf::Token(token, since) => html! { ": " code { (token) } " since " (time(*since)) },
     }
 }
 
@@ -113,8 +130,8 @@ fn under_way(job: &Job) -> Markup {
     }
 }
 
-/// How a job ended.
-fn end(job: &Job) -> Markup {
+/// How a job ended, and the way back.
+fn end(visit: &Visit, job: &Job, id: &str, examples: &[PlannedExample]) -> Markup {
     html! {
         section.card {
             p.lead {
@@ -126,34 +143,55 @@ fn end(job: &Job) -> Markup {
                 }
             }
             @if let Some((first, last)) = job.revisions {
-                (done(&job.done))
+                (done(&job.done, gone(job, examples), job))
                 p.muted.small {
                     @if first == last { "Written as revision " (number(first)) "." }
                     @else { "Written as revisions " (number(first)) " to " (number(last)) "." }
+                }
+            }
+            @if job.revisions.is_some() { (not_done(visit, job, id, (&job.done, examples))) }
+            (way_back(visit, job, id))
+        }
+    }
+}
+
+/// The file of what was not done, or would not be done.
+fn not_done(
+    visit: &Visit,
+    job: &Job,
+    id: &str,
+    (counts, examples): (&ListCounts, &[PlannedExample]),
+) -> Markup {
+    let sees_pii = visit.directory.token().is_none_or(|token| token.pii);
+    let has_rows = job.input.format.is_some();
+    let is_any = counts.rows.failed > 0 || (!has_rows && (counts.spared > 0 || makes_inactive(examples)));
+    html! {
+        @if is_any {
+            p {
+                @if has_rows && !sees_pii { span.muted.small { "A token that sees personal data can download the failed rows." } }
+                @else {
+                    a href={ "/console/jobs/" (id) "/failed.csv" } {
+                        @if has_rows { "Download the failed rows (CSV)" } @else { "Download what stays as it is (CSV)" }
+                    }
+                    @if has_rows { span.muted.small { " Each with its reason. Mend them in the list, and upload the whole list again." } }
                 }
             }
         }
     }
 }
 
-fn plan(visit: &Visit, job: &Job, id: &str, examples: &[PlannedExample]) -> Markup {
+fn plan(visit: &Visit, job: &Job, (id, present): (&str, u64), examples: &[PlannedExample]) -> Markup {
     let Some(plan) = &job.plan else { return html! {} };
     let is_held = job.state == JobState::Held;
-    let sees_pii = visit.directory.token().is_none_or(|token| token.pii);
     html! {
         section.card.held[is_held] aria-labelledby="plan" {
             h2 #plan { @if is_held { "What it would do" } @else { "What was planned" } }
-            (numbers(&plan.counts))
+            (numbers(&plan.counts, gone(job, examples), job))
             (removed(visit, job, examples, plan.counts.removed))
             (changed(visit, job, examples))
-            (failed(job, examples))
-            @if plan.counts.rows.failed > 0 && job.input.format.is_some() {
-                p {
-                    @if sees_pii { a href={ "/console/jobs/" (id) "/failed.csv" } { "Download the failed rows (CSV)" } }
-                    @else { span.muted.small { "A token that sees personal data can download the failed rows." } }
-                }
-            }
-            @if is_held { (verdict(job, plan)) (buttons(visit, job, plan, id)) }
+            (failed(visit, job, examples))
+            @if job.revisions.is_none() { (not_done(visit, job, id, (&plan.counts, examples))) }
+            @if is_held { (verdict(job, plan)) (buttons(visit, job, plan, (id, present))) }
         }
     }
 }

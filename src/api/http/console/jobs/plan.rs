@@ -3,23 +3,28 @@
 use maud::{Markup, html};
 
 use crate::api::http::console::look::{Share, Stripe, bar, number};
-use crate::model::ListCounts;
+use crate::model::{Job, JobTask, ListCounts};
 
-/// What a plan would do.
-pub fn numbers(counts: &ListCounts) -> Markup {
-    html! {
-        (large(counts, ["new", "changed", "brought back", "unchanged", "removed"]))
-        (stripes(counts))
-        (others(counts))
-    }
+/// What a plan would do. `gone` is what becomes of those whom it removes.
+pub fn numbers(counts: &ListCounts, gone: &'static str, job: &Job) -> Markup {
+    shown(counts, ["new", "changed", "brought back", "unchanged", gone], job)
 }
 
 /// What was done.
-pub fn done(counts: &ListCounts) -> Markup {
+pub fn done(counts: &ListCounts, gone: &'static str, job: &Job) -> Markup {
+    shown(counts, ["added", "changed", "brought back", "unchanged", gone], job)
+}
+
+fn shown(counts: &ListCounts, mut words: [&'static str; 5], job: &Job) -> Markup {
+    let mut failed = "rows failed";
+    if let (JobTask::Revert(_), [.., gone]) = (&job.task, words) {
+        words = ["restored", "put back", "brought back", "as before already", gone];
+        failed = "left as they are";
+    }
     html! {
-        (large(counts, ["added", "changed", "brought back", "unchanged", "removed"]))
-        (stripes(counts))
-        (others(counts))
+        (large(counts, words))
+        (stripes(counts, words, failed))
+        (others(counts, failed))
     }
 }
 
@@ -46,22 +51,26 @@ fn one(label: &str, count: u64, stripe: &str) -> Markup {
     }
 }
 
-fn stripes(counts: &ListCounts) -> Markup {
+fn stripes(
+    counts: &ListCounts,
+    [new, changed, back, same, gone]: [&'static str; 5],
+    failed: &'static str,
+) -> Markup {
     let rows = counts.rows;
     bar(&[
-        Share { stripe: Stripe::New, label: "new", count: rows.created },
-        Share { stripe: Stripe::Changed, label: "changed", count: rows.updated },
-        Share { stripe: Stripe::Back, label: "brought back", count: rows.reactivated },
-        Share { stripe: Stripe::Same, label: "unchanged", count: rows.unchanged },
-        Share { stripe: Stripe::Failed, label: "failed", count: rows.failed },
-        Share { stripe: Stripe::Removed, label: "removed", count: counts.removed },
+        Share { stripe: Stripe::New, label: new, count: rows.created },
+        Share { stripe: Stripe::Changed, label: changed, count: rows.updated },
+        Share { stripe: Stripe::Back, label: back, count: rows.reactivated },
+        Share { stripe: Stripe::Same, label: same, count: rows.unchanged },
+        Share { stripe: Stripe::Failed, label: failed, count: rows.failed },
+        Share { stripe: Stripe::Removed, label: gone, count: counts.removed },
     ])
 }
 
 /// Numbers that are rarely anything but 0.
-fn others(counts: &ListCounts) -> Markup {
+fn others(counts: &ListCounts, failed: &str) -> Markup {
     let others = [
-        (counts.rows.failed, "rows failed", "s-failed"),
+        (counts.rows.failed, failed, "s-failed"),
         (counts.not_judged, "members stay because they have no value in the field that says who is who", ""),
         (counts.out_of_scope, "members stay because they do not match the scope of the list", ""),
         (counts.newer, "members stay because they are newer than the list", ""),

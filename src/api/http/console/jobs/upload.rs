@@ -53,7 +53,10 @@ async fn form(visit: &Visit, said: &Said, refused: Option<Markup>) -> Result<Pag
     let chosen = if said.match_by.is_empty() { "ref" } else { said.match_by.as_str() };
     let main = html! {
         h1 { "Upload a list" }
-        @if let Some(refused) = refused { (refused) }
+        @if let Some(refused) = refused {
+            (refused)
+            p { "Choose the file again before you send the form: a browser does not keep it." }
+        }
         p {
             "A full list of everybody who should be in this memberbase: a CSV file or a spreadsheet with one row for each "
             "person. First you see what it would do. Nothing is done before somebody approves that."

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::words::{hold, is_warning};
+use super::words::{hold, is_warning, removal};
 use crate::api::http::console::failure::sentence;
 use crate::api::http::console::look::{number, proof};
 use crate::api::http::console::visit::Visit;
@@ -14,8 +14,9 @@ use crate::model::{GuardKind, Hold, Job, JobTask, PlanSummary};
 pub fn verdict(job: &Job, plan: &PlanSummary) -> Markup {
     let warnings: Vec<Hold> = plan.holds.iter().copied().filter(|hold| is_warning(*hold)).collect();
     if warnings.is_empty() {
+        let what = if matches!(job.task, JobTask::Revert(_)) { "an undo" } else { "a list" };
         return html! {
-            div.verdict { p { "The guard has nothing against this plan. It waits because lists from the console always do." } }
+            div.verdict { p { "The guard has nothing against this plan. It waits because " (what) " from the console always does." } }
         };
     }
     let said = job.end.as_ref().filter(|_| warnings.first() == plan.holds.first());
@@ -30,7 +31,7 @@ pub fn verdict(job: &Job, plan: &PlanSummary) -> Markup {
             p { strong { "Look at this before you decide." } }
             @if let Some(end) = said { p { (sentence(&end.message)) } }
             @for warning in &warnings { p { (hold(*warning)) } }
-            @if !counted.is_empty() { p.small { "In the words of the guard, it would " (counted.join(", ")) "." } }
+            @if !counted.is_empty() { p.small { "What the guard counts: it would " (counted.join(", ")) "." } }
             @if week > 0 {
                 p.small {
                     "Of those whom it removes, " (number(week)) " were added within the last seven days"
@@ -41,26 +42,33 @@ pub fn verdict(job: &Job, plan: &PlanSummary) -> Markup {
     }
 }
 
-/// The buttons that say what they do.
-pub fn buttons(visit: &Visit, job: &Job, plan: &PlanSummary, id: &str) -> Markup {
+/// The buttons that say what they do. Whoever removes members first says so: `present` members are there now.
+pub fn buttons(visit: &Visit, job: &Job, plan: &PlanSummary, (id, present): (&str, u64)) -> Markup {
     let who = &visit.frame.who;
     let rows = plan.counts.rows;
     let members = rows.created + rows.updated + rows.reactivated + plan.counts.removed;
     let needs_admin =
         matches!(job.task, JobTask::Revert(_)) || plan.holds.iter().any(|hold| *hold != Hold::Requested);
     let may_apply = who.may(if needs_admin { AccessLevel::Admin } else { AccessLevel::Write });
-    let removes = plan.counts.removed > 0;
+    let (removes, words) = (plan.counts.removed > 0, removal(job));
     let apply = format!("Apply to {} {}", number(members), if members == 1 { "member" } else { "members" });
     html! {
         @if !who.may(AccessLevel::Write) { p.muted { "Your token may only read; somebody else decides." } }
         @else {
             div.row {
                 @if may_apply {
-                    form method="post" action={ "/console/jobs/" (id) "/approve" } {
+                    form.stack method="post" action={ "/console/jobs/" (id) "/approve" } {
                         (proof(visit.frame.proof))
                         input type="hidden" name="plan" value=(plan.hash);
+                        @if removes {
+                            label.choice {
+                                input #sure type="checkbox" name="sure" value="yes" required;
+                                "I have looked at who is " (words.done) ": " strong { (number(plan.counts.removed)) }
+                                " of " (number(present)) @if present == 1 { " member" } @else { " members" }
+                            }
+                        }
                         button.main[!removes].removes[removes] type="submit" {
-                            (apply) @if removes { ", removing " (number(plan.counts.removed)) }
+                            (apply) @if removes { ", " (words.doing) " " (number(plan.counts.removed)) }
                         }
                     }
                 }

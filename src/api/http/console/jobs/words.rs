@@ -33,6 +33,43 @@ pub fn format(format: ListFormat) -> &'static str {
     }
 }
 
+/// What a job does with members whom it removes, in the words of its kind.
+pub struct Removal {
+    /// They are …
+    pub done: &'static str,
+    /// The job is … them.
+    pub doing: &'static str,
+    /// The heading above them.
+    pub whom: &'static str,
+    /// What that means for them.
+    pub means: &'static str,
+}
+
+/// What a job does with members whom it removes.
+pub fn removal(job: &Job) -> Removal {
+    match job.task {
+        JobTask::Sync(_) | JobTask::Batch { .. } => Removal {
+            done: "removed",
+            doing: "removing",
+            whom: "Whom it removes",
+            means: "They become inactive. They keep their data, and can be brought back.",
+        },
+        JobTask::DeleteByFilter { .. } => Removal {
+            done: "deleted",
+            doing: "deleting",
+            whom: "Whom it deletes",
+            means: "An undo brings them back, for as long as the server keeps deleted members.",
+        },
+        JobTask::Revert(_) => Removal {
+            done: "deleted",
+            doing: "deleting",
+            whom: "Whom it deletes",
+            means: "What it takes back had added them. Whoever has records, or was changed since, becomes inactive \
+                    instead.",
+        },
+    }
+}
+
 /// Its state as a label.
 pub fn state(job: &Job) -> Markup {
     let (kind, word) = match job.state {
@@ -70,8 +107,9 @@ pub fn hold(hold: Hold) -> &'static str {
              allows without an approval."
         }
         Hold::UnreadableRows => {
-            "It removes members although the keys of some rows cannot be read. Those rows may be the very members that \
-             seem to be missing."
+            "It removes members although some rows fail, and what can be read of those rows does not say whose they are: \
+             they may be the very members that seem to be missing. Mend these rows and upload the whole list again, or \
+             approve it if you know that they are others."
         }
         Hold::EmptyList => "The list has no rows, so everybody in it would be removed.",
         Hold::Everybody => "It removes everybody.",

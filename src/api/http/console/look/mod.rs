@@ -12,4 +12,4 @@ pub use self::assets::{ICON, SCRIPT, STYLE, asset};
 pub use self::bar::{Share, Stripe, bar, part, progress};
 pub use self::chart::{Chart, Column, Part, chart};
 pub use self::frame::{Frame, Page, Place, Tab, Who, headers, see};
-pub use self::parts::{bytes, empty, hidden, length, number, person, pill, proof, time, value};
+pub use self::parts::{bytes, done, empty, hidden, length, number, person, pill, proof, time, value};

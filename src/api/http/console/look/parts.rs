@@ -81,6 +81,11 @@ pub fn empty(title: &str, next: Markup) -> Markup {
     html! { div.empty { p.lead { (title) } (next) } }
 }
 
+/// What was done a moment ago, and the way back from it.
+pub fn done(said: &Markup) -> Markup {
+    html! { div.done role="status" { (said) } }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use maud::{Markup, html};
 
-use crate::api::http::console::bases::at;
+use crate::api::http::console::bases::{at, nobody_yet};
 use crate::api::http::console::failure::Failure;
 use crate::api::http::console::fields::{Texts, fields, label, texts};
 use crate::api::http::console::filters::{self, HINT, builder};
@@ -11,6 +11,7 @@ use crate::api::http::console::look::{Page, Tab, empty, hidden, number, person, 
 use crate::api::http::console::visit::{Answer, Visit};
 use crate::api::untaken;
 use crate::directory::{Directory, MemberList, MemberPage, RawPage};
+use crate::model::token::AccessLevel;
 use crate::model::{BaseNumber, Member, ProfileField, RawSort, Row, Status};
 
 /// Members on one page.
@@ -91,7 +92,9 @@ pub async fn members(visit: Visit) -> Result<Answer, Failure> {
     let main = html! {
         div.head {
             h1 { "Members" }
-            div.actions { a.button.main href={ "/console/bases/" (id) "/lists/new" } { "Upload a list" } }
+            @if visit.frame.who.may(AccessLevel::Write) {
+                div.actions { a.button.main href={ "/console/bases/" (id) "/lists/new" } { "Upload a list" } }
+            }
         }
         (form(&wanted, &id, &keys))
         div #results .stack aria-live="polite" {
@@ -181,10 +184,7 @@ fn results(
     let is_first = visit.given("cursor").is_none();
     if found.members.is_empty() && found.cursor.is_none() {
         return if is_empty_base {
-            empty(
-                "Nobody is here yet.",
-                html! { a.button href={ "/console/bases/" (id) "/lists/new" } { "Upload a list" } },
-            )
+            nobody_yet(visit, id)
         } else {
             empty(
                 "Nobody matches.",

@@ -2,16 +2,16 @@
 
 use maud::{Markup, html};
 
+use super::change::{actions, before_offboarding, just_done};
 use super::history::history;
 use super::list::status;
 use super::records::records;
 use crate::api::http::console::failure::Failure;
 use crate::api::http::console::fields::{Texts, fields, label, texts};
-use crate::api::http::console::look::{Page, Place, Tab, hidden, number, person, pill, proof, time, value};
+use crate::api::http::console::look::{Page, Place, Tab, hidden, number, person, pill, time, value};
 use crate::api::http::console::visit::{Answer, Visit};
 use crate::directory::{AudienceList, Key, RawPage, Selector};
-use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Edit, Member, ProfileField, Reason, Status};
+use crate::model::{BaseNumber, Member, ProfileField, Reason};
 
 /// Audiences that are looked through for the member.
 const AUDIENCES: i64 = 100;
@@ -28,11 +28,13 @@ pub async fn member(visit: Visit) -> Result<Answer, Failure> {
     let records = records(&visit, &id).await?;
     let history = history(&visit, &id).await?;
     let texts = texts(&member);
+    let before = before_offboarding(&visit, &member, &id).await?;
     let main = html! {
+        (just_done(&visit, &member, &id))
         div.head {
             h1 { (person(&member)) }
             (status(member.status))
-            div.actions { (actions(&visit, &member, &id)) }
+            div.actions { (actions(&visit, &member, &id, before)) }
         }
         (profile(&visit, &member, &texts, &id))
         (attributes(&texts))
@@ -42,26 +44,6 @@ pub async fn member(visit: Visit) -> Result<Answer, Failure> {
     };
     let title = member.profile.key().unwrap_or("A member").to_owned();
     Ok(Answer::Page(Page::new(title, place, main)))
-}
-
-fn actions(visit: &Visit, member: &Member, id: &str) -> Markup {
-    let button = |to: &str, class: &str, text: &str| {
-        html! {
-            form method="post" action={ "/console/members/" (id) "/" (to) } {
-                (proof(visit.frame.proof))
-                input type="hidden" name="revision" value=(member.revision);
-                button class=(class) type="submit" { (text) }
-            }
-        }
-    };
-    html! {
-        @if visit.frame.who.may(AccessLevel::Write) {
-            div.row {
-                @if member.status == Status::Invited { (button("activate", "", "Activate")) }
-                @if member.status != Status::Inactive { (button("offboard", "removes", "Offboard")) }
-            }
-        }
-    }
 }
 
 fn profile(visit: &Visit, member: &Member, texts: &Texts, id: &str) -> Markup {
@@ -131,20 +113,4 @@ async fn audiences(visit: &Visit, base: BaseNumber, id: &str) -> Result<Markup, 
             @if listed.cursor.is_some() { p.muted.small { "Only the first " (AUDIENCES) " audiences were looked through." } }
         }
     })
-}
-
-/// Activates or offboards a member, unless somebody changed it since the page was loaded.
-pub async fn change(visit: Visit) -> Result<Answer, Failure> {
-    let edit = match visit.id("change") {
-        "activate" => Edit::Activate,
-        "offboard" => Edit::Offboard,
-        _ => return Err(Failure::no_page()),
-    };
-    let revision: u64 =
-        visit.sent("revision").parse().map_err(|_| Failure::form("The revision is missing."))?;
-    let selector = Selector::Id(visit.id("member").to_owned());
-    let changed = visit.directory.change_member(selector, edit, Some(revision), None).await?;
-    let base = visit.directory.get_member(Selector::Id(visit.id("member").to_owned()), None).await?.0;
-    let id = visit.directory.sealer().member_id(base, changed.row);
-    Ok(Answer::See(format!("/console/members/{id}")))
 }

@@ -2,7 +2,37 @@
 
 const main = () => document.querySelector("main");
 
-// Shows a newer version of this page in its place. What has the focus keeps it, by its id or its place.
+// The fields that a person has changed, by their id, or else by their place among those of their name.
+function fields(root) {
+  const seen = new Map();
+  return [...root.querySelectorAll("input, select, textarea")].map((field) => {
+    const name = `${field.form?.getAttribute("action")} ${field.name}`;
+    seen.set(name, (seen.get(name) ?? 0) + 1);
+    return [field.id || `${name} ${seen.get(name)}`, field];
+  });
+}
+
+function changes(root) {
+  const isChanged = (field) => {
+    if (field.type === "hidden" || field.type === "file") return false;
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.options) return [...field.options].some((option) => option.selected !== option.defaultSelected);
+    return field.value !== field.defaultValue;
+  };
+  return new Map(fields(root).filter(([, field]) => isChanged(field)).map(([key, { value, checked }]) => [key, { value, checked }]));
+}
+
+function restore(root, changed) {
+  for (const [key, field] of fields(root)) {
+    const was = changed.get(key);
+    if (!was) continue;
+    if (field.type === "checkbox" || field.type === "radio") field.checked = was.checked;
+    else field.value = was.value;
+  }
+}
+
+// Shows a newer version of this page in its place. What has the focus keeps it, by its id, and what was typed
+// stays.
 async function renew(address) {
   const reply = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
   if (!reply) return null;
@@ -15,7 +45,9 @@ async function renew(address) {
   if (!next) return null;
   const focused = document.activeElement?.id;
   const open = [...main().querySelectorAll("details")].map((part) => part.open);
+  const changed = changes(main());
   main().replaceWith(next);
+  restore(next, changed);
   [...next.querySelectorAll("details")].forEach((part, at) => { if (open[at]) part.open = true; });
   if (focused && focused !== "main") document.getElementById(focused)?.focus();
   return next;
@@ -53,7 +85,8 @@ document.addEventListener("input", (event) => {
   setTimeout(async () => {
     if (mine !== typed) return;
     const address = new URL(form.action);
-    const given = [...new FormData(form)].filter(([name, value]) => value !== "" && !name.startsWith("build-"));
+    // The proof of the session belongs in no address.
+    const given = [...new FormData(form)].filter(([name, value]) => value !== "" && name !== "proof" && !name.startsWith("build-"));
     address.search = new URLSearchParams(given);
     // Without the server, the results stay as they are.
     const reply = await fetch(address).catch(() => null);
@@ -64,7 +97,12 @@ document.addEventListener("input", (event) => {
     }
     const page = new DOMParser().parseFromString(await reply.text(), "text/html");
     const results = page.getElementById("results");
-    if (results) document.getElementById("results")?.replaceChildren(...results.childNodes);
+    const shown = document.getElementById("results");
+    if (results && shown) {
+      const changed = changes(shown);
+      shown.replaceChildren(...results.childNodes);
+      restore(shown, changed);
+    }
     history.replaceState(null, "", address);
   }, filters ? 400 : 150);
 });
