@@ -30,9 +30,6 @@ const retries = `{"methodConfig": [{
 const (
 	largestMessage = 32 << 20
 	deadline       = 30 * time.Second
-	tries          = 20 // without a reply in between
-	rowsOfChunk    = 1000
-	chunksOnTheWay = 8
 )
 
 type bearer string
@@ -99,6 +96,12 @@ func everyMember(ctx context.Context, members api.MemberServiceClient, base stri
 		page.Cursor = reply.Page.Cursor
 	}
 }
+
+const (
+	tries          = 20 // without a reply in between
+	rowsOfChunk    = 1000
+	chunksOnTheWay = 8
+)
 
 // isLost says whether a stream ended because the connection was lost, or cut by a proxy.
 func isLost(err error) bool {

@@ -45,17 +45,8 @@ final class Members {
               "maxAttempts", 5.0, "initialBackoff", "0.2s", "maxBackoff", "5s", "backoffMultiplier", 2.0,
               "retryableStatusCodes", List.of("UNAVAILABLE", "RESOURCE_EXHAUSTED")))));
 
-  /** The codes with which a lost connection ends a stream, also if a proxy has cut it. */
-  private static final Set<Status.Code> LOST = EnumSet.of(
-      Status.Code.UNAVAILABLE, Status.Code.CANCELLED, Status.Code.INTERNAL, Status.Code.UNKNOWN,
-      Status.Code.RESOURCE_EXHAUSTED, Status.Code.DEADLINE_EXCEEDED);
-
   private static final int LARGEST_MESSAGE = 32 << 20;
   private static final int DEADLINE_SECONDS = 30;
-  /** Without a reply in between. */
-  private static final int TRIES = 20;
-  private static final int ROWS_OF_CHUNK = 1_000;
-  private static final int CHUNKS_ON_THE_WAY = 8;
 
   /** A connection with TLS. Threads may share it. */
   static ManagedChannel connect(String host, int port, File authority) throws SSLException {
@@ -114,6 +105,15 @@ final class Members {
       page.setCursor(reply.getPage().getCursor());
     }
   }
+
+  /** The codes with which a lost connection ends a stream, also if a proxy has cut it. */
+  private static final Set<Status.Code> LOST = EnumSet.of(
+      Status.Code.UNAVAILABLE, Status.Code.CANCELLED, Status.Code.INTERNAL, Status.Code.UNKNOWN,
+      Status.Code.RESOURCE_EXHAUSTED, Status.Code.DEADLINE_EXCEEDED);
+  /** Without a reply in between. */
+  private static final int TRIES = 20;
+  private static final int ROWS_OF_CHUNK = 1_000;
+  private static final int CHUNKS_ON_THE_WAY = 8;
 
   /**
    * Sends any number of rows, over as many connections as it takes, and calls `each` with the reply to each

@@ -37,20 +37,7 @@ OPTIONS = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
 ]
-
-# The codes with which a lost connection ends a stream, also if a proxy has cut it.
-LOST = {
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.INTERNAL,
-    grpc.StatusCode.UNKNOWN,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-}
 DEADLINE = 30  # seconds
-ROWS_OF_CHUNK = 1_000
-CHUNKS_ON_THE_WAY = 8
-TRIES = 20  # without a reply in between
 
 
 def connect(address, token, authority):
@@ -77,6 +64,20 @@ def every_member(members, base, filters=()):
         if not reply.page.more:
             return
         page.cursor = reply.page.cursor
+
+
+# The codes with which a lost connection ends a stream, also if a proxy has cut it.
+LOST = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+ROWS_OF_CHUNK = 1_000
+CHUNKS_ON_THE_WAY = 8
+TRIES = 20  # without a reply in between
 
 
 def import_rows(members, base, rows, import_id):
