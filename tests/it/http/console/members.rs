@@ -131,6 +131,33 @@ async fn an_offboarded_member_is_brought_back_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_guard_an_admin_who_was_asked_goes_on_and_others_are_told_who_can() {
+    let (server, _, admin, browser) = server().await;
+    let base = admin.base().await;
+    let members: Vec<_> = (0..13).map(|n| json!({"ref": format!("m{n}")})).collect();
+    let ids = save(&admin, &base, json!(members)).await;
+    let (_, secret) = super::token(&admin, json!({"access": "write"})).await;
+    let writer = super::Browser::signed_in(&server, &secret).await;
+    // Ten removals within 24 hours are free, and 20 percent of 13 are fewer.
+    for (n, id) in ids.iter().enumerate().take(11) {
+        let path = format!("/console/members/{id}");
+        let (_, revision) = question(&writer, &path).await;
+        let form = [("proof", &*writer.proof().await), ("revision", &revision)];
+        let reply = writer.post(&format!("{path}/offboard"), &form).await;
+        if n < 10 {
+            assert_eq!(reply.status, 303, "{reply:?}");
+            continue;
+        }
+        assert!(
+            reply.status == 409 && reply.text.contains("Somebody with an admin token can do this"),
+            "{reply:?}"
+        );
+        browser.act(&format!("{path}/offboard"), &[("revision", &revision)]).await;
+        assert!(browser.page(&path).await.contains("Bring back as active"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_typed_for_an_audience_stays_when_it_is_counted_or_refused() {
     let (_server, _, admin, browser) = server().await;
     let base = admin.base().await;

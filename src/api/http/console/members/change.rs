@@ -1,14 +1,17 @@
 //! Activating a member, offboarding it after a question, and bringing it back.
 
+use http::StatusCode;
 use maud::{Markup, html};
 
-use super::list::status;
+use super::list::status as shown_status;
 use crate::api::http::console::failure::Failure;
 use crate::api::http::console::look::{Page, Place, Tab, done, person, proof, value};
 use crate::api::http::console::visit::{Answer, Visit};
-use crate::directory::{MemberChanges, RawPage, Selector, Upsert, WriteMode};
+use crate::directory::{Directory, Error, Expected, MemberChanges, RawPage, Selector, Upsert, WriteMode};
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Edit, MatchBy, Member, MemberRow, Row, Status, UpsertOptions};
+use crate::model::{
+    BaseNumber, Edit, GuardExpectation, MatchBy, Member, MemberRow, Reason, Row, Status, UpsertOptions,
+};
 
 /// Changes that are looked through for the status that a member had.
 const CHANGES: i64 = 20;
@@ -97,7 +100,7 @@ pub async fn ask(visit: Visit) -> Result<Answer, Failure> {
         h1 { "Offboard " (person(&member)) "?" }
         section.card.held {
             dl.fields {
-                dt { "Who" } dd { (person(&member)) " " (status(member.status)) }
+                dt { "Who" } dd { (person(&member)) " " (shown_status(member.status)) }
                 @if let Some(email) = &email { dt { "E-mail" } dd { (value(email)) } }
                 @if let Some(key) = &profile.ref_ { dt { "Ref" } dd { (value(key.as_str())) } }
                 @if let Some(key) = &profile.worker_id { dt { "Worker id" } dd { (value(key.as_str())) } }
@@ -133,27 +136,49 @@ pub async fn change(visit: Visit) -> Result<Answer, Failure> {
         _ => return Err(Failure::no_page()),
     };
     let (base, row, ..) = visit.directory.get_member(selector(), None).await?;
-    match edit {
-        Some(edit) => drop(visit.directory.change_member(selector(), edit, Some(revision), None).await?),
-        None => revive(&visit, base, row, revision).await?,
-    }
+    // An admin who was asked about this one member knows what they do. From others the guard takes no number.
+    let expect = match edit {
+        Some(_) => GuardExpectation::of_removals(Some(1)),
+        None => GuardExpectation { reactivations: Some(1), ..GuardExpectation::default() },
+    };
+    let directory = visit.directory.clone().expecting(Expected::changes(expect));
+    let done = match edit {
+        Some(edit) => directory.change_member(selector(), edit, Some(revision), None).await.map(drop),
+        None => revive(&directory, (base, row), revision, status(&visit)?).await,
+    };
+    done.map_err(refused)?;
     let id = visit.directory.sealer().member_id(base, row);
     Ok(Answer::See(format!("/console/members/{id}?done={}", visit.id("change"))))
 }
 
+/// The status that the form says, if it says one.
+fn status(visit: &Visit) -> Result<Option<Status>, Failure> {
+    let status = visit.given("status").map(|text| Status::parse(&text));
+    status.transpose().map_err(|_| Failure::form("There is no such status."))
+}
+
 /// Brings back an inactive member: a row that says nothing but who it is, and the status that it had.
-async fn revive(visit: &Visit, base: BaseNumber, row: Row, revision: u64) -> Result<(), Failure> {
-    let status = match visit.given("status") {
-        None => None,
-        Some(text) => Some(Status::parse(&text).map_err(|_| Failure::form("There is no such status."))?),
-    };
+async fn revive(
+    directory: &Directory,
+    (base, row): (BaseNumber, Row),
+    revision: u64,
+    status: Option<Status>,
+) -> Result<(), Error> {
     let found =
         MemberRow { status, found_by_id: Some(row), if_revision: Some(revision), ..MemberRow::default() };
     let options = UpsertOptions { match_by: MatchBy::Id, reactivate: true, ..UpsertOptions::default() };
     let upsert = Upsert { rows: vec![Ok(found)], options, mode: WriteMode::Atomic, deadline: None };
-    let reply = visit.directory.bulk_upsert(base, upsert).await?;
-    match reply.outcomes.into_iter().find_map(|outcome| outcome.error) {
-        Some(error) => Err(Failure::from(*error)),
-        None => Ok(()),
+    let reply = directory.bulk_upsert(base, upsert).await?;
+    let error = reply.outcomes.into_iter().find_map(|outcome| outcome.error);
+    error.map_or(Ok(()), |error| Err(Error::from(*error)))
+}
+
+/// The failure of a change. What the guard says is for programs.
+fn refused(error: Error) -> Failure {
+    if !matches!(error.reason(), Reason::RemovalGuard | Reason::ChangeGuard) {
+        return error.into();
     }
+    let message = "Nothing was done. So many members were removed or brought back within 24 hours that the memberbase \
+                   allows no more without an admin. Somebody with an admin token can do this here.";
+    Failure::plain(StatusCode::CONFLICT, error.reason().as_str(), message)
 }
