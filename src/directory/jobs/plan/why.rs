@@ -19,12 +19,14 @@ fn text(hold: Hold, plan: &PlanSummary, causes: &Causes, difference: Option<&str
             let over = causes.over.iter().filter(|over| over.kind().map(Hold::of_guard) == Some(hold));
             over.map(|over| over.of_plan()).collect::<Vec<_>>().join("; ")
         }
-        Hold::UnreadableRows => format!(
-            "{removes}, and {} from which it is not clear whose they are: these may be the members that seem to \
-             be missing: {}",
-            some(plan.unreadable, ["row fails", "rows fail"]),
-            rows(plan.unreadable, &causes.unreadable)
-        ),
+        Hold::UnreadableRows => {
+            let whose = [
+                "row that fails does not say clearly whose it is",
+                "rows that fail do not say clearly whose they are",
+            ];
+            let (unclear, rows) = (some(plan.unreadable, whose), rows(plan.unreadable, &causes.unreadable));
+            format!("{removes}, and {unclear}, perhaps of members that seem to be missing: {rows}")
+        }
         Hold::HiddenRows => format!(
             "{removes}, although rows of the sheet are hidden: they were not read, and may be the members that seem \
              to be missing"
@@ -133,9 +135,8 @@ mod tests {
         let causes = Causes { unreadable, ..Causes::default() };
         assert_eq!(
             why(&plan(vec![Hold::UnreadableRows, Hold::Requested], 1, 3), &causes, None),
-            "it would remove 1 member, and 3 rows fail from which it is not clear whose they are: these may be the \
-             members that seem to be missing: line 7 (email: must be an e-mail address), line 9 (dob is at fault), \
-             and 1 more"
+            "it would remove 1 member, and 3 rows that fail do not say clearly whose they are, perhaps of members that \
+             seem to be missing: line 7 (email: must be an e-mail address), line 9 (dob is at fault), and 1 more"
         );
     }
 }

@@ -92,7 +92,10 @@ async fn rows_that_may_be_anybody_are_named_with_what_is_at_fault() {
     let rows: String = (0..98).map(|n| format!("r{n},Name{n},\n")).collect();
     let job = upload(&browser, &base, &format!("ref,first_name,email\n{rows}other,Else,nowhere\n")).await;
     let page = settled(&browser, &job).await;
-    assert!(page.contains("It would remove 2 members, and 1 row fails"), "{page}");
+    assert!(
+        page.contains("It would remove 2 members, and 1 row that fails does not say clearly whose it is"),
+        "{page}"
+    );
     assert!(page.contains("line 100 (email: "), "{page}");
 }
 
