@@ -94,7 +94,8 @@ pub fn plan(job: &v1::Job) -> String {
         let (week, day) = (plan.removed_within_week, plan.removed_within_day);
         let _ = writeln!(
             text,
-            "Of the members to be removed, {week} were created within a week, {day} within a day."
+            "Of the members to be removed, {} created within a week, {day} within a day.",
+            words::some(week, ["was", "were"])
         );
     }
     let held = match (job.state(), job.dry_run) {
