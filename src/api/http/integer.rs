@@ -49,6 +49,8 @@ impl<'de> Deserialize<'de> for Integer {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
     use crate::api::http::json::{Object, parse, parse_with};
 
