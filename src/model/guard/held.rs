@@ -7,6 +7,7 @@ use crate::model::guard::limits::GuardLimit;
 use crate::model::limits::GUARD_FREE;
 use crate::model::refusal::error::{Reason, Refusal};
 use crate::model::value::text::Tier;
+use crate::model::words::some;
 
 /// What a refused request would have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl Held {
         let kind = self.kind().unwrap_or(GuardKind::Removals);
         let before = match window {
             0 => String::new(),
-            window => format!(" after {window} others within 24 hours"),
+            window => format!(" after {} within 24 hours", some(*window, ["other", "others"])),
         };
         format!(
             "it would {} {would_change} of {of} members{}{before}; at most {} are allowed within 24 hours \
