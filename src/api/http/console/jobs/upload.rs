@@ -25,7 +25,7 @@ const FILE_BYTES: usize = 1024 * 1024 * 1024;
 const TEXTS: &[&str] = &["proof", "name", "match", "status", "columns", "sheet"];
 /// What finds the member of a row: the word in the form, what it means, and what it is called.
 const MATCHES: [(&str, ListMatch, &str); 4] = [
-    ("ref", ListMatch::Key(MatchBy::Ref), "Their ref"),
+    ("ref", ListMatch::Key(MatchBy::Ref), "Their ref, the key that your own systems have for them"),
     ("email", ListMatch::Key(MatchBy::Email), "Their e-mail address"),
     ("worker_id", ListMatch::Key(MatchBy::WorkerId), "Their worker id"),
     ("worker_id_or_email", ListMatch::WorkerIdOrEmail, "Their worker id, or else their e-mail address"),
