@@ -48,6 +48,7 @@ pub fn bar(shares: &[Share]) -> Markup {
         .filter(|share| share.count > 0)
         .map(|share| format!("{} {}", share.count, share.label))
         .collect();
+    let words = if words.is_empty() { "none".to_owned() } else { words.join(", ") };
     let counts: Vec<u64> = shares.iter().map(|share| share.count).collect();
     let mut left = 0;
     let placed = shares.iter().zip(widths(&counts)).filter(|(_, width)| *width > 0).map(|(share, width)| {
@@ -57,7 +58,7 @@ pub fn bar(shares: &[Share]) -> Markup {
     });
     let placed: Vec<_> = placed.collect();
     html! {
-        svg.bar viewBox={ "0 0 " (WIDTH) " 24" } preserveAspectRatio="none" role="img" aria-label=(words.join(", ")) {
+        svg.bar viewBox={ "0 0 " (WIDTH) " 24" } preserveAspectRatio="none" role="img" aria-label=(words) {
             @for (share, place, width) in &placed {
                 rect class=(share.stripe.class()) x=(place) y="0" width=(width) height="24" {}
             }
@@ -124,5 +125,6 @@ mod tests {
         let drawn = bar(&[removed, same]).into_string();
         assert!(drawn.contains("aria-label=\"3 removed\"") && drawn.contains("s-removed"), "{drawn}");
         assert!(!drawn.contains("s-same") && !drawn.contains("style="), "{drawn}");
+        assert!(bar(&[]).into_string().contains("aria-label=\"none\""), "{}", bar(&[]).into_string());
     }
 }
