@@ -9,7 +9,7 @@ async fn the_form_makes_what_it_says() {
     let (_server, _, admin, browser) = server().await;
     let base = admin.base().await;
     let form = browser.page("/console/tokens").await;
-    assert!(form.contains("a read token does not see them, others do"), "{form}");
+    assert!(form.contains("seen if it may write"), "{form}");
     assert!(form.contains(&format!("<option value=\"{base}\">only ")), "{form}");
     let proof = browser.proof().await;
     for (access, pii, sees) in [

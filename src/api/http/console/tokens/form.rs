@@ -11,11 +11,7 @@ use crate::model::token::AccessLevel;
 /// Memberbases that are offered for choice. If there are more, a person types the id.
 const BASES: i64 = 100;
 /// What a person chooses for personal data: as it is sent, and as it is said.
-const PERSONAL: [(&str, &str); 3] = [
-    ("", "as usual: a read token does not see them, others do"),
-    ("yes", "it sees them"),
-    ("no", "it does not see them"),
-];
+const PERSONAL: [(&str, &str); 3] = [("", "seen if it may write"), ("yes", "seen"), ("no", "not seen")];
 
 /// What a person said about a token.
 #[derive(Debug, Default)]
