@@ -97,6 +97,9 @@ impl Failure {
         let main = html! {
             h1 { (self.title()) }
             (self.shown())
+            @if self.reason == Reason::IdMalformed.as_str() {
+                p { "If you came here by a link, it may have been cut when it was copied." }
+            }
             p.actions {
                 @if self.signed_out.is_some() { a.button.main href="/console/sign-in" { "Sign in" } }
                 @else {

@@ -26,6 +26,7 @@ async fn every_page_has_its_headers_and_nothing_inline() {
         outside.post("/console/sign-in", &[("token", "sk_wrong")]).await,
         outside.post("/console/bases", &[]).await,
     ];
+    assert!(pages[9].text.contains("it may have been cut"), "{:?}", pages[9]);
     for page in pages {
         let has = |name: &str, part: &str| {
             let value = header(&page, name).unwrap_or_default();
