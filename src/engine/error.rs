@@ -63,6 +63,10 @@ pub enum EngineError {
     /// Another process has the data directory open.
     #[error("the data directory {0} is in use by another process")]
     InUse(String),
+    /// Another server may own the store: this one must answer nothing more. A write that is answered so was not
+    /// made, and none is made later.
+    #[error("this server does not own the store: {0}")]
+    NotOwner(String),
     /// The engine does not support the operation.
     #[error("this kind of store does not support {0}")]
     Unsupported(&'static str),

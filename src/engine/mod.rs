@@ -32,7 +32,7 @@
 //! | `contract` | the trait of an engine, durable batches, and the status |
 //! | `lock` | how the engines lock a mutex |
 //! | `merge`, `pending` | reading a store through the batches that it does not have yet |
-//! | [`memory`], [`sled`] | the two engines |
+//! | [`memory`], [`sled`], [`postgres`] | the engines |
 
 pub mod backup;
 mod batch;
@@ -46,6 +46,7 @@ mod lock;
 pub mod memory;
 mod merge;
 mod pending;
+pub mod postgres;
 mod range;
 pub mod sled;
 

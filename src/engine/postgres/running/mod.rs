@@ -1,0 +1,7 @@
+//! The handle of an open store, and how it is opened.
+
+mod engine;
+mod opening;
+
+pub use engine::PostgresEngine;
+pub use opening::{Contention, Owner, Standing, StoreLook, look};
