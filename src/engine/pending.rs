@@ -202,6 +202,11 @@ impl Pending {
         self.keys.get(key)?.back().map(|v| v.value.clone())
     }
 
+    /// The newest value of the batches before `number`, in the form of [`Pending::newest`].
+    pub(crate) fn before(&self, key: &[u8], number: u64) -> Option<Option<Value>> {
+        self.keys.get(key)?.iter().rev().find(|v| v.number < number).map(|v| v.value.clone())
+    }
+
     /// The newest published value, in the form of [`Pending::newest`].
     pub(crate) fn published(&self, key: &[u8]) -> Option<Option<Value>> {
         self.shown(self.keys.get(key)?).map(|v| v.value.clone())

@@ -72,7 +72,7 @@ const BEGINNINGS: [(&str, &[&str]); 7] = [
 ];
 
 /// Crates and modules of this crate that only some places may name.
-const NAMES: [(&str, &[&str]); 14] = [
+const NAMES: [(&str, &[&str]); 16] = [
     ("sled::", &["engine"]),
     ("tonic::", &["api", "server", "cli"]),
     ("axum::", &["api", "server"]),
@@ -86,6 +86,8 @@ const NAMES: [(&str, &[&str]); 14] = [
     ("prometheus_client::", &["metrics", "server"]),
     ("roaring::", &["table", "stored"]),
     ("crate::engine::sled", &["engine", "server", "fuzz.rs"]),
+    ("crate::engine::postgres", &["engine", "server"]),
+    ("tokio_postgres::", &["engine/postgres"]),
     ("crate::engine::memory", &["engine", "server"]),
 ];
 
@@ -229,7 +231,7 @@ fn tasks_and_threads_start_in_one_place() {
 /// The tasks and threads that the store cannot live without, and the files that start them.
 #[test]
 fn vital_tasks_and_threads_are_watched() {
-    const VITAL: [(&str, &str); 15] = [
+    const VITAL: [(&str, &str); 19] = [
         ("table/base/life.rs", "tasks::vital(\"base\""),
         ("table/base/handle.rs", "tasks::vital(\"lane\""),
         ("table/base/handle.rs", "tasks::vital(\"publisher\""),
@@ -245,6 +247,10 @@ fn vital_tasks_and_threads_are_watched() {
         ("engine/sled/running/threads.rs", "spawn(\"sled-applier\""),
         ("engine/sled/running/threads.rs", "spawn(\"sled-confirmer\""),
         ("engine/sled/running/threads.rs", "spawn(\"snapshots\""),
+        ("engine/postgres/running/engine.rs", "tasks::vital(\"store-reader\""),
+        ("engine/postgres/running/engine.rs", "tasks::vital(\"store-beat\""),
+        ("engine/postgres/running/engine.rs", "tasks::vital(\"store-numbering\""),
+        ("engine/postgres/running/engine.rs", "tasks::vital(\"store-writer\""),
     ];
     let sources = sources();
     for (path, begins) in VITAL {

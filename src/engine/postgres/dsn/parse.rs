@@ -2,9 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::{DEFAULT_PORT, DEFAULT_SCHEMA, Dsn, DsnError, Host, MAX_HOSTS, MAX_SCHEMA_BYTES, Ssl, decoded};
+use percent_encoding::percent_decode_str;
 
-pub(super) fn dsn(text: &str) -> Result<Dsn, DsnError> {
+use super::place::{DEFAULT_PORT, DEFAULT_SCHEMA, Dsn, DsnError, Host, MAX_HOSTS, MAX_SCHEMA_BYTES, Ssl};
+
+impl Dsn {
+    /// Parses and checks the text.
+    pub fn parse(text: &str) -> Result<Self, DsnError> {
+        dsn(text)
+    }
+}
+
+fn dsn(text: &str) -> Result<Dsn, DsnError> {
     let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
     let rest = rest.ok_or(DsnError::Scheme)?;
     let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
@@ -119,4 +128,13 @@ fn host(name: &str, port: u16) -> Result<Host, DsnError> {
     } else {
         Host::Tcp { name: name.to_owned(), port }
     })
+}
+
+fn decoded(text: &str, what: &'static str) -> Result<String, DsnError> {
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| DsnError::Unreadable(what))?;
+    if decoded.chars().any(char::is_control) {
+        Err(DsnError::Unreadable(what))
+    } else {
+        Ok(decoded.into_owned())
+    }
 }

@@ -2,6 +2,8 @@
 
 mod engine;
 mod opening;
+mod scan;
+mod takeover;
 
 pub use engine::PostgresEngine;
 pub use opening::{Contention, Owner, Standing, StoreLook, look};

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use super::takeover::{Taken, Verdict, Watch, take};
 use crate::engine::EngineError;
-use crate::engine::postgres::PostgresConfig;
+use crate::engine::postgres::config::PostgresConfig;
+use crate::engine::postgres::rows::{Beat, Fence, Id, random_id};
+use crate::engine::postgres::sql::Sql;
+use crate::engine::postgres::tables;
+use crate::engine::postgres::wire::{Failure, Hello, Link, Tls, connect};
 
 /// The server that owns a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +62,103 @@ pub enum StoreLook {
     },
 }
 
+/// A store that this process owns from now on.
+pub(super) struct Opened {
+    pub(super) link: Link,
+    pub(super) hello: Hello,
+    pub(super) taken: Taken,
+    pub(super) tls: Tls,
+}
+
+/// Opens the store: see [`PostgresEngine::open`](super::PostgresEngine::open).
+pub(super) async fn open(
+    config: &PostgresConfig,
+    contention: &Contention<'_>,
+) -> Result<Opened, EngineError> {
+    let tls = Tls::load(&config.dsn).map_err(Failure::into_engine)?;
+    let mut opening = Opening { config, contention, tls: &tls, owner: random_id()?, watch: Watch::default() };
+    let begun = config.clock.now();
+    loop {
+        let failure = match opening.attempt(begun).await {
+            Ok((link, hello, taken)) => return Ok(Opened { link, hello, taken, tls }),
+            Err(failure) => failure,
+        };
+        match (failure, contention) {
+            (Failure::Lost(why) | Failure::Refused(why), Contention::Wait(tell)) => {
+                tell(Standing::NoDatabase { why });
+                tokio::time::sleep(config.beat()).await;
+            }
+            (failure, _) => return Err(failure.into_engine()),
+        }
+    }
+}
+
+struct Opening<'a> {
+    config: &'a PostgresConfig,
+    contention: &'a Contention<'a>,
+    tls: &'a Tls,
+    /// What this process calls itself in the fence, in every attempt: one that was thought lost is its own too.
+    owner: Id,
+    watch: Watch,
+}
+
+impl Opening<'_> {
+    /// Connects, and watches the owner until the store can be taken over.
+    async fn attempt(&mut self, begun: Duration) -> Result<(Link, Hello, Taken), Failure> {
+        let (config, schema) = (self.config, self.config.dsn.schema());
+        let sql = Sql::new(schema);
+        let (mut link, hello) = connect(config, self.tls, 0).await?;
+        tables::check_server(config, &hello)?;
+        tables::ensure(&mut link, schema).await?;
+        let mut told = None;
+        loop {
+            let rows = tables::rows(&link, &sql).await?;
+            match self.watch.look(&rows, &self.owner, config.clock.now(), config.term) {
+                Verdict::Free => {
+                    if let Some(taken) = take(config, &sql, &mut link, &rows, self.owner).await? {
+                        return Ok((link, hello, taken));
+                    }
+                    continue;
+                }
+                Verdict::Alive if matches!(self.contention, Contention::Refuse) => {
+                    return Err(Failure::Engine(EngineError::InUse(in_use(config, &rows.beat))));
+                }
+                Verdict::Alive | Verdict::Unknown => {}
+            }
+            let owner = owner_of(&rows.fence, &rows.beat);
+            if let (Contention::Wait(tell), Some(owner)) = (self.contention, owner)
+                && told.replace(owner.clone()).as_ref() != Some(&owner)
+            {
+                tell(Standing::Waiting { owner, since: config.clock.now().saturating_sub(begun) });
+            }
+            tokio::time::sleep(config.beat()).await;
+        }
+    }
+}
+
+fn in_use(config: &PostgresConfig, beat: &Beat) -> String {
+    let name = if beat.name.is_empty() { "another server" } else { &beat.name };
+    format!("{}, owned by {name}", config.dsn)
+}
+
+fn owner_of(fence: &Fence, beat: &Beat) -> Option<Owner> {
+    (!fence.is_free()).then(|| Owner { name: beat.name.clone(), epoch: fence.epoch })
+}
+
 /// Looks whether there is a store, and what state it is in. Changes nothing.
 pub async fn look(config: &PostgresConfig) -> Result<StoreLook, EngineError> {
-    let _ = config;
-    Err(EngineError::Unsupported("looking"))
+    look_for(config).await.map_err(Failure::into_engine)
+}
+
+async fn look_for(config: &PostgresConfig) -> Result<StoreLook, Failure> {
+    let tls = Tls::load(&config.dsn)?;
+    let (link, hello) = connect(config, &tls, 0).await?;
+    tables::check_server(config, &hello)?;
+    let schema = config.dsn.schema();
+    if !tables::exist(&link, schema).await? {
+        return Ok(StoreLook::Missing);
+    }
+    let rows = tables::rows(&link, &Sql::new(schema)).await?;
+    let owner = owner_of(&rows.fence, &rows.beat);
+    Ok(StoreLook::Present { is_empty: rows.fence.last == 0, owner, last: rows.fence.last })
 }

@@ -1,23 +1,16 @@
-//! Where the database is: `postgres://user@host1:5432,host2/database?option=value`.
-//!
-//! Everything is checked here, before a connection is made. No text of this module has a password in it: neither
-//! an error, nor [`Dsn`]'s `Display` and `Debug`.
+//! The parts of a DSN.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use percent_encoding::percent_decode_str;
-
-mod parse;
-
 /// The port of a host that names none.
-pub(crate) const DEFAULT_PORT: u16 = 5432;
+pub(super) const DEFAULT_PORT: u16 = 5432;
 /// The schema that has the tables of the store, if the DSN names none.
-const DEFAULT_SCHEMA: &str = "memberbase";
+pub(super) const DEFAULT_SCHEMA: &str = "memberbase";
 /// The most hosts that a DSN may name.
-const MAX_HOSTS: usize = 16;
+pub(super) const MAX_HOSTS: usize = 16;
 /// The longest name of a schema, in bytes: PostgreSQL cuts longer ones.
-const MAX_SCHEMA_BYTES: usize = 40;
+pub(super) const MAX_SCHEMA_BYTES: usize = 40;
 
 /// A checked DSN.
 #[derive(Clone, PartialEq, Eq)]
@@ -93,11 +86,6 @@ pub enum DsnError {
 }
 
 impl Dsn {
-    /// Parses and checks the text.
-    pub fn parse(text: &str) -> Result<Self, DsnError> {
-        parse::dsn(text)
-    }
-
     /// Whether it holds a password. One that other users of the machine could read, for example on a command
     /// line, must not.
     #[must_use]
@@ -145,15 +133,3 @@ impl fmt::Debug for Dsn {
         write!(f, "Dsn({self})")
     }
 }
-
-fn decoded(text: &str, what: &'static str) -> Result<String, DsnError> {
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| DsnError::Unreadable(what))?;
-    if decoded.chars().any(char::is_control) {
-        Err(DsnError::Unreadable(what))
-    } else {
-        Ok(decoded.into_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,187 @@
+//! Batches between their number and their publication, and what lies beneath them.
+//!
+//! A batch is in the tables before it is published, so the tables alone would show too much. The backlog knows,
+//! for every key that such a batch writes, the value beneath: it was read before the batch got its number. So a
+//! reader asks the tables first and the backlog *afterwards*: what the backlog knows wins. In this order no batch
+//! slips through: one that the tables showed was either still here, or published meanwhile.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Mutex;
+
+use bytes::Bytes;
+
+use crate::engine::lock::lock;
+use crate::engine::pending::{Ops, Pending, bytes_of};
+use crate::engine::{EngineError, Key, Value};
+
+/// See the module documentation.
+#[derive(Debug)]
+pub(super) struct Backlog(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    pending: Pending,
+    /// The value beneath every key of a pending batch.
+    beneath: BTreeMap<Bytes, Option<Value>>,
+    beneath_bytes: usize,
+    durable: u64,
+    /// Why no batch gets a number any more.
+    refusing: Option<EngineError>,
+}
+
+/// Values of the tables, for keys that no pending batch writes.
+pub(super) type Read = BTreeMap<Bytes, Option<Value>>;
+
+/// What became of a batch that asked for a number.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Numbered {
+    /// It has this number.
+    As(u64),
+    /// Values of some of its keys are not known.
+    Unread,
+    /// It gets none.
+    Refused(EngineError),
+}
+
+impl Backlog {
+    /// Nothing is pending; the tables have every batch up to `last`.
+    pub(super) fn new(last: u64) -> Self {
+        Self(Mutex::new(State {
+            pending: Pending::new(last.saturating_add(1)),
+            beneath: BTreeMap::new(),
+            beneath_bytes: 0,
+            durable: last,
+            refusing: None,
+        }))
+    }
+
+    /// The keys among `keys` whose values only the tables know.
+    pub(super) fn unknown<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Vec<Key> {
+        let state = lock(&self.0);
+        let mut unknown: Vec<_> =
+            keys.filter(|key| !state.beneath.contains_key(*key)).map(<[u8]>::to_vec).collect();
+        drop(state);
+        unknown.sort_unstable();
+        unknown.dedup();
+        unknown
+    }
+
+    /// Decides the checks of a batch and numbers it. What it writes becomes part of `read`: by the next batch it
+    /// may have left the backlog, and then what was read before is old.
+    pub(super) fn number(&self, checks: &[(Key, Option<Value>)], ops: &Ops, read: &mut Read) -> Numbered {
+        let mut state = lock(&self.0);
+        if let Some(error) = &state.refusing {
+            return Numbered::Refused(error.clone());
+        }
+        let mut holds = true;
+        for (key, expected) in checks {
+            let Some(newest) = state.newest(key, read) else { return Numbered::Unread };
+            holds &= newest == *expected;
+        }
+        if ops.iter().any(|op| state.newest(&op.key, read).is_none()) {
+            return Numbered::Unread;
+        }
+        if !holds {
+            return Numbered::Refused(EngineError::Conflict);
+        }
+        for op in ops.iter() {
+            if !state.beneath.contains_key(&op.key) {
+                let value = read.get(&op.key).cloned().flatten();
+                state.set_beneath(op.key.clone(), value);
+            }
+            read.insert(op.key.clone(), op.value.clone());
+        }
+        Numbered::As(state.pending.push(ops.clone()))
+    }
+
+    /// The value of `key` when the tables have exactly the batches before `number`, one of which is pending.
+    pub(super) fn before(&self, key: &[u8], number: u64) -> Option<Value> {
+        let state = lock(&self.0);
+        let newer = state.pending.before(key, number);
+        newer.unwrap_or_else(|| state.beneath.get(key).cloned().flatten())
+    }
+
+    /// The tables have every batch up to `last`.
+    pub(super) fn durable(&self, last: u64) {
+        lock(&self.0).durable = last;
+    }
+
+    /// Shows a durable batch to readers, and forgets the batches that everybody sees.
+    pub(super) fn publish(&self, number: u64) {
+        let mut state = lock(&self.0);
+        state.pending.publish(number);
+        while let Some((last, group)) = state.pending.ready(0) {
+            state.pending.forget(last);
+            for op in group.iter().flat_map(|ops| ops.iter()) {
+                state.forget_beneath(&op.key);
+                if state.pending.newest(&op.key).is_some() {
+                    state.set_beneath(op.key.clone(), op.value.clone());
+                }
+            }
+        }
+    }
+
+    /// From now on every batch is refused with this error; the first one stays.
+    pub(super) fn refuse(&self, error: EngineError) {
+        lock(&self.0).refusing.get_or_insert(error);
+    }
+
+    pub(super) fn refusing(&self) -> Option<EngineError> {
+        lock(&self.0).refusing.clone()
+    }
+
+    /// What readers see of the keys, where the backlog knows: all of them at one moment.
+    pub(super) fn shown(&self, keys: &[Key]) -> Vec<Option<Option<Value>>> {
+        let state = lock(&self.0);
+        keys.iter().map(|key| state.shown(key)).collect()
+    }
+
+    /// What readers see of every key in the range that the backlog knows, in ascending order.
+    pub(super) fn shown_in(&self, start: &[u8], end: Option<&[u8]>) -> Vec<(Bytes, Option<Value>)> {
+        let state = lock(&self.0);
+        let end = end.map_or(Bound::Unbounded, Bound::Excluded);
+        let known = state.beneath.range::<[u8], _>((Bound::Included(start), end));
+        known.map(|(key, _)| (key.clone(), state.shown(key).flatten())).collect()
+    }
+
+    /// The number of the last durable batch, and the bytes in memory.
+    pub(super) fn counts(&self) -> (u64, usize) {
+        let state = lock(&self.0);
+        (state.durable, state.pending.bytes() + state.beneath_bytes)
+    }
+}
+
+impl State {
+    fn newest(&self, key: &[u8], read: &Read) -> Option<Option<Value>> {
+        let newest = self.pending.newest(key);
+        newest.or_else(|| self.beneath.get(key).cloned()).or_else(|| read.get(key).cloned())
+    }
+
+    fn shown(&self, key: &[u8]) -> Option<Option<Value>> {
+        self.pending.published(key).or_else(|| self.beneath.get(key).cloned())
+    }
+
+    fn set_beneath(&mut self, key: Bytes, value: Option<Value>) {
+        self.beneath_bytes += beneath_bytes(&key, value.as_ref());
+        self.beneath.insert(key, value);
+    }
+
+    fn forget_beneath(&mut self, key: &[u8]) {
+        if let Some((key, value)) = self.beneath.remove_entry(key) {
+            self.beneath_bytes -= beneath_bytes(&key, value.as_ref());
+        }
+    }
+}
+
+fn beneath_bytes(key: &Bytes, value: Option<&Value>) -> usize {
+    key.len() + value.map_or(0, Bytes::len)
+}
+
+/// The bytes of a batch that the tables take.
+pub(super) fn weight(ops: &Ops) -> usize {
+    bytes_of(ops)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! What the tasks of an open store share.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::backlog::Backlog;
+use super::config::PostgresConfig;
+use super::ownership::Ownership;
+use super::rows::Fence;
+use super::sql::Sql;
+use super::wire::{Failure, Hello, Link, Tls, connect};
+use crate::engine::EngineError;
+use crate::engine::lock::lock;
+
+/// How long writes may fail to get through before new ones are refused at once.
+const STALL: Duration = Duration::from_secs(2);
+
+/// See the module documentation.
+pub(super) struct Core {
+    pub(super) config: PostgresConfig,
+    pub(super) tls: Tls,
+    pub(super) sql: Sql,
+    pub(super) ownership: Ownership,
+    pub(super) backlog: Backlog,
+    /// The front of every fence and beat of this owner.
+    pub(super) who: Vec<u8>,
+    /// The tasks end at once.
+    pub(super) stop: CancellationToken,
+    pub(super) is_closed: AtomicBool,
+    pub(super) disk_bytes: AtomicU64,
+    timeline: AtomicU32,
+    /// The database waited for standbys once, so it has to for ever.
+    is_synchronous: AtomicBool,
+    stalled: Mutex<Option<(Instant, String)>>,
+}
+
+impl Core {
+    pub(super) fn new(config: PostgresConfig, tls: Tls, fence: &Fence, ownership: Ownership) -> Self {
+        Self {
+            sql: Sql::new(&config.dsn.schema),
+            tls,
+            ownership,
+            backlog: Backlog::new(fence.last),
+            who: fence.who(),
+            stop: CancellationToken::new(),
+            is_closed: AtomicBool::new(false),
+            disk_bytes: AtomicU64::new(0),
+            timeline: AtomicU32::new(0),
+            is_synchronous: AtomicBool::new(false),
+            stalled: Mutex::default(),
+            config,
+        }
+    }
+
+    /// A new connection to the primary; never to one of an earlier timeline than one seen before.
+    pub(super) async fn link(&self, config: &PostgresConfig) -> Result<Link, Failure> {
+        let (link, hello) = connect(config, &self.tls, self.timeline.load(Ordering::Acquire)).await?;
+        self.seen(&hello)?;
+        Ok(link)
+    }
+
+    /// Remembers what a server said about itself.
+    pub(super) fn seen(&self, hello: &Hello) -> Result<(), Failure> {
+        self.timeline.fetch_max(hello.timeline, Ordering::AcqRel);
+        self.acknowledged(&hello.synchronous_standbys)
+    }
+
+    /// Whether an answer that came while these standbys had to acknowledge can be believed. After a failover the
+    /// list was once seen to be empty for 20 seconds.
+    pub(super) fn acknowledged(&self, standbys: &str) -> Result<(), Failure> {
+        if !standbys.is_empty() {
+            self.is_synchronous.store(true, Ordering::Release);
+        } else if self.is_synchronous.load(Ordering::Acquire) && !self.config.allow_async_replicas {
+            return Err(Failure::Lost(
+                "the database does not wait for its standbys at the moment: synchronous_standby_names is empty"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Judges a fence that the database shows. `least` is a batch that it must have.
+    pub(super) fn judge(&self, fence: &Fence, least: u64) -> Result<(), Failure> {
+        if fence.epoch < self.ownership.epoch() {
+            return Err(Failure::Lost(
+                "it is a former primary, which lacks the ownership of this server".to_owned(),
+            ));
+        }
+        if fence.who() != self.who {
+            self.ownership.lose("another server has taken over the store");
+            return Err(Failure::Engine(self.not_owner()));
+        }
+        if fence.last < least {
+            return Err(Failure::Lost("it lacks writes that were acknowledged".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Why reads are not answered now.
+    pub(super) fn may_answer(&self) -> Result<(), EngineError> {
+        if self.is_closed.load(Ordering::Acquire) {
+            Err(EngineError::Closed)
+        } else if self.ownership.holds_now() {
+            Ok(())
+        } else {
+            Err(self.not_owner())
+        }
+    }
+
+    /// Why the tables cannot be read any more.
+    pub(super) fn may_read(&self) -> Result<(), EngineError> {
+        if self.ownership.reason().is_some() { Err(self.not_owner()) } else { Ok(()) }
+    }
+
+    pub(super) fn not_owner(&self) -> EngineError {
+        EngineError::NotOwner(self.ownership.reason().unwrap_or_else(|| {
+            let age = self.ownership.beat_age().as_secs();
+            format!("it could not renew its ownership in the database for {age} s")
+        }))
+    }
+
+    /// Why nothing can be appended now.
+    pub(super) fn may_append(&self) -> Result<(), EngineError> {
+        if self.is_closed.load(Ordering::Acquire) { Err(EngineError::Closed) } else { self.may_number() }
+    }
+
+    /// Why no batch gets a number now: what was lost, or for how long the database has failed. What was appended
+    /// before the store is closed still gets one.
+    pub(super) fn may_number(&self) -> Result<(), EngineError> {
+        if self.ownership.reason().is_some() {
+            return Err(self.not_owner());
+        }
+        if let Some(error) = self.backlog.refusing() {
+            return Err(error);
+        }
+        match &*lock(&self.stalled) {
+            Some((since, why)) if since.elapsed() > STALL => {
+                Err(EngineError::Io(format!("the database accepts no writes at the moment: {why}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes do not get through, for this reason; `None` if they do again.
+    pub(super) fn stalled(&self, why: Option<String>) {
+        let mut stalled = lock(&self.stalled);
+        *stalled = why.map(|why| {
+            let since = stalled.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+            (since, why)
+        });
+    }
+}

@@ -1,0 +1,83 @@
+//! Scans: pages of the table, with what the backlog knows put over them.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use bytes::Bytes;
+
+use crate::engine::postgres::core::Core;
+use crate::engine::postgres::pieces::MAX_PIECES;
+use crate::engine::postgres::reading::{Page, Reads, Span};
+use crate::engine::{Direction, EngineError, Key, KeyRange, Value};
+
+/// The rows of the first page, at least, and of every page, at most.
+const FEW_ROWS: usize = 8;
+const MANY_ROWS: usize = 2048;
+
+pub(super) async fn scan(
+    core: &Core,
+    reads: &Reads,
+    range: KeyRange,
+    direction: Direction,
+    limit: usize,
+) -> Result<Vec<(Key, Value)>, EngineError> {
+    let (mut start, mut end) = (first(range.start), end(range.end));
+    let mut found = Vec::new();
+    let mut least_rows = FEW_ROWS;
+    while found.len() < limit && end.as_ref().is_none_or(|end| start < *end) {
+        let rows = (limit - found.len()).saturating_add(1).clamp(least_rows, MANY_ROWS);
+        let span = Span { start: start.clone(), end: end.clone(), direction, rows };
+        let Page { values, next } = reads.page(core, span).await?;
+        // A value of many pieces needs a larger page.
+        least_rows = if values.is_empty() { 2 * MAX_PIECES } else { least_rows };
+        let mut values: BTreeMap<Bytes, Value> = values.into_iter().collect();
+        // What the page covers: all of the span, or up to the key at which it ended.
+        let (from, to) = match (&next, direction) {
+            (None, _) => (start.clone(), end.clone()),
+            (Some(next), Direction::Forward) => (start.clone(), Some(next.to_vec())),
+            (Some(next), Direction::Backward) => (after(next), end.clone()),
+        };
+        for (key, value) in core.backlog.shown_in(&from, to.as_deref()) {
+            match value {
+                Some(value) => values.insert(key, value),
+                None => values.remove(&key),
+            };
+        }
+        let pairs = values.into_iter().map(|(key, value)| (key.to_vec(), value));
+        let room = limit - found.len();
+        match direction {
+            Direction::Forward => found.extend(pairs.take(room)),
+            Direction::Backward => found.extend(pairs.rev().take(room)),
+        }
+        match (next, direction) {
+            (None, _) => break,
+            (Some(next), Direction::Forward) => start = next.to_vec(),
+            (Some(next), Direction::Backward) => end = Some(after(&next)),
+        }
+    }
+    core.may_answer()?;
+    Ok(found)
+}
+
+/// The first key of a range.
+fn first(start: Bound<Key>) -> Vec<u8> {
+    match start {
+        Bound::Unbounded => Vec::new(),
+        Bound::Included(key) => key,
+        Bound::Excluded(key) => after(&key),
+    }
+}
+
+/// The first key behind a range.
+fn end(end: Bound<Key>) -> Option<Vec<u8>> {
+    match end {
+        Bound::Unbounded => None,
+        Bound::Included(key) => Some(after(&key)),
+        Bound::Excluded(key) => Some(key),
+    }
+}
+
+/// The key that follows `key` immediately.
+fn after(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
+}

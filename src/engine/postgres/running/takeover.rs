@@ -1,0 +1,118 @@
+//! When a server may take the store over, and how.
+//!
+//! The owner counts its term from before it sent a renewal that was acknowledged. Whoever watches has seen that
+//! renewal at the earliest when it was committed, so later. Having seen the rows unchanged for longer than a term,
+//! it knows that the owner answers no reads any more; and it takes over only if the very rows that it watched are
+//! still there when it writes: a renewal that slipped in between makes the takeover fail, or is made to fail by it.
+
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+
+use crate::engine::postgres::config::PostgresConfig;
+use crate::engine::postgres::rows::{Beat, Fence, Id, random_id};
+use crate::engine::postgres::sql::Sql;
+use crate::engine::postgres::tables::Rows;
+use crate::engine::postgres::wire::{Failure, Link};
+
+/// What this process has seen of the owner's rows.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// The rows, and when they were first seen to be so, on this process's clock.
+    seen: Option<(Rows, Duration)>,
+}
+
+/// What a look at the rows says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The store may be taken over.
+    Free,
+    /// The owner has changed its rows since the last look.
+    Alive,
+    /// The owner has not changed them, but not for long enough.
+    Unknown,
+}
+
+impl Watch {
+    /// `now` is a time after the rows were read.
+    pub(super) fn look(&mut self, rows: &Rows, me: &Id, now: Duration, term: Duration) -> Verdict {
+        if rows.fence.is_free() || rows.fence.owner == *me {
+            return Verdict::Free;
+        }
+        match &self.seen {
+            Some((seen, since)) if seen == rows => {
+                // Clocks may run at slightly different speeds.
+                if now.saturating_sub(*since) > term + term / 6 { Verdict::Free } else { Verdict::Unknown }
+            }
+            seen => {
+                let verdict = if seen.is_some() { Verdict::Alive } else { Verdict::Unknown };
+                self.seen = Some((rows.clone(), now));
+                verdict
+            }
+        }
+    }
+}
+
+/// The ownership, as it begins.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) fence: Fence,
+    /// When the takeover was sent.
+    pub(super) sent: Duration,
+}
+
+/// Takes the store over if its rows are still these.
+pub(super) async fn take(
+    config: &PostgresConfig,
+    sql: &Sql,
+    link: &mut Link,
+    rows: &Rows,
+    me: Id,
+) -> Result<Option<Taken>, Failure> {
+    let sent = config.clock.now();
+    let epoch = rows.fence.epoch.saturating_add(1);
+    let fence = Fence { epoch, owner: me, last: rows.fence.last, write: random_id()? };
+    let beat = Beat { epoch, owner: me, count: 0, name: config.name.clone() };
+    let (fence_bytes, beat_bytes) = (fence.encode(), beat.encode());
+    let unit = link.begin().await?;
+    let beat =
+        unit.query(&sql.steal_beat, &[(&beat_bytes, Type::BYTEA), (&rows.beat_bytes, Type::BYTEA)]).await?;
+    if beat.is_empty() {
+        return Ok(None);
+    }
+    let before = &rows.fence_bytes;
+    let fenced = unit.query(&sql.steal_fence, &[(&fence_bytes, Type::BYTEA), (before, Type::BYTEA)]).await?;
+    if fenced.is_empty() {
+        return Ok(None);
+    }
+    unit.commit().await?;
+    Ok(Some(Taken { fence, sent }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::postgres::rows::NOBODY;
+
+    fn rows(owner: Id, count: u64, last: u64) -> Rows {
+        let fence = Fence { epoch: 3, owner, last, write: [9; 16] };
+        let beat = Beat { epoch: 3, owner, count, name: String::new() };
+        Rows { fence_bytes: fence.encode(), beat_bytes: beat.encode(), fence, beat }
+    }
+
+    #[test]
+    fn an_owner_is_given_up_after_more_than_a_term_of_silence() {
+        let (me, other, term) = ([1; 16], [2; 16], Duration::from_secs(6));
+        let at = Duration::from_secs;
+        let mut watch = Watch::default();
+        let mut look = |rows: &Rows, seconds| watch.look(rows, &me, at(seconds), term);
+        assert_eq!(look(&rows(other, 1, 0), 100), Verdict::Unknown);
+        assert_eq!(look(&rows(other, 1, 0), 106), Verdict::Unknown, "a term is not more than a term");
+        assert_eq!(look(&rows(other, 2, 0), 107), Verdict::Alive);
+        assert_eq!(look(&rows(other, 2, 1), 113), Verdict::Alive, "a write is a sign of life too");
+        // This process stood still; what it saw before counts, because the rows are the same.
+        assert_eq!(look(&rows(other, 2, 1), 200), Verdict::Free);
+        assert_eq!(look(&rows(NOBODY, 2, 1), 200), Verdict::Free);
+        assert_eq!(look(&rows(me, 2, 1), 201), Verdict::Free);
+    }
+}

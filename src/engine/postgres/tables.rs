@@ -1,0 +1,161 @@
+//! The tables of a store: makes them in a database that has none, and refuses whatever is not what it makes.
+
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::config::PostgresConfig;
+use super::rows::{Beat, Fence, NOBODY, decode_meta, encode_meta, random_id};
+use super::sql::Sql;
+use super::wire::{Failure, Hello, Link};
+use crate::engine::EngineError;
+
+/// The oldest version of PostgreSQL that is supported.
+const OLDEST_VERSION: i32 = 130_000;
+/// How often making the tables is tried, because another server may be making them at the same time.
+const TRIES: u32 = 5;
+
+const FOUND: &str = "SELECT c.relname::text, c.relkind::text, c.relpersistence::text, \
+    (SELECT string_agg(a.attname::text || ' ' || format_type(a.atttypid, NULL), ', ' ORDER BY a.attnum) \
+     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
+    coalesce((SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), '') \
+    FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace \
+    WHERE s.nspname = $1 AND c.relname IN ('hot', 'kv')";
+
+/// The rows of the table `hot`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub(super) fence: Fence,
+    /// Its bytes, which a change is compared with.
+    pub(super) fence_bytes: Vec<u8>,
+    pub(super) beat: Beat,
+    pub(super) beat_bytes: Vec<u8>,
+}
+
+/// Refuses a server that cannot keep the promises of the engine.
+pub(super) fn check_server(config: &PostgresConfig, hello: &Hello) -> Result<(), Failure> {
+    let unfit = |text: String| Err(Failure::Unfit(text));
+    if !hello.version.starts_with("PostgreSQL ") || hello.version.contains("-YB-") {
+        let name: String = hello.version.chars().take(60).collect();
+        return unfit(format!("this program does not know the database {name:?}; it knows PostgreSQL"));
+    }
+    if hello.version_number < OLDEST_VERSION {
+        let major = hello.version_number / 10_000;
+        return unfit(format!("PostgreSQL {major} is too old; 13 is the oldest that this program knows"));
+    }
+    if hello.encoding != "UTF8" {
+        return unfit(format!(
+            "the database has the encoding {}; make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+            hello.encoding
+        ));
+    }
+    if !config.allow_async_replicas && hello.synchronous_standbys.is_empty() && hello.standbys > 0 {
+        return unfit(
+            "the database has standbys and does not wait for them, so a failover would lose acknowledged writes: \
+             set synchronous_standby_names, or start with --allow-async-replicas"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Makes the tables, unless they are there. Checks them in any case.
+pub(super) async fn ensure(link: &mut Link, schema: &str) -> Result<(), Failure> {
+    let mut tries = 1;
+    while !exist(link, schema).await? {
+        match make(link, schema).await {
+            Err(Failure::Refused(why)) if why.contains("42501") => {
+                return Err(Failure::Unfit(format!(
+                    "the user may not make the tables: {why}; GRANT CREATE ON DATABASE, or make a schema {schema} \
+                     that belongs to the user"
+                )));
+            }
+            // Another server made them meanwhile.
+            Err(Failure::Refused(_)) if tries < TRIES => {}
+            made => made?,
+        }
+        tries += 1;
+    }
+    Ok(())
+}
+
+/// Whether the tables are there. Fails if something else is in their place.
+pub(super) async fn exist(link: &Link, schema: &str) -> Result<bool, Failure> {
+    let found = link.query(FOUND, &[(&schema, Type::TEXT)]).await?;
+    for row in &found {
+        check_table(schema, row)?;
+    }
+    match found.len() {
+        0 => Ok(false),
+        2 => Ok(true),
+        _ => Err(Failure::Unfit(format!("the schema {schema} has only one of the tables hot and kv"))),
+    }
+}
+
+fn check_table(schema: &str, row: &Row) -> Result<(), Failure> {
+    let text = |n| row.try_get::<_, String>(n).map_err(|error| Failure::of(&error));
+    let (name, kind, persistence, columns, key) = (text(0)?, text(1)?, text(2)?, text(3)?, text(4)?);
+    let (expected_columns, expected_key) = match name.as_str() {
+        "hot" => ("k bytea, v bytea", "(k)"),
+        _ => ("k bytea, n smallint, v bytea", "(k, n)"),
+    };
+    let fault = if kind != "r" || columns != expected_columns {
+        "is not a table of this program"
+    } else if persistence != "p" {
+        "is not logged, so a crash would empty it"
+    } else if !key.ends_with(&format!(" USING btree {expected_key}")) {
+        "is not ordered by its key"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Unfit(format!("{schema}.{name} {fault}; name another schema in the DSN")))
+}
+
+async fn make(link: &mut Link, schema: &str) -> Result<(), Failure> {
+    let store = random_id()?;
+    let write = random_id()?;
+    let fence = Fence { epoch: 0, owner: NOBODY, last: 0, write }.encode();
+    let beat = Beat { epoch: 0, owner: NOBODY, count: 0, name: String::new() }.encode();
+    let meta = encode_meta(&store);
+    let unit = link.begin().await?;
+    let has_schema =
+        unit.query("SELECT 1 WHERE to_regnamespace($1) IS NOT NULL", &[(&schema, Type::TEXT)]).await?;
+    if has_schema.is_empty() {
+        unit.query(&format!("CREATE SCHEMA {schema}"), &[]).await?;
+    }
+    // Rows of `hot` change with every write: room on their pages keeps them in place.
+    let hot =
+        format!("CREATE TABLE {schema}.hot (k bytea PRIMARY KEY, v bytea NOT NULL) WITH (fillfactor = 10)");
+    unit.query(&hot, &[]).await?;
+    let kv = format!(
+        "CREATE TABLE {schema}.kv (k bytea, n int2, v bytea NOT NULL, PRIMARY KEY (k, n)) WITH (fillfactor = 90)"
+    );
+    unit.query(&kv, &[]).await?;
+    let rows = format!(
+        "INSERT INTO {schema}.hot (k, v) VALUES ('meta'::bytea, $1), ('fence'::bytea, $2), ('beat'::bytea, $3) \
+         RETURNING 1"
+    );
+    unit.query(&rows, &[(&meta, Type::BYTEA), (&fence, Type::BYTEA), (&beat, Type::BYTEA)]).await?;
+    unit.commit().await
+}
+
+/// Reads the rows of `hot`.
+pub(super) async fn rows(link: &Link, sql: &Sql) -> Result<Rows, Failure> {
+    let found = link.query(&sql.rows, &[]).await?;
+    let row = |name: &str| {
+        let row = found.iter().find(|row| row.try_get::<_, &[u8]>(0).is_ok_and(|k| k == name.as_bytes()));
+        let value = row.and_then(|row| row.try_get::<_, &[u8]>(1).ok());
+        value.map(<[u8]>::to_vec).ok_or_else(|| EngineError::Corrupt {
+            file: "the table hot of the database".to_owned(),
+            offset: 0,
+            detail: format!("it has no row {name}"),
+        })
+    };
+    let (meta, fence_bytes, beat_bytes) = (row("meta")?, row("fence")?, row("beat")?);
+    decode_meta(&meta)?;
+    Ok(Rows {
+        fence: Fence::decode(&fence_bytes)?,
+        beat: Beat::decode(&beat_bytes)?,
+        fence_bytes,
+        beat_bytes,
+    })
+}

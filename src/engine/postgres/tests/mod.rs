@@ -1,0 +1,53 @@
+//! The engine against a real server, and what goes wrong with it.
+
+mod clock;
+pub(crate) mod cluster;
+mod large;
+mod outcomes;
+mod ownership;
+mod refusals;
+
+use std::sync::Arc;
+
+pub(crate) use clock::TestClock;
+
+use super::wire::{Link, Tls, connect};
+use super::*;
+use crate::engine::{Batch, Engine, EngineError};
+
+/// Settings for a store that the test owns for as long as it likes.
+pub(crate) fn config(dsn: Dsn, clock: &TestClock) -> PostgresConfig {
+    let mut config = PostgresConfig::new(dsn);
+    config.clock = clock.clock();
+    config.term = Duration::from_millis(600);
+    config.readers = 2;
+    config
+}
+
+use std::time::Duration;
+
+/// A connection for whatever a test wants of the database.
+async fn link(dsn: &Dsn) -> Link {
+    let config = PostgresConfig::new(dsn.clone());
+    connect(&config, &Tls::load(dsn).unwrap(), 0).await.unwrap().0
+}
+
+async fn run(link: &Link, statement: &str) {
+    link.query(statement, &[]).await.unwrap();
+}
+
+async fn open(config: &PostgresConfig) -> Arc<PostgresEngine> {
+    let wait = Contention::Wait(&|_| {});
+    Arc::new(PostgresEngine::open(config.clone(), wait).await.unwrap())
+}
+
+fn put(key: &str, value: &str) -> Batch {
+    let mut batch = Batch::default();
+    batch.put(key.as_bytes().to_vec(), value.as_bytes().to_vec());
+    batch
+}
+
+async fn get(engine: &PostgresEngine, key: &str) -> Option<String> {
+    let found = engine.get_many(&[key.as_bytes().to_vec()]).await.unwrap();
+    found[0].as_ref().map(|value| String::from_utf8(value.to_vec()).unwrap())
+}

@@ -1,0 +1,165 @@
+//! Finds the server of the database that accepts writes.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, Row};
+
+use super::failure::{Failure, chain};
+use super::link::Link;
+use super::stream;
+use super::tls::Tls;
+use crate::engine::postgres::config::PostgresConfig;
+use crate::engine::postgres::dsn::{Dsn, Host, Ssl};
+use crate::engine::postgres::rows::{Id, random_id};
+
+/// How long a statement waits for a row that another one has locked. Then it is sent again.
+const LOCK_WITHIN_MS: u32 = 5_000;
+/// How long a transaction may stand idle on the server before it is undone: it keeps others from the fence.
+const IDLE_WITHIN_MS: u32 = 5_000;
+
+const HELLO: &str = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', \
+    current_setting('server_version_num')::int4, version(), current_setting('server_encoding'), \
+    current_setting('synchronous_standby_names'), current_setting('synchronous_commit'), \
+    coalesce(current_setting('memberbase.direct', true), ''), \
+    (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'), \
+    CASE WHEN pg_is_in_recovery() THEN '' \
+    ELSE substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END";
+
+/// What a server says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine::postgres) struct Hello {
+    pub(in crate::engine::postgres) version_number: i32,
+    pub(in crate::engine::postgres) version: String,
+    pub(in crate::engine::postgres) encoding: String,
+    /// The standbys that must have a commit before it is acknowledged; empty if there are none.
+    pub(in crate::engine::postgres) synchronous_standbys: String,
+    /// The standbys that stream its log now.
+    pub(in crate::engine::postgres) standbys: i64,
+    /// Grows with every promotion of a standby.
+    pub(in crate::engine::postgres) timeline: u32,
+}
+
+/// Connects to the first host that accepts writes and whose timeline is not below `timeline`.
+pub(in crate::engine::postgres) async fn connect(
+    config: &PostgresConfig,
+    tls: &Tls,
+    timeline: u32,
+) -> Result<(Link, Hello), Failure> {
+    let mut why = String::new();
+    for host in &config.dsn.hosts {
+        let failure = match tokio::time::timeout(config.connect_within, to(config, tls, host, timeline)).await
+        {
+            Ok(Ok(connected)) => return Ok(connected),
+            Ok(Err(failure @ (Failure::Unfit(_) | Failure::Engine(_)))) => return Err(failure),
+            Ok(Err(failure)) => failure.to_string(),
+            Err(_) => format!("no answer within {} s", config.connect_within.as_secs_f32()),
+        };
+        let _ = write!(why, "{}{host}: {failure}", if why.is_empty() { "" } else { "; " });
+    }
+    Err(Failure::Lost(format!("no server of the database can be used: {why}")))
+}
+
+async fn to(
+    config: &PostgresConfig,
+    tls: &Tls,
+    host: &Host,
+    timeline: u32,
+) -> Result<(Link, Hello), Failure> {
+    let lost = |error: &dyn std::error::Error| Failure::Lost(chain(error));
+    let dsn = &config.dsn;
+    let socket = stream::open(host).await.map_err(|error| lost(&error))?;
+    let mark = hex(&random_id()?);
+    let connected = settings(dsn, host, &mark).connect_raw(socket, tls.to(host)).await;
+    let (client, connection) = connected.map_err(|error| explained(dsn, &error))?;
+    let link = Link::new(client, connection, config.statement_within);
+    let rows = link.query(HELLO, &[]).await?;
+    let row = rows.first().ok_or_else(|| Failure::Lost("the first query had no answer".to_owned()))?;
+    let (hello, direct) = hello(row).map_err(|error| lost(&error))?;
+    let Some(hello) = hello else {
+        return Err(Failure::Lost("a standby, which accepts no writes".to_owned()));
+    };
+    if hello.timeline < timeline {
+        let found = hello.timeline;
+        return Err(Failure::Lost(format!(
+            "a former primary: its timeline is {found}, not {timeline} or later"
+        )));
+    }
+    if !dsn.transaction_pooler && direct != mark {
+        return Err(Failure::Unfit(pooler_between()));
+    }
+    Ok((link, hello))
+}
+
+fn settings(dsn: &Dsn, host: &Host, mark: &str) -> Config {
+    let mut settings = Config::new();
+    settings.user(&dsn.user).dbname(&dsn.database).application_name(&dsn.application_name);
+    if let Some(password) = &dsn.password {
+        settings.password(password);
+    }
+    settings.ssl_mode(match (host, dsn.ssl) {
+        (Host::Unix { .. }, _) | (_, Ssl::Disable) => SslMode::Disable,
+        (_, Ssl::Prefer) => SslMode::Prefer,
+        (_, Ssl::Require | Ssl::VerifyFull) => SslMode::Require,
+    });
+    if !dsn.transaction_pooler {
+        // A pooler that gives each transaction another session does not take these, so the mark is missing.
+        settings.options(format!(
+            "-c memberbase.direct={mark} -c lock_timeout={LOCK_WITHIN_MS} -c statement_timeout=0 -c jit=off \
+             -c idle_in_transaction_session_timeout={IDLE_WITHIN_MS} \
+             -c default_transaction_isolation=read\\ committed"
+        ));
+    }
+    settings
+}
+
+/// What the server says, `None` if it accepts no writes; and the mark of this connection.
+fn hello(row: &Row) -> Result<(Option<Hello>, String), tokio_postgres::Error> {
+    let (is_standby, is_read_only): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+    let timeline: &str = row.try_get(9)?;
+    let hello = Hello {
+        version_number: row.try_get(2)?,
+        version: row.try_get(3)?,
+        encoding: row.try_get(4)?,
+        synchronous_standbys: row.try_get(5)?,
+        standbys: row.try_get(8)?,
+        timeline: u32::from_str_radix(timeline, 16).unwrap_or_default(),
+    };
+    Ok(((!is_standby && !is_read_only).then_some(hello), row.try_get(7)?))
+}
+
+/// Errors before the first query: those that trying again cannot mend say what to do.
+fn explained(dsn: &Dsn, error: &tokio_postgres::Error) -> Failure {
+    let Some(said) = error.as_db_error() else { return Failure::Lost(chain(error)) };
+    let code = said.code().code();
+    let text = format!("{} (SQLSTATE {code})", said.message());
+    match code {
+        "28000" | "28P01" => Failure::Unfit(format!("the database refuses the login: {text}")),
+        "3D000" => Failure::Unfit(format!("the database must be created first: {text}")),
+        "42501" => Failure::Unfit(format!("the user lacks a right: {text}")),
+        "08P01" if !dsn.transaction_pooler && said.message().contains("startup parameter") => {
+            Failure::Unfit(pooler_between())
+        }
+        _ => Failure::Lost(text),
+    }
+}
+
+fn pooler_between() -> String {
+    "there is a pooler between this server and the database, which may mix sessions: connect directly, or add \
+     pooler=transaction to the DSN"
+        .to_owned()
+}
+
+fn hex(id: &Id) -> String {
+    id.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// How long to wait before trying again, the `n`th time, with some chance in it.
+pub(in crate::engine::postgres) fn pause(n: u32, random: u8) -> Duration {
+    let base = Duration::from_millis(25).saturating_mul(1 << n.min(5));
+    base + base * u32::from(random) / 255
+}

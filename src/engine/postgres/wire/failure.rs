@@ -1,0 +1,71 @@
+//! Why a statement failed, and what that means for what it wrote.
+
+use std::error::Error as StdError;
+
+use tokio_postgres::error::{Severity, SqlState};
+
+use crate::engine::EngineError;
+
+/// See the module documentation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in crate::engine::postgres) enum Failure {
+    /// The connection is gone or hangs: nobody knows what became of the statement.
+    #[error("{0}")]
+    Lost(String),
+    /// The server refused the statement, and has undone what it wrote. It may accept the same one later.
+    #[error("{0}")]
+    Refused(String),
+    /// This database cannot have the store until somebody changes something; the text says what.
+    #[error("{0}")]
+    Unfit(String),
+    /// An error of the engine.
+    #[error("{0}")]
+    Engine(EngineError),
+}
+
+impl Failure {
+    pub(in crate::engine::postgres) fn of(error: &tokio_postgres::Error) -> Self {
+        let Some(said) = error.as_db_error() else {
+            return Self::Lost(chain(error));
+        };
+        let text = format!("{} (SQLSTATE {})", said.message(), said.code().code());
+        let code = said.code();
+        // The server goes away, or says itself that it does not know.
+        let is_leaving = code.code().starts_with("57P") || code.code().starts_with("08");
+        let is_end = matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+        if is_leaving || is_end || *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN {
+            Self::Lost(text)
+        } else {
+            Self::Refused(text)
+        }
+    }
+
+    /// For a call that wrote nothing.
+    pub(in crate::engine::postgres) fn into_engine(self) -> EngineError {
+        match self {
+            Self::Lost(text) | Self::Refused(text) => EngineError::Io(format!("the database failed: {text}")),
+            Self::Unfit(text) => EngineError::WrongFolder(text),
+            Self::Engine(error) => error,
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+/// An error with its causes.
+pub(super) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

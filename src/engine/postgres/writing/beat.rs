@@ -1,0 +1,71 @@
+//! Renews the ownership.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::MissedTickBehavior;
+use tokio_postgres::types::Type;
+
+use super::commit::{cell, check_last};
+use crate::engine::postgres::core::Core;
+use crate::engine::postgres::rows::{Beat, Fence};
+use crate::engine::postgres::wire::{Failure, Link};
+
+/// The size of the tables is asked for with every so many renewals.
+const SIZE_EVERY: u64 = 60;
+
+/// Renews until the store stops or the ownership is lost.
+pub(in crate::engine::postgres) async fn renew(core: Arc<Core>, fence: Fence) {
+    let work = async {
+        let mut config = core.config.clone();
+        // A renewal that takes longer would come too late for the next one.
+        config.statement_within = config.statement_within.min(config.term / 2);
+        let mut rounds = tokio::time::interval(config.beat());
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beat =
+            Beat { epoch: fence.epoch, owner: fence.owner, count: 0, name: core.config.name.clone() };
+        let mut link = None;
+        loop {
+            rounds.tick().await;
+            beat.count += 1;
+            let connected = match link.take() {
+                Some(link) => Ok(link),
+                None => core.link(&config).await,
+            };
+            let renewed = match connected {
+                Ok(fresh) => once(&core, &fresh, &beat).await.map(|()| fresh),
+                Err(failure) => Err(failure),
+            };
+            match renewed {
+                Ok(used) => link = Some(used),
+                Err(Failure::Engine(error)) => {
+                    tracing::error!(%error, "the ownership cannot be renewed");
+                    core.ownership.lose(&error.to_string());
+                    return;
+                }
+                Err(failure) => tracing::warn!(%failure, "the ownership was not renewed; it is tried again"),
+            }
+        }
+    };
+    core.stop.run_until_cancelled(work).await;
+}
+
+async fn once(core: &Core, link: &Link, beat: &Beat) -> Result<(), Failure> {
+    let sent = core.config.clock.now();
+    let (least, _) = core.backlog.counts();
+    let rows =
+        link.write(&core.sql.renew, &[(&beat.encode(), Type::BYTEA), (&core.who, Type::BYTEA)]).await?;
+    if rows.is_empty() {
+        core.ownership.lose("another server has taken over the store");
+        return Err(Failure::Engine(core.not_owner()));
+    }
+    core.acknowledged(cell(rows.first(), 0)?)?;
+    check_last(core, &Fence::decode(cell(rows.first(), 2)?)?, least)?;
+    core.ownership.renewed(sent);
+    if beat.count % SIZE_EVERY == 1 {
+        let rows = link.query(&core.sql.size, &[]).await?;
+        let bytes: i64 = cell(rows.first(), 0)?;
+        core.disk_bytes.store(u64::try_from(bytes).unwrap_or_default(), Ordering::Relaxed);
+    }
+    Ok(())
+}
