@@ -1,6 +1,9 @@
-//! Measures the sled engine alone under the writes of a memberbase.
+//! Measures an engine alone under the writes of a memberbase.
 //!
-//! Run it with `cargo bench --bench engine -- [MEMBERS]`.
+//! Run it with `cargo bench --bench engine -- [MEMBERS]` for the sled engine. With `postgres [MEMBERS]` it measures
+//! the engine on the database of `MEMBERBASE_TEST_STORE` under the same writes, then single writes, and then what
+//! the database does with a row for each member and four unique or other indexes in the same run, upserted by
+//! 1,000 with one statement. It leaves the schemas `bench` and `bench_rows` behind.
 //!
 //! Every 1,000 members are one batch of 63 blocks of 16 rows, a commit of up to 60 KB and the head of the
 //! memberbase; every ten batches a checkpoint of 800-byte buckets follows. Two batches are in flight, as in a
@@ -19,6 +22,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use memberbase::engine::postgres::{Contention, Dsn, PostgresConfig, PostgresEngine};
 use memberbase::engine::sled::{SledConfig, SledEngine};
 use memberbase::engine::{Batch, Engine};
 
@@ -30,6 +34,8 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["postgres"] => runtime.block_on(postgres(200_000)),
+        ["postgres", members] => runtime.block_on(postgres(members.parse().unwrap())),
         ["child", dir, members] => runtime.block_on(child(Path::new(dir), members.parse().unwrap())),
         [] => runtime.block_on(run(1_000_000)),
         [members, ..] => runtime.block_on(run(members.parse().unwrap())),
@@ -77,6 +83,107 @@ async fn run(members: u64) {
     drop(engine);
 }
 
+async fn postgres(members: u64) {
+    let text = std::env::var("MEMBERBASE_TEST_STORE").expect("MEMBERBASE_TEST_STORE names a database");
+    let dsn = |schema: &str| {
+        let separator = if text.contains('?') { '&' } else { '?' };
+        Dsn::parse(&format!("{text}{separator}schema={schema}")).unwrap()
+    };
+    let sql = sql(&text).await;
+    sql.batch_execute("DROP SCHEMA IF EXISTS bench CASCADE; DROP SCHEMA IF EXISTS bench_rows CASCADE")
+        .await
+        .unwrap();
+    let config = PostgresConfig::new(dsn("bench"));
+    let engine = timed("open (new)", PostgresEngine::open(config, Contention::Refuse)).await.unwrap();
+    load(&engine, members).await;
+    gets(&engine, members).await;
+    singles(&engine).await;
+    timed("close", engine.close()).await.unwrap();
+    let size = "SELECT pg_total_relation_size('bench.kv')::float8, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8";
+    let row = sql.query_one(size, &[]).await.unwrap();
+    println!("tables {:.0} B/member", row.get::<_, f64>(0) / members as f64);
+    let wal: f64 = row.get(1);
+    rows(&sql, members).await;
+    let row = sql.query_one(&size.replace("bench.kv", "bench_rows.members"), &[]).await.unwrap();
+    println!(
+        "rows: tables {:.0} B/member, log {:.0} B/member",
+        row.get::<_, f64>(0) / members as f64,
+        (row.get::<_, f64>(1) - wal) / members as f64
+    );
+}
+
+/// Small writes as one member makes them: one after the other, then 64 at a time.
+async fn singles(engine: &PostgresEngine) {
+    for (what, at_once, count) in
+        [("single writes", 1, 2_000_u64), ("single writes, 64 at a time", 64, 40_000)]
+    {
+        let start = Instant::now();
+        let mut waiting = std::collections::VecDeque::new();
+        for number in 0..count {
+            let mut random = Random(number);
+            let mut batch = Batch::default();
+            batch.put([b"\x05s", &number.to_be_bytes()[..]].concat(), text(&mut random, 300));
+            batch.put(block_key(random.next() % 1000), text(&mut random, 3500));
+            batch.put(b"\x02header".to_vec(), text(&mut random, 100));
+            waiting.push_back(engine.append(batch));
+            if waiting.len() >= at_once {
+                waiting.pop_front().unwrap().await.unwrap().publish();
+            }
+        }
+        for append in waiting {
+            append.await.unwrap().publish();
+        }
+        println!("{what}: {:.0}/s", count as f64 / start.elapsed().as_secs_f64());
+    }
+}
+
+/// A connection to the first host, without TLS.
+async fn sql(text: &str) -> tokio_postgres::Client {
+    let config: tokio_postgres::Config = text.parse().unwrap();
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    match &config.get_hosts()[0] {
+        tokio_postgres::config::Host::Tcp(name) => {
+            let socket = tokio::net::TcpStream::connect((name.as_str(), port)).await.unwrap();
+            let (client, connection) = config.connect_raw(socket, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client
+        }
+        tokio_postgres::config::Host::Unix(folder) => {
+            let path = folder.join(format!(".s.PGSQL.{port}"));
+            let socket = tokio::net::UnixStream::connect(path).await.unwrap();
+            let (client, connection) = config.connect_raw(socket, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client
+        }
+    }
+}
+
+async fn rows(sql: &tokio_postgres::Client, members: u64) {
+    sql.batch_execute(
+        "CREATE SCHEMA bench_rows; CREATE TABLE bench_rows.members (base int, ref text, email text, phone text, \
+         worker text, fields text, PRIMARY KEY (base, ref)); \
+         CREATE UNIQUE INDEX ON bench_rows.members (base, email); \
+         CREATE UNIQUE INDEX ON bench_rows.members (base, worker); CREATE INDEX ON bench_rows.members (base, phone)",
+    )
+    .await
+    .unwrap();
+    let upsert = "INSERT INTO bench_rows.members SELECT 1, r, r || '@example.com', '+49151' || r, 'w' || r, f \
+        FROM unnest($1::text[], $2::text[]) AS g(r, f) ON CONFLICT (base, ref) DO UPDATE SET email = excluded.email, \
+        phone = excluded.phone, worker = excluded.worker, fields = excluded.fields";
+    let upsert = sql.prepare(upsert).await.unwrap();
+    let start = Instant::now();
+    for batch in 0..members / MEMBERS_PER_BATCH {
+        let mut random = Random(batch + 1);
+        let refs: Vec<String> =
+            (0..MEMBERS_PER_BATCH).map(|n| format!("ref-{}", batch * MEMBERS_PER_BATCH + n)).collect();
+        // As many bytes as a member has in a block.
+        let fields: Vec<String> =
+            refs.iter().map(|_| String::from_utf8(text(&mut random, 200)).unwrap()).collect();
+        sql.execute(&upsert, &[&refs, &fields]).await.unwrap();
+    }
+    println!("rows: {:.0} members/s", members as f64 / start.elapsed().as_secs_f64());
+}
+
 async fn child(dir: &Path, members: u64) {
     let engine = open(dir, "child").await;
     load(&engine, members).await;
@@ -96,7 +203,7 @@ async fn open(dir: &Path, what: &str) -> SledEngine {
     engine
 }
 
-async fn load(engine: &SledEngine, members: u64) {
+async fn load(engine: &dyn Engine, members: u64) {
     let start = Instant::now();
     let cpu = cpu_seconds();
     let batches = members / MEMBERS_PER_BATCH;
@@ -154,7 +261,7 @@ fn block_key(block: u64) -> Vec<u8> {
     [b"\x03", &block.to_be_bytes()[..]].concat()
 }
 
-async fn gets(engine: &SledEngine, members: u64) {
+async fn gets(engine: &dyn Engine, members: u64) {
     let blocks = members / MEMBERS_PER_BATCH * 63;
     for (what, spread) in [("gets, 1,000 hot keys", 1000), ("gets, all keys", blocks)] {
         let mut random = Random(5);
