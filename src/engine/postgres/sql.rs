@@ -16,6 +16,7 @@ pub(super) struct Sql {
     pub(super) rows: String,
     pub(super) get: String,
     pub(super) size: String,
+    pub(super) analyze: String,
     pub(super) last_word: String,
 }
 
@@ -66,7 +67,12 @@ impl Sql {
                 "SELECT 1::int2, k, n, v FROM {schema}.kv WHERE k = ANY($1) UNION ALL \
                  SELECT 0::int2, k, 0::int2, v FROM {hot} WHERE k = 'fence'::bytea"
             ),
-            size: format!("SELECT pg_total_relation_size('{schema}.kv') + pg_total_relation_size('{hot}')"),
+            size: format!(
+                "SELECT (pg_total_relation_size(c.oid) + pg_total_relation_size('{hot}'))::int8, \
+                 (pg_relation_size(c.oid) / current_setting('block_size')::int8)::int8, c.relpages::int8 \
+                 FROM pg_class c WHERE c.oid = '{schema}.kv'::regclass"
+            ),
+            analyze: format!("ANALYZE {schema}.kv"),
             last_word: format!("SELECT {STANDBYS}, 1 FROM {hot} WHERE k = 'fence'::bytea AND v = $1"),
         }
     }

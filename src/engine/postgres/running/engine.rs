@@ -16,7 +16,7 @@ use crate::engine::postgres::config::PostgresConfig;
 use crate::engine::postgres::core::Core;
 use crate::engine::postgres::ownership::Ownership;
 use crate::engine::postgres::reading::{Reads, serve};
-use crate::engine::postgres::writing::{Waiting, number, prove, renew, write};
+use crate::engine::postgres::writing::{Waiting, number, prove, renew, watch, write};
 use crate::engine::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value};
 use crate::tasks;
 
@@ -66,6 +66,7 @@ impl PostgresEngine {
             tasks::vital("store-reader", serve(Arc::clone(&core), Arc::clone(&reads)));
         }
         tasks::vital("store-beat", renew(Arc::clone(&core), fence));
+        tasks::vital("store-statistics", watch(Arc::clone(&core)));
         let (appended, waiting) = mpsc::unbounded_channel();
         let (numbered, ready) = mpsc::unbounded_channel();
         let numbering =

@@ -53,3 +53,21 @@ async fn a_pooler_may_stand_between_if_the_dsn_says_so() {
     assert_eq!(get(&engine, "a").await.unwrap(), "1");
     engine.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_grows_gets_statistics() {
+    let Some(dsn) = cluster::fresh() else { return };
+    let engine = open(&config(dsn.clone(), &TestClock::new())).await;
+    let link = link(&dsn).await;
+    let mut batch = Batch::default();
+    (0..2000).for_each(|n: u32| batch.put(n.to_be_bytes().to_vec(), vec![1; 1500]));
+    engine.commit(batch).await.unwrap();
+    let known = format!("SELECT 1 FROM pg_stats WHERE schemaname = '{}' AND tablename = 'kv'", dsn.schema());
+    while link.query(&known, &[]).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while engine.status().disk_bytes < 2000 * 1500 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    engine.close().await.unwrap();
+}

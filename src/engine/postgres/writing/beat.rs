@@ -1,7 +1,6 @@
 //! Renews the ownership.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::time::MissedTickBehavior;
 use tokio_postgres::types::Type;
@@ -10,9 +9,6 @@ use super::commit::{cell, check_last};
 use crate::engine::postgres::core::Core;
 use crate::engine::postgres::rows::{Beat, Fence};
 use crate::engine::postgres::wire::{Failure, Link};
-
-/// The size of the tables is asked for with every so many renewals.
-const SIZE_EVERY: u64 = 60;
 
 /// Renews until the store stops or the ownership is lost.
 pub(in crate::engine::postgres) async fn renew(core: Arc<Core>, fence: Fence) {
@@ -62,10 +58,5 @@ async fn once(core: &Core, link: &Link, beat: &Beat) -> Result<(), Failure> {
     core.acknowledged(cell(rows.first(), 0)?)?;
     check_last(core, &Fence::decode(cell(rows.first(), 2)?)?, least)?;
     core.ownership.renewed(sent);
-    if beat.count % SIZE_EVERY == 1 {
-        let rows = link.query(&core.sql.size, &[]).await?;
-        let bytes: i64 = cell(rows.first(), 0)?;
-        core.disk_bytes.store(u64::try_from(bytes).unwrap_or_default(), Ordering::Relaxed);
-    }
     Ok(())
 }

@@ -6,15 +6,17 @@
 //! - A commit whose answer did not come is *proven*: another change of the fence competes with it, waits for it if
 //!   it is undecided, and afterwards a late one finds another fence than it expects. Then it is confirmed, or sent
 //!   again. Nobody is told "failed" of a write that may come later.
-//! - `beat` renews the ownership.
+//! - `beat` renews the ownership, and `statistics` watches the size of the tables.
 
 mod beat;
 mod commit;
 mod group;
 mod numbering;
+mod statistics;
 mod writer;
 
 pub(super) use beat::renew;
 pub(super) use commit::prove;
 pub(super) use numbering::{Waiting, number};
+pub(super) use statistics::watch;
 pub(super) use writer::write;
