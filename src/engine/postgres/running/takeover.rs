@@ -92,7 +92,10 @@ pub(super) async fn take(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Engine;
     use crate::engine::postgres::rows::NOBODY;
+    use crate::engine::postgres::tables;
+    use crate::engine::postgres::tests::{TestClock, cluster, config, link, open, put};
 
     fn rows(owner: Id, count: u64, last: u64) -> Rows {
         let fence = Fence { epoch: 3, owner, last, write: [9; 16] };
@@ -114,5 +117,34 @@ mod tests {
         assert_eq!(look(&rows(other, 2, 1), 200), Verdict::Free);
         assert_eq!(look(&rows(NOBODY, 2, 1), 200), Verdict::Free);
         assert_eq!(look(&rows(me, 2, 1), 201), Verdict::Free);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_takeover_that_a_renewal_or_a_write_overtakes_does_nothing() {
+        let Some(dsn) = cluster::fresh() else { return };
+        let (clock, sql) = (TestClock::new(), Sql::new(dsn.schema()));
+        // It renews at the beginning and then never again, unless its term is short.
+        for term in [Duration::from_secs(3600), Duration::from_millis(600)] {
+            let config = PostgresConfig { term, ..config(dsn.clone(), &clock) };
+            let engine = open(&config).await;
+            let mut link = link(&dsn).await;
+            let is_first = |rows: &Rows| rows.beat.count == 0;
+            while is_first(&tables::rows(&link, &sql).await.unwrap()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let watched = tables::rows(&link, &sql).await.unwrap();
+            if term > Duration::from_secs(60) {
+                engine.commit(put("a", "1")).await.unwrap();
+            }
+            while tables::rows(&link, &sql).await.unwrap() == watched {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let taken = take(&config, &sql, &mut link, &watched, [7; 16]).await.unwrap();
+            assert!(taken.is_none());
+            let now = tables::rows(&link, &sql).await.unwrap();
+            assert_eq!((now.fence.owner, now.beat.owner), (watched.fence.owner, watched.beat.owner));
+            engine.commit(put("b", "1")).await.unwrap();
+            engine.close().await.unwrap();
+        }
     }
 }

@@ -27,27 +27,27 @@ pub(crate) fn config(dsn: Dsn, clock: &TestClock) -> PostgresConfig {
 use std::time::Duration;
 
 /// A connection for whatever a test wants of the database.
-async fn link(dsn: &Dsn) -> Link {
+pub(super) async fn link(dsn: &Dsn) -> Link {
     let config = PostgresConfig::new(dsn.clone());
     connect(&config, &Tls::load(dsn).unwrap(), 0).await.unwrap().0
 }
 
-async fn run(link: &Link, statement: &str) {
+pub(super) async fn run(link: &Link, statement: &str) {
     link.query(statement, &[]).await.unwrap();
 }
 
-async fn open(config: &PostgresConfig) -> Arc<PostgresEngine> {
+pub(super) async fn open(config: &PostgresConfig) -> Arc<PostgresEngine> {
     let wait = Contention::Wait(&|_| {});
     Arc::new(PostgresEngine::open(config.clone(), wait).await.unwrap())
 }
 
-fn put(key: &str, value: &str) -> Batch {
+pub(super) fn put(key: &str, value: &str) -> Batch {
     let mut batch = Batch::default();
     batch.put(key.as_bytes().to_vec(), value.as_bytes().to_vec());
     batch
 }
 
-async fn get(engine: &PostgresEngine, key: &str) -> Option<String> {
+pub(super) async fn get(engine: &PostgresEngine, key: &str) -> Option<String> {
     let found = engine.get_many(&[key.as_bytes().to_vec()]).await.unwrap();
     found[0].as_ref().map(|value| String::from_utf8(value.to_vec()).unwrap())
 }

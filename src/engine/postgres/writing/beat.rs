@@ -1,6 +1,7 @@
 //! Renews the ownership.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::time::MissedTickBehavior;
 use tokio_postgres::types::Type;
@@ -34,6 +35,8 @@ pub(in crate::engine::postgres) async fn renew(core: Arc<Core>, fence: Fence) {
             };
             match renewed {
                 Ok(used) => link = Some(used),
+                // The next owner may be there already.
+                Err(Failure::Engine(_)) if core.is_closed.load(Ordering::Acquire) => return,
                 Err(Failure::Engine(error)) => {
                     tracing::error!(%error, "the ownership cannot be renewed");
                     core.ownership.lose(&error.to_string());
