@@ -20,9 +20,16 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts one, if PostgreSQL is installed.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(|_| String::new())
+    }
+
+    /// Starts one with the settings that `prepare` returns. It may write files into the folder, among them
+    /// `server.key`.
+    pub(crate) fn start_with(prepare: impl FnOnce(&Path) -> String) -> Option<Self> {
         let binaries = binaries()?;
         let dir = tempfile::Builder::new().prefix("memberbase-pg-").tempdir().unwrap().keep();
         std::fs::set_permissions(&dir, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::write(dir.join("extra.conf"), prepare(&dir)).unwrap();
         let mut child = Command::new("sh")
             .args(["-c", include_str!("cluster.sh"), "sh"])
             .args([&dir, &binaries])

@@ -22,6 +22,9 @@ max_connections = 400
 shared_buffers = 32MB
 autovacuum_naptime = 10s
 CONF
+# What a test has prepared.
+[ -f "$dir/extra.conf" ] && cat "$dir/extra.conf" >>"$dir/data/postgresql.conf"
+[ -f "$dir/server.key" ] && chmod 600 "$dir/server.key" && [ "$(id -u)" = 0 ] && chown "$user" "$dir/server.key"
 start
 while read -r command; do
   case $command in

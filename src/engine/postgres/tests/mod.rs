@@ -2,6 +2,7 @@
 
 mod clock;
 pub(crate) mod cluster;
+mod encryption;
 mod large;
 mod outcomes;
 mod ownership;
