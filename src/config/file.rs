@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::settings::{Form, SETTINGS, Setting, keys};
+use super::store::without_passwords;
 use crate::model::words::{did_you_mean, nearest};
 
 /// A file of settings.
@@ -31,7 +32,9 @@ pub fn read(file: File<'_>, problems: &mut Vec<String>) -> BTreeMap<String, Stri
             reading.problems.push(problem);
         }
     }
-    problems.extend(reading.problems.into_iter().map(|problem| format!("{}: {problem}", file.path)));
+    // The parser quotes the line that it does not understand, which may be the address of a database.
+    let texts = reading.problems.iter().map(|problem| without_passwords(problem));
+    problems.extend(texts.map(|problem| format!("{}: {problem}", file.path)));
     reading.settings
 }
 

@@ -4,16 +4,22 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::conflict;
 use super::file::{self, File};
 use super::origins::Origins;
 use super::otlp;
 use super::settings::{OFF, keys};
+use super::store::{Secret, StoreUrl};
 use super::units::{self, Time};
 use super::values::{Config, EngineKind, LogFormat};
-use super::variables::variable;
+use super::variables::{PASSWORD, variable};
 
 /// The smallest amount of memory that a server works well with, in bytes.
 const MEMORY_MIN: u64 = 64 * 1024 * 1024;
+
+/// Why a password may not stand on the command line.
+const SHOWN: &str = "must have no password, because everybody on this machine can read command lines; put it in \
+                     MEMBERBASE_STORE_PASSWORD, or in a file that --store-password-file names";
 
 /// Everything that is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,16 +43,29 @@ impl Config {
         let path = file.map(|file| file.path).unwrap_or_default();
         let file = file.map(|file| file::read(file, &mut problems)).unwrap_or_default();
         let mut config = Self::default();
+        let mut sources = BTreeMap::new();
         for key in keys() {
             let given = flags.get(key).map(|text| (format!("--{key}"), text.clone()));
             let given = given.or_else(|| environment(&variable(key)).map(|text| (variable(key), text)));
             let given = given.or_else(|| file.get(key).map(|text| (format!("{path}: {key}"), text.clone())));
-            if let Some((source, text)) = given
-                && let Err(rule) = config.set(key, &text)
-            {
-                problems.push(format!("{source}: {rule}, not `{text}`"));
+            let Some((source, text)) = given else { continue };
+            match config.set(key, &text) {
+                Ok(()) => {}
+                // The text may hold a password.
+                Err(rule) if key == "store" => problems.push(format!("{source}: {rule}")),
+                Err(rule) => problems.push(format!("{source}: {rule}, not `{text}`")),
             }
+            if key == "store" && flags.contains_key(key) && config.store_password.is_some() {
+                problems.push(format!("{source}: {SHOWN}"));
+            }
+            sources.insert(key, (source, text));
         }
+        if let Some(text) = environment(PASSWORD)
+            && config.store_password.replace(Secret::of(&text)).is_some()
+        {
+            problems.push(format!("{PASSWORD}: the address of the database has a password already"));
+        }
+        conflict::check(&config, &sources, &mut problems);
         config.otlp = otlp::read(environment, &mut problems);
         config.check_retention(&mut problems);
         config.check_tls(&mut problems);
@@ -62,9 +81,17 @@ impl Config {
                 self.admin_listen = Some(units::address(text).map_err(|rule| format!("{rule}, or off"))?);
             }
             "metrics-bases" => self.metrics_bases = units::count(text)?,
-            "data" if text.is_empty() => return Err("must be the path of a folder".to_owned()),
+            // Whether that is allowed depends on `store`.
+            "data" if text.is_empty() => {}
             "data" => self.data = PathBuf::from(text),
             "engine" => self.engine = engine(text)?,
+            "store" => {
+                let (store, password) = StoreUrl::parse(text)?;
+                (self.store, self.store_password) = (Some(store), password);
+            }
+            "store-password-file" if text.is_empty() => return Err("must be the path of a file".to_owned()),
+            "store-password-file" => self.store_password_file = Some(PathBuf::from(text)),
+            "allow-async-replicas" => self.allow_async_replicas = units::boolean(text)?,
             "memory" => self.memory = units::bytes(text)?,
             "reserve" => self.reserve = units::bytes(text)?,
             "snapshot-after" => self.snapshot_after = units::bytes(text)?,
@@ -214,14 +241,19 @@ mod tests {
     fn every_setting_can_be_given_in_every_way() {
         let value = |key: &str| match key {
             "listen" | "admin-listen" => "127.0.0.1:0",
-            "data" | "tls-cert" | "tls-key" | "tls-client-ca" => "/tmp/x",
+            "data" | "tls-cert" | "tls-key" | "tls-client-ca" | "store-password-file" => "/tmp/x",
             "engine" => "memory",
+            "store" => "postgres://mb@db/members",
             "memory" | "reserve" | "snapshot-after" | "request-room" | "job-room" | "body-limit" => "100MiB",
             "log" => "debug",
             "log-format" => "json",
             "connections-per-peer" | "metrics-bases" => "12",
             "web-origins" => "https://app.example.com",
-            "access-log" | "no-console" | "insecure-no-auth" | "insecure-plaintext" => "true",
+            "access-log"
+            | "no-console"
+            | "insecure-no-auth"
+            | "insecure-plaintext"
+            | "allow-async-replicas" => "true",
             _ => "3h",
         };
         for key in keys() {
@@ -231,6 +263,7 @@ mod tests {
                 "tls-key" => vec![("tls-cert", "/tmp/x")],
                 "tls-client-ca" => vec![("tls-cert", "/tmp/x"), ("tls-key", "/tmp/x")],
                 "commit-retention" => vec![("delete-retention", "1h"), ("job-retention", "1h")],
+                "store-password-file" | "allow-async-replicas" => vec![("store", "postgres://mb@db/m")],
                 _ => Vec::new(),
             };
             let is_alone = matches!(key, "tls-cert" | "tls-key");

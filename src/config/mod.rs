@@ -5,11 +5,13 @@
 //! environment, which overrides the file. All problems are reported together. Nothing here reads the
 //! environment, files or the command line: texts are passed in.
 
+mod conflict;
 mod file;
 mod load;
 mod origins;
 mod otlp;
 mod settings;
+mod store;
 pub mod units;
 mod values;
 mod variables;
@@ -19,5 +21,6 @@ pub use self::load::Problems;
 pub use self::origins::Origins;
 pub use self::otlp::{OTEL, Otlp, Protocol};
 pub use self::settings::{Form, SETTINGS, Setting, keys};
+pub use self::store::{Secret, StoreUrl};
 pub use self::values::{ADMIN_LISTEN, Config, EngineKind, LogFormat};
-pub use self::variables::{PREFIX, unknown_variables, variable};
+pub use self::variables::{PASSWORD, PREFIX, unknown_variables, variable};

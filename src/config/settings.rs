@@ -62,13 +62,31 @@ pub const SETTINGS: &[Setting] = &[
         key: "data",
         form: Form::Text,
         about: "The data directory; only one process can use it at a time.",
-        value: |config| Some(config.data.display().to_string()),
+        value: |config| of_folder(config, || config.data.display().to_string()),
     },
     Setting {
         key: "engine",
         form: Form::Text,
         about: "The storage engine: sled, or memory (for tests), which loses everything when the server stops.",
-        value: |config| Some(engine(config.engine).to_owned()),
+        value: |config| of_folder(config, || engine(config.engine).to_owned()),
+    },
+    Setting {
+        key: "store",
+        form: Form::Text,
+        about: "The PostgreSQL database that holds the store, such as postgres://user@host1,host2/database. If not set, the data directory does.",
+        value: |config| config.store.as_ref().map(ToString::to_string),
+    },
+    Setting {
+        key: "store-password-file",
+        form: Form::Text,
+        about: "A file with the password for the database. It may also be in the variable MEMBERBASE_STORE_PASSWORD.",
+        value: |config| path(config.store_password_file.as_ref()),
+    },
+    Setting {
+        key: "allow-async-replicas",
+        form: Form::Flag,
+        about: "Use a database that acknowledges writes before a quorum of its nodes has them: a failover may lose some.",
+        value: |config| Some(config.allow_async_replicas.to_string()),
     },
     Setting {
         key: "memory",
@@ -80,13 +98,13 @@ pub const SETTINGS: &[Setting] = &[
         key: "reserve",
         form: Form::Amount,
         about: "Disk space that writes leave free.",
-        value: |config| Some(Bytes(config.reserve).to_string()),
+        value: |config| of_folder(config, || Bytes(config.reserve).to_string()),
     },
     Setting {
         key: "snapshot-after",
         form: Form::Amount,
         about: "A snapshot replaces older log once the log has grown by this much and by more than the last snapshot.",
-        value: |config| Some(Bytes(config.snapshot_after).to_string()),
+        value: |config| of_folder(config, || Bytes(config.snapshot_after).to_string()),
     },
     Setting {
         key: "drain-pause",
@@ -222,6 +240,11 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// The value of a setting that only a store in a data directory has.
+fn of_folder(config: &Config, value: impl FnOnce() -> String) -> Option<String> {
+    config.store.is_none().then(value)
+}
+
 fn engine(kind: EngineKind) -> &'static str {
     match kind {
         EngineKind::Sled => "sled",
@@ -272,7 +295,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::File;
+    use crate::config::{File, StoreUrl};
     use tracing::level_filters::LevelFilter;
 
     fn read(text: &str) -> Config {
@@ -306,6 +329,16 @@ mod tests {
             ..Config::default()
         };
         assert_eq!(read(&other.to_toml()), other);
+        let (url, password) = StoreUrl::parse("postgres://mb:s3cret@a,b/m?pooler=transaction").unwrap();
+        let on_database = Config {
+            store: Some(url),
+            store_password_file: Some("/run/secrets/a \"b\"".into()),
+            allow_async_replicas: true,
+            ..Config::default()
+        };
+        let printed = Config { store_password: password, ..on_database.clone() }.to_toml();
+        assert!(!printed.contains("s3cret"));
+        assert_eq!(read(&printed), on_database);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::origins::Origins;
 use super::otlp::Otlp;
+use super::store::{Secret, StoreUrl};
 
 const MIB: u64 = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -28,6 +29,15 @@ pub struct Config {
     pub data: PathBuf,
     /// The storage engine.
     pub engine: EngineKind,
+    /// The database that holds the store; `None` if the data directory does. It has no password.
+    pub store: Option<StoreUrl>,
+    /// The password for the database, if its address or the environment had it. Not in the list of settings, so
+    /// that it is never printed.
+    pub store_password: Option<Secret>,
+    /// A file with the password.
+    pub store_password_file: Option<PathBuf>,
+    /// Whether the store may be on a database that acknowledges before a quorum of its nodes has a write.
+    pub allow_async_replicas: bool,
     /// How much memory caches and requests may use together, in bytes.
     pub memory: u64,
     /// Disk space that writes leave free, in bytes.
@@ -91,6 +101,10 @@ impl Default for Config {
             metrics_bases: 20,
             data: PathBuf::from("./memberbase-data"),
             engine: EngineKind::Sled,
+            store: None,
+            store_password: None,
+            store_password_file: None,
+            allow_async_replicas: false,
             memory: 512 * MIB,
             reserve: 512 * MIB,
             snapshot_after: 1024 * MIB,

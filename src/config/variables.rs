@@ -6,6 +6,9 @@ use crate::model::words::{did_you_mean, nearest};
 /// The prefix of the environment variables of memberbase.
 pub const PREFIX: &str = "MEMBERBASE_";
 
+/// The variable with the password for the database of the store. It is no setting, so that it is never printed.
+pub const PASSWORD: &str = "MEMBERBASE_STORE_PASSWORD";
+
 /// The environment variable of a setting.
 #[must_use]
 pub fn variable(key: &str) -> String {
@@ -16,7 +19,7 @@ pub fn variable(key: &str) -> String {
 /// programs set such variables too: Kubernetes does for every service that is called memberbase. `names` are
 /// all variables of the environment, `others` are those that other commands of memberbase read.
 pub fn unknown_variables<'a>(names: impl IntoIterator<Item = &'a str>, others: &[&str]) -> Vec<String> {
-    let known: Vec<String> = keys().chain(["config"]).map(variable).collect();
+    let known: Vec<String> = keys().chain(["config"]).map(variable).chain([PASSWORD.to_owned()]).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).chain(others.iter().copied()).collect();
     let unknown = names.into_iter().filter(|name| name.starts_with(PREFIX) && !known.contains(name));
     let warning = |name: &str| {
