@@ -12,6 +12,17 @@ pub const FORMAT: u32 = 4;
 /// The first format, in which the metadata ended after the keys.
 const FIRST_FORMAT: u32 = 1;
 
+/// The format in the mark of an unfinished copy. No store has it, so every program refuses the mark.
+const NO_FORMAT: u32 = u32::MAX;
+
+/// What stands in the place of the metadata until a copy of a store is complete.
+#[must_use]
+pub fn unfinished() -> Vec<u8> {
+    let mut w = Writer::default();
+    w.varint(u64::from(NO_FORMAT));
+    w.0
+}
+
 /// A fold version of its own: addresses are folded by the newest rule, and the e-mail lookups made by an
 /// older rule are being rewritten.
 pub const REFOLDING: u32 = 3;
@@ -138,6 +149,12 @@ mod tests {
             }
             assert!(Meta::decode(&[bytes, vec![0]].concat()).is_err());
         }
+    }
+
+    #[test]
+    fn the_mark_of_an_unfinished_copy_is_of_no_format() {
+        assert_documented(&unfinished());
+        assert!(Meta::format(&unfinished()).unwrap() > FORMAT);
     }
 
     #[test]

@@ -80,6 +80,11 @@ pub enum TableError {
         /// The newest version this program reads.
         supported: u32,
     },
+    /// A copy into this store ended early.
+    #[error(
+        "it is a copy that ended early, not a store; run the same `memberbase copy` again, which continues it"
+    )]
+    UnfinishedCopy,
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -90,7 +95,7 @@ impl TableError {
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::Damaged(_) | Self::NewerFormat { .. } => true,
+            Self::Damaged(_) | Self::NewerFormat { .. } | Self::UnfinishedCopy => true,
             Self::Engine(error) => {
                 matches!(error, EngineError::Corrupt { .. } | EngineError::NewerFormat { .. })
             }

@@ -78,6 +78,7 @@ pub use self::sync::{
     ListRow, Listed, PlannedAction, PlannedRow, Recogniser, SentRow,
 };
 pub use self::tokens::{LiveToken, MayMake, TokenChange, Tokens};
+pub use self::upkeep::copy::{Contents, CopyError, copy};
 pub use self::upkeep::refold::{Holder, RefoldOutcome, RefoldReport, refold};
 pub use self::upkeep::timeline;
 pub use self::write::job::Series;

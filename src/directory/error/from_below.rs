@@ -42,7 +42,9 @@ impl From<TableError> for Error {
             TableError::PlannedOnFailure => Self::CommitUnknown { private: error.to_string() },
             TableError::Closing => Self::Stopping,
             TableError::Damaged(private) => Self::Corrupt { private },
-            TableError::NewerFormat { .. } => Self::Internal { private: error.to_string() },
+            TableError::NewerFormat { .. } | TableError::UnfinishedCopy => {
+                Self::Internal { private: error.to_string() }
+            }
             TableError::Engine(error) => Self::from(error),
         }
     }

@@ -36,6 +36,9 @@ pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableEr
         return Ok(None);
     };
     // What a newer program wrote is not damage, but this program cannot check it.
+    if bytes == meta::unfinished() {
+        return Err(TableError::UnfinishedCopy);
+    }
     let found = Meta::format(&bytes).unwrap_or_default();
     if found > meta::FORMAT {
         return Err(TableError::NewerFormat { found, supported: meta::FORMAT });

@@ -27,6 +27,9 @@ pub async fn open(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
 
 /// Decodes stored metadata; a newer format or fold is an error.
 pub fn open_meta(bytes: &[u8]) -> Result<Meta, TableError> {
+    if bytes == meta::unfinished() {
+        return Err(TableError::UnfinishedCopy);
+    }
     let found = Meta::format(bytes)?;
     if found > meta::FORMAT {
         return Err(TableError::NewerFormat { found, supported: meta::FORMAT });
