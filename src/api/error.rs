@@ -44,6 +44,7 @@ pub fn statuses(code: Code) -> (GrpcCode, http::StatusCode) {
         Code::PermissionDenied => (GrpcCode::PermissionDenied, Http::FORBIDDEN),
         Code::Unauthenticated => (GrpcCode::Unauthenticated, Http::UNAUTHORIZED),
         Code::OutOfRange => (GrpcCode::OutOfRange, Http::BAD_REQUEST),
+        Code::Unimplemented => (GrpcCode::Unimplemented, Http::NOT_IMPLEMENTED),
         Code::Internal => (GrpcCode::Internal, Http::INTERNAL_SERVER_ERROR),
         Code::DataLoss => (GrpcCode::DataLoss, Http::INTERNAL_SERVER_ERROR),
     }

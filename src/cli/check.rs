@@ -1,9 +1,10 @@
 //! `memberbase check`: checks a store that no server uses.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::store::{self, Database};
 use super::{Error, output};
 use crate::config::Config;
 use crate::server;
@@ -15,14 +16,17 @@ const LONGEST: &str = "36500d";
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Reads every snapshot and every entry of the log, and writes nothing. With --deep it then \
-                  opens the store, as the server does when it starts, and checks its contents. Exit code 0: \
+                  opens the store, as the server does when it starts, and checks its contents. With --store it \
+                  opens the store and checks its contents; the database checks its own files. Exit code 0: \
                   no findings; 1: there are findings, which are listed with their files; 74: the store \
                   cannot be read or opened."
 )]
 pub struct Args {
-    /// The data directory
-    #[arg(long, env = "MEMBERBASE_DATA", value_name = "FOLDER", default_value = "./memberbase-data")]
-    data: PathBuf,
+    /// The data directory [default: ./memberbase-data]
+    #[arg(long, env = "MEMBERBASE_DATA", value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    database: Database,
     /// Check every invariant as well: records, lookups, sets, counters, and the log of commits
     #[arg(long)]
     deep: bool,
@@ -36,18 +40,28 @@ pub struct Args {
 
 /// Checks the store, and prints what was checked and what was found.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
-    if !args.data.is_dir() {
-        return Err(Error::Usage(format!("there is no data directory {}", args.data.display())));
+    if args.database.store.is_some() {
+        // The variable of the data directory may be set for a server.
+        let config = store::existing(None, &args.database, &settings(&args)).await?;
+        let findings = audit(&config.unwrap_or_default()).await?;
+        return conclude(findings);
     }
-    let config = load(&args)?;
-    let files = server::backup::check_files(&args.data, output::note).await?;
+    let data = args.data.clone().unwrap_or_else(|| Config::default().data);
+    if !data.is_dir() {
+        return Err(Error::Usage(format!("there is no data directory {}", data.display())));
+    }
+    let config = load(&args, &data)?;
+    let files = server::backup::check_files(&data, output::note).await?;
     files.notes.iter().try_for_each(output::line)?;
     files.damage.iter().try_for_each(output::line)?;
     let damaged = files.damage.len();
     output::line(format_args!("damaged files {damaged}"))?;
     // A store with damaged files cannot be opened.
     let audited = if args.deep && damaged == 0 { audit(&config).await? } else { 0 };
-    let findings = u64::try_from(damaged).unwrap_or(u64::MAX).saturating_add(audited);
+    conclude(u64::try_from(damaged).unwrap_or(u64::MAX).saturating_add(audited))
+}
+
+fn conclude(findings: u64) -> Result<ExitCode, Error> {
     output::line(format_args!("findings {findings}"))?;
     Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -68,15 +82,20 @@ async fn audit(config: &Config) -> Result<u64, Error> {
     Ok(u64::try_from(report.findings.len()).unwrap_or(u64::MAX).saturating_add(report.more_findings))
 }
 
-fn load(args: &Args) -> Result<Config, Error> {
+fn load(args: &Args, data: &Path) -> Result<Config, Error> {
+    let mut flags: BTreeMap<_, _> = settings(args).into_iter().collect();
+    flags.insert("data", data.display().to_string());
+    Config::load(&flags, |_| None, None).map_err(|problems| Error::Usage(problems.to_string()))
+}
+
+/// The settings that both kinds of store have.
+fn settings(args: &Args) -> Vec<(&'static str, String)> {
     // `check` does not use the history's retention, which may not be shorter than that of deleted things.
     let history = args.delete_retention.as_ref().map(|_| LONGEST.to_owned());
     let given = [
         ("commit-retention", history),
-        ("data", Some(args.data.display().to_string())),
         ("memory", args.memory.clone()),
         ("delete-retention", args.delete_retention.clone()),
     ];
-    let flags: BTreeMap<_, _> = given.into_iter().filter_map(|(key, text)| Some((key, text?))).collect();
-    Config::load(&flags, |_| None, None).map_err(|problems| Error::Usage(problems.to_string()))
+    given.into_iter().filter_map(|(key, text)| Some((key, text?))).collect()
 }

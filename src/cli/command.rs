@@ -8,8 +8,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use super::{
-    Error, audiences, backup, bench, check, completions, count, export, get, history, import, jobs, man,
-    output, refold, restore, serve, sync, token, undelete, verify,
+    Error, adopt, audiences, backup, bench, check, completions, copy, count, export, get, history, import,
+    jobs, man, output, refold, restore, serve, sync, token, undelete, verify,
 };
 
 /// How long a thread of tokio's blocking pool may be idle before it ends, and its part of the allocator
@@ -105,6 +105,10 @@ enum Command {
     Verify(verify::Args),
     /// Creates a data directory from a backup, as of its end or of an earlier time
     Restore(restore::Args),
+    /// Copies a whole store between a data directory and a database
+    Copy(copy::Args),
+    /// Begins a new timeline in a store whose database was restored
+    Adopt(adopt::Args),
     /// Updates an older store to the newest rule for comparing e-mail addresses
     Refold(refold::Args),
     /// Measures a server under generated load
@@ -150,6 +154,8 @@ async fn execute(cli: Cli) -> ExitCode {
         Command::Backup(args) => backup::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Restore(args) => restore::run(args).await,
+        Command::Copy(args) => copy::run(args).await,
+        Command::Adopt(args) => adopt::run(args).await,
         Command::Refold(args) => refold::run(args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Completions(args) => completions::run(&args, Cli::command()),

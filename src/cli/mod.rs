@@ -1,10 +1,11 @@
 //! The command line, one file per subcommand.
 //!
-//! `serve`, `token --data`, `check`, `refold`, `restore`, `verify` and `backup --data` work on the files of a
-//! store. `completions` and `man` describe the commands. All others are ordinary clients: they speak to a
+//! `serve`, `token --data`, `check`, `copy`, `adopt`, `refold`, `restore`, `verify` and `backup --data` work on a
+//! store themselves. `completions` and `man` describe the commands. All others are ordinary clients: they speak to a
 //! server, also a remote one, through the generated code alone. Only `client` and `error` use the gRPC library
 //! and its status codes.
 
+mod adopt;
 mod audiences;
 mod backup;
 mod base;
@@ -13,6 +14,7 @@ mod check;
 mod client;
 mod command;
 mod completions;
+mod copy;
 mod count;
 mod draw;
 mod error;
@@ -34,6 +36,7 @@ mod output;
 mod refold;
 mod restore;
 mod serve;
+mod store;
 mod sync;
 mod token;
 mod undelete;

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::store::{self, Database};
 use super::{Error, output};
-use crate::config::Config;
 use crate::server;
 
 /// The arguments of `refold`.
@@ -21,16 +21,16 @@ use crate::server;
 )]
 pub struct Args {
     /// The data directory
-    #[arg(long, value_name = "FOLDER")]
-    data: PathBuf,
+    #[arg(long, value_name = "FOLDER", required_unless_present = "store")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    database: Database,
 }
 
 /// Refolds the store, and prints the pairs of members that prevent it.
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
-    if !server::is_store(&args.data) {
-        return Err(Error::Usage(format!("{} is not the data directory of a server", args.data.display())));
-    }
-    let config = Config { data: args.data, ..Config::default() };
+    let found = store::existing(args.data.as_deref(), &args.database, &[]).await?;
+    let config = found.ok_or_else(|| Error::Usage("give --data or --store".to_owned()))?;
     let report = server::refold(&config, &|line| output::note(line)).await?;
     for (one, other) in &report.pairs {
         output::line(format_args!("memberbase {}: {one} and {other} would have the same address", one.base))?;

@@ -48,6 +48,16 @@ pub struct Args {
     /// The storage engine: sled, or memory, which loses all data at the end and is for tests [default: sled]
     #[arg(long, value_name = "ENGINE", value_parser = ENGINES, hide_possible_values = true)]
     engine: Option<String>,
+    /// The PostgreSQL database that holds the store instead of a data directory, such as
+    /// postgres://user@host1,host2/database?target_session_attrs=read-write, without a password (docs/cluster.md)
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// A file with the password for the database; it may also be in MEMBERBASE_STORE_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    store_password_file: Option<String>,
+    /// Use a database that acknowledges writes before a quorum of its nodes has them
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    allow_async_replicas: Option<String>,
     /// How much memory to use [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
@@ -187,6 +197,9 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("metrics-bases", args.metrics_bases),
         ("data", args.data),
         ("engine", args.engine),
+        ("store", args.store),
+        ("store-password-file", args.store_password_file),
+        ("allow-async-replicas", args.allow_async_replicas),
         ("memory", args.memory),
         ("reserve", args.reserve),
         ("snapshot-after", args.snapshot_after),

@@ -10,6 +10,7 @@ pub use crate::engine::sled::backup::{Received, Receiver, Verified};
 pub use crate::engine::sled::folder::refuse_inside;
 
 use super::error::ServeError;
+use super::opening::cannot_open;
 use super::store::now;
 use crate::config::Config;
 use crate::engine::sled::backup::{self, Site, Write};
@@ -102,10 +103,10 @@ async fn open_restored(
     settings.reserve_bytes = config.reserve;
     let opened = blocking(move || SledEngine::open(settings, |line| tracing::info!("{line}"))).await?;
     let engine: Arc<dyn Engine> = Arc::new(opened);
-    let failed = |source| ServeError::Open { data: config.data.display().to_string(), source };
-    let reached = timeline::begin_timeline(&engine, now()).await.map_err(failed)?;
+    let failed = cannot_open(config);
+    let reached = timeline::begin_timeline(&engine, now()).await.map_err(&failed)?;
     let meta = engine.get_many(&[timeline::meta_key()]).await?.pop().flatten();
-    let sealer = timeline::sealer_of(&meta.unwrap_or_default()).map_err(failed)?;
+    let sealer = timeline::sealer_of(&meta.unwrap_or_default()).map_err(&failed)?;
     engine.close().await?;
     Ok((reached, sealer))
 }

@@ -14,6 +14,7 @@ use tonic_types::StatusExt;
 use tower::Service;
 
 use super::front::Front;
+use super::tenure::Tenure;
 use crate::api::error::reason_of;
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
@@ -46,7 +47,8 @@ impl World {
         let config = TableConfig { checkpoint_entries: 40, ..TableConfig::default() };
         let table = Table::open(Arc::clone(&engine) as Arc<dyn Engine>, now, config).await.unwrap();
         let front = Front::new(false, None, Incoming::new(1 << 24, Duration::from_secs(30))).await.unwrap();
-        front.serve(&Gate::new(Arc::clone(&table), Door::System), 1 << 20, &CancellationToken::new()).await;
+        let gate = Gate::new(Arc::clone(&table), Door::System);
+        front.serve(&gate, &Tenure::Always, 1 << 20, &CancellationToken::new()).await;
         let mut world = Self { engine, clock, table, front, base: String::new() };
         world.base = world.new_base("Staff").await.unwrap();
         world

@@ -1,7 +1,8 @@
 //! Starting, serving and stopping: the only layer that knows every other one.
 //!
 //! The order is bind, open, build, serve. While the store opens, which can take a while after a crash, health
-//! checks return NOT_SERVING, and every other call returns UNAVAILABLE. Stopping takes the reverse order:
+//! checks return NOT_SERVING, and every other call returns UNAVAILABLE. A store in a database opens once no other
+//! server owns it; if another server takes it over, the process ends at once. Stopping takes the reverse order:
 //! health checks return NOT_SERVING, a pause lets load balancers notice that, no new connections and calls are
 //! accepted, running calls finish within the grace period, and the store is closed.
 //!
@@ -12,8 +13,9 @@
 //! | `log` | writes log lines to standard error without delaying callers |
 //! | `connections` | what one connection may do: TLS, places, stalled replies, running calls |
 //! | `error` | [`ServeError`]: why a server could not start or stop cleanly |
-//! | `store`, `opening` | choose the engine, and open the store for a server or for a command |
-//! | `backup`, `tokens` | work on a data directory that no server uses |
+//! | `tenure` | whether this server may answer |
+//! | `backing`, `store`, `opening` | choose the engine, and open the store for a server or for a command |
+//! | `backup`, `copy`, `adopt`, `tokens` | work on a store that no server uses |
 //! | `around` | what happens before each call, and when its reply is ready |
 //! | `otlp` | sends the spans of calls to a collector |
 //! | `traced` | puts the trace id of a call on its log lines |
@@ -28,9 +30,12 @@
 
 mod accept;
 mod admin;
+mod adopt;
 mod around;
+mod backing;
 pub mod backup;
 mod connections;
+mod copy;
 mod error;
 #[cfg(test)]
 mod failing;
@@ -42,13 +47,17 @@ mod otlp;
 mod recent;
 mod refusals;
 mod run;
+mod standby;
 mod store;
+mod tenure;
 mod tokens;
 mod traced;
 mod web;
 
+pub use self::adopt::adopt;
 pub use self::connections::TlsError;
-pub use self::error::ServeError;
-pub use self::opening::{check, open_store, refold};
+pub use self::copy::copy;
+pub use self::error::{Place, ServeError};
+pub use self::opening::{check, has_store, is_store, open_store, refold};
 pub use self::run::{Running, serve, start, worker_threads};
-pub use self::tokens::{Wanted as WantedToken, create_token, is_store, list_tokens, revoke_token};
+pub use self::tokens::{Wanted as WantedToken, create_token, list_tokens, revoke_token};

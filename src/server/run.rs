@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,7 +22,9 @@ use super::opening::open;
 use super::otlp::{SpanCounters, Spans};
 use super::recent;
 use super::refusals::Refusals;
-use super::store::{self, StoreMetrics};
+use super::standby::stand_by;
+use super::store::{self, Opened, StoreMetrics};
+use super::tenure::{Shown, Tenure};
 use crate::api::http::console;
 use crate::config::units::{Bytes, Time};
 use crate::config::{Config, Origins};
@@ -32,6 +35,9 @@ use crate::tasks;
 
 /// Fewest worker threads. Reads may block them while they wait for the disk.
 const WORKERS_MIN: usize = 4;
+
+/// The exit code of a server whose store another server took over: a supervisor starts it again, and it stands by.
+const EXIT_LOST: i32 = 75;
 
 /// How many worker threads a runtime should have on this many cores.
 #[must_use]
@@ -64,12 +70,24 @@ pub async fn serve(config: Config, notes: &[String]) -> Result<(), ServeError> {
     // If standard output is closed, the server runs all the same.
     let scheme = if running.encrypted { "https" } else { "http" };
     let _ = writeln!(std::io::stdout(), "listening on {scheme}://{}", running.address());
-    signalled().await;
-    tracing::info!("stopping; a second signal exits immediately");
-    tokio::select! {
-        result = running.stop() => result,
-        () = signalled() => exit(log, 1),
-    }
+    let tenure = running.tenure.clone();
+    let why = tokio::select! {
+        why = tenure.lost() => why,
+        () = signalled() => {
+            tracing::info!("stopping; a second signal exits immediately");
+            tokio::select! {
+                result = running.stop() => return result,
+                () = signalled() => exit(log, 1),
+                why = tenure.lost() => why,
+            }
+        }
+    };
+    // What is in memory may be old, and nothing can be written any more.
+    tracing::error!(
+        why,
+        "another server may own the store: this one ends at once, with exit code {EXIT_LOST}"
+    );
+    exit(log, EXIT_LOST)
 }
 
 /// Writes the last lines of the log and ends the process, although something is still running.
@@ -83,6 +101,7 @@ pub struct Running {
     address: SocketAddr,
     encrypted: bool,
     table: Arc<Table>,
+    tenure: Tenure,
     gate: Gate,
     front: Front,
     connections: Connections,
@@ -128,7 +147,8 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         calls: connections.metrics.clone(),
         spans: span_counters,
         table: store_metrics.table.clone(),
-        log_times: store_metrics.log_times.clone(),
+        backing: store_metrics.backing.clone(),
+        tenure: Shown::default(),
         incoming,
         health: front.health().clone(),
         store: OnceLock::new(),
@@ -145,11 +165,17 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     }
     let accept = accept::run(listener, room, tls, front.clone(), connections.clone());
     tasks::vital("accept", connections.tracker.track_future(accept));
-    match open(&config, address, &store_metrics).await {
-        Ok(table) => {
-            admin.show(&table);
+    let (telling, told) = watch::channel(None);
+    let tell = move |standing| drop(telling.send_replace(Some(standing)));
+    let opened = tokio::select! {
+        opened = open(&config, address, &store_metrics, &tell) => opened,
+        never = stand_by(&front, told) => match never {},
+    };
+    match opened {
+        Ok(Opened { table, tenure }) => {
+            admin.show(&table, &tenure);
             let gate = Gate::new(Arc::clone(&table), Door::System);
-            front.serve(&gate, store::body_bytes(&config), &connections.stopping).await;
+            front.serve(&gate, &tenure, store::body_bytes(&config), &connections.stopping).await;
             tasks::vital("health", front.health().clone().follow(Arc::downgrade(&table)));
             let jobs = Runner::start(&table);
             let Config { drain_pause, grace, .. } = config;
@@ -157,6 +183,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
                 address,
                 encrypted,
                 table,
+                tenure,
                 gate,
                 front,
                 connections,
@@ -191,9 +218,12 @@ fn log_settings(config: &Config, address: SocketAddr, admin: Option<SocketAddr>,
         (Some(_), None) => "on",
         (Some(_), Some(_)) => "on, clients must show a certificate",
     };
+    let data = config.store.is_none().then(|| tracing::field::display(config.data.display()));
+    let store = config.store.as_ref().map(tracing::field::display);
     tracing::info!(
         version = crate::VERSION,
-        data = %config.data.display(),
+        data,
+        store,
         %address,
         admin,
         tls,
@@ -216,6 +246,11 @@ impl Running {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until another server may own the store, and says why. Nothing is answered from then on.
+    pub async fn lost(&self) -> String {
+        self.tenure.lost().await
     }
 
     /// The address of metrics and probes, if it is served.

@@ -1,4 +1,4 @@
-//! Opens the store. Only this file chooses an engine.
+//! Opens the store.
 //!
 //! The engine opens without reading all that the working copy holds, so it may be a later read that meets damage
 //! there. The work that began with that read is then done once more, over an engine that was opened again and
@@ -10,11 +10,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-use crate::config::{Config, EngineKind};
-use crate::engine::memory::MemoryEngine;
-use crate::engine::sled::{SledConfig, SledEngine, log_times};
+use super::backing::{Backing, BackingMetrics, Told, share};
+use super::error::Place;
+use super::tenure::Tenure;
+use crate::config::Config;
 use crate::engine::{Engine, EngineError};
-use crate::metrics::Histogram;
 use crate::model::Timestamp;
 use crate::table::{
     self, AuditConfig, AuditReport, Clock, IdempotencyLimits, JobLimits, RefoldReport, Table, TableConfig,
@@ -22,9 +22,6 @@ use crate::table::{
 };
 use crate::tasks;
 
-/// The share of `memory` for the engine's cache. Its heap is several times that, because sled counts a page
-/// only after 64 accesses to one of its 256 shards.
-const CACHE_SHARE: (u64, u64) = (1, 16);
 /// The share of `memory` for the images of lookups and for the member cache.
 const READ_SHARE: (u64, u64) = (3, 8);
 /// The share of `memory` for requests that wait and for index changes that are not on disk yet.
@@ -47,42 +44,57 @@ const FIRST_HOUSEKEEPING: Duration = Duration::from_secs(60);
 const HOUSEKEEPING: Duration = Duration::from_secs(60 * 60);
 
 /// The handles that count what a store does. Clones share their numbers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct StoreMetrics {
     /// Of its bases.
     pub table: TableMetrics,
-    /// The times that writes to the log take.
-    pub log_times: Histogram,
+    /// Of its engine.
+    pub backing: BackingMetrics,
 }
 
-impl Default for StoreMetrics {
-    fn default() -> Self {
-        Self { table: TableMetrics::default(), log_times: log_times() }
-    }
+/// A store that is open.
+pub struct Opened {
+    /// The store.
+    pub table: Arc<Table>,
+    /// Whether this process may answer from it.
+    pub tenure: Tenure,
 }
 
-/// Opens the store of `config`, and starts its housekeeping, which ends when the store is no longer used.
-pub async fn open(config: &Config, metrics: &StoreMetrics) -> Result<Arc<Table>, TableError> {
-    let table = open_with_progress(config, metrics).await?;
-    tasks::vital("housekeeping", keep_house(Arc::downgrade(&table)));
-    Ok(table)
+/// Opens the store in `backing`, and starts its housekeeping, which ends when the store is no longer used. If
+/// another server owns the store, this fails, or waits and tells `told`.
+pub async fn open(
+    backing: &Backing,
+    config: &Config,
+    metrics: &StoreMetrics,
+    told: Option<Told<'_>>,
+) -> Result<Opened, TableError> {
+    let opened = open_with_progress(backing, config, metrics, told).await?;
+    tasks::vital("housekeeping", keep_house(Arc::downgrade(&opened.table)));
+    Ok(opened)
 }
 
 /// Opens the store, audits it and closes it.
-pub async fn check(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<AuditReport, TableError> {
+pub async fn check(
+    backing: &Backing,
+    config: &Config,
+    progress: &(dyn Fn(String) + Sync),
+) -> Result<AuditReport, TableError> {
     let how = &AuditConfig::new(clock()(), micros(config.delete_retention));
     let work = async |engine| audit(&engine, how, progress).await;
-    let (report, engine) = with_engine(config, &StoreMetrics::default(), work).await?;
+    let (report, engine, _) = with_engine(backing, None, work).await?;
     engine.close().await?;
     Ok(report)
 }
 
 /// Opens the store, refolds it and closes it.
-pub async fn refold(config: &Config, progress: &(dyn Fn(String) + Sync)) -> Result<RefoldReport, TableError> {
-    let metrics = StoreMetrics::default();
-    let settings = &table_config(config, &metrics)?;
+pub async fn refold(
+    backing: &Backing,
+    config: &Config,
+    progress: &(dyn Fn(String) + Sync),
+) -> Result<RefoldReport, TableError> {
+    let settings = &table_config(config, &StoreMetrics::default())?;
     let work = async |engine| table::refold(&engine, &clock(), settings, progress).await;
-    let (report, engine) = with_engine(config, &metrics, work).await?;
+    let (report, engine, _) = with_engine(backing, None, work).await?;
     engine.close().await?;
     Ok(report)
 }
@@ -99,17 +111,24 @@ async fn keep_house(table: Weak<Table>) {
     }
 }
 
-async fn open_with_progress(config: &Config, metrics: &StoreMetrics) -> Result<Arc<Table>, TableError> {
+async fn open_with_progress(
+    backing: &Backing,
+    config: &Config,
+    metrics: &StoreMetrics,
+    told: Option<Told<'_>>,
+) -> Result<Opened, TableError> {
     let settings = table_config(config, metrics)?;
     let work = |engine| Table::open(engine, clock(), settings.clone());
-    let mut opening = std::pin::pin!(with_engine(config, metrics, work));
+    let mut opening = std::pin::pin!(with_engine(backing, told, work));
     let mut waited = Duration::ZERO;
     loop {
         match tokio::time::timeout(STILL_OPENING, opening.as_mut()).await {
-            Ok(opened) => return opened.map(|(table, _)| table),
+            Ok(opened) => return opened.map(|(table, _, tenure)| Opened { table, tenure }),
+            // A standby may wait for weeks, and says for what.
+            Err(_) if told.is_some() && matches!(backing, Backing::Postgres(_)) => {}
             Err(_) => {
                 waited += STILL_OPENING;
-                tracing::info!(seconds = waited.as_secs(), data = %config.data.display(), "still opening the store");
+                tracing::info!(seconds = waited.as_secs(), store = %Place::of(config), "still opening the store");
             }
         }
     }
@@ -118,15 +137,15 @@ async fn open_with_progress(config: &Config, metrics: &StoreMetrics) -> Result<A
 /// Opens the engine and does `work` with it; once more after a read that failed. If `work` fails, the engine is
 /// closed again.
 async fn with_engine<T, F: Future<Output = Result<T, TableError>>>(
-    config: &Config,
-    metrics: &StoreMetrics,
+    backing: &Backing,
+    told: Option<Told<'_>>,
     work: impl Fn(Arc<dyn Engine>) -> F,
-) -> Result<(T, Arc<dyn Engine>), TableError> {
+) -> Result<(T, Arc<dyn Engine>, Tenure), TableError> {
     let mut is_first = true;
     loop {
-        let engine = engine(config, metrics).await?;
+        let (engine, tenure) = backing.open(told).await?;
         let error = match work(Arc::clone(&engine)).await {
-            Ok(done) => return Ok((done, engine)),
+            Ok(done) => return Ok((done, engine, tenure)),
             Err(error) => error,
         };
         if let Err(error) = engine.close().await {
@@ -137,27 +156,6 @@ async fn with_engine<T, F: Future<Output = Result<T, TableError>>>(
                 tracing::warn!(why, "the store could not be read; opening it again");
             }
             error => return Err(error),
-        }
-    }
-}
-
-async fn engine(config: &Config, metrics: &StoreMetrics) -> Result<Arc<dyn Engine>, EngineError> {
-    match config.engine {
-        EngineKind::Memory => Ok(Arc::new(MemoryEngine::new())),
-        EngineKind::Sled => {
-            let mut settings = SledConfig::new(&config.data);
-            settings.cache_bytes = share(config.memory, CACHE_SHARE);
-            settings.reserve_bytes = config.reserve;
-            settings.snapshot_after_bytes = config.snapshot_after;
-            settings.log_times = metrics.log_times.clone();
-            // Opening reads the whole log since the last confirmed position.
-            let opened = tokio::task::spawn_blocking(move || {
-                SledEngine::open(settings, |line| tracing::info!("{line}"))
-            })
-            .await;
-            let engine =
-                opened.map_err(|died| EngineError::Io(format!("opening the store panicked: {died}")))??;
-            Ok(Arc::new(engine))
         }
     }
 }
@@ -199,10 +197,6 @@ pub fn call_bytes(config: &Config) -> usize {
 pub fn body_bytes(config: &Config) -> usize {
     let most = share(config.memory, BODY_SHARE).max(BODY_MIN_BYTES);
     usize::try_from(config.body_limit.min(most)).unwrap_or(usize::MAX)
-}
-
-fn share(bytes: u64, (part, of): (u64, u64)) -> u64 {
-    bytes / of * part
 }
 
 fn micros(time: Duration) -> i64 {
@@ -267,15 +261,17 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let config = Config { data: temp.path().join("data"), ..Config::default() };
         let metrics = StoreMetrics::default();
-        let table = open_with_progress(&config, &metrics).await.unwrap();
+        let backing = Backing::of(&config, &metrics.backing).unwrap();
+        let open = async || open_with_progress(&backing, &config, &metrics, None).await.unwrap().table;
+        let table = open().await;
         table.tokens().create(token(), SecretHash::of("secret"), MayMake::Any, None).await.unwrap();
         table.close().await.unwrap();
         drop(table);
         assert!(damage(&config.data) > 0);
-        let report = check(&config, &|_| {}).await.unwrap();
+        let report = check(&backing, &config, &|_| {}).await.unwrap();
         assert!(report.is_sound(), "{:?}", report.findings);
         assert!(damage(&config.data) > 0);
-        let table = open_with_progress(&config, &metrics).await.unwrap();
+        let table = open().await;
         assert!(table.tokens().any());
         table.close().await.unwrap();
     }

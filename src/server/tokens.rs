@@ -1,15 +1,12 @@
-//! Creates, lists and revokes tokens of a store that no server uses, on the machine with its data directory.
+//! Creates, lists and revokes tokens of a store that no server uses.
 //!
-//! No token is needed: a user who may write to the data directory can do everything anyway.
-
-use std::path::Path;
+//! No token is needed: a user who may write to the data directory, or to the database, can do everything anyway.
 
 use super::error::ServeError;
-use super::opening::open_store;
+use super::opening::{has_store, open_store};
 use crate::api::grpc::{token_to_wire, v1};
 use crate::config::{Config, EngineKind};
 use crate::directory::{BaseList, CreatedToken, Directory, Error, Gate, NewToken, RawPage, TokenSeed};
-use crate::engine::sled::SledConfig;
 use crate::model::origin::Door;
 use crate::model::token::AccessLevel;
 use crate::model::{RawFilter, RawValue, Reason, Refusal, Timestamp};
@@ -36,18 +33,12 @@ pub struct Wanted {
     pub rows_per_second: Option<u32>,
 }
 
-/// Whether a folder is the data directory of a store.
-#[must_use]
-pub fn is_store(data: &Path) -> bool {
-    SledConfig::new(data).has_store()
-}
-
 /// Creates a token in the store of `config`, and the store too if it does not exist. Also returns whether
 /// this is the first token.
 pub async fn create_token(config: &Config, wanted: Wanted) -> Result<(CreatedToken, bool), ServeError> {
     // A failed command must not leave a new store behind, so try it in memory first.
-    if config.engine == EngineKind::Sled && !is_store(&config.data) {
-        let trial = Config { engine: EngineKind::Memory, ..config.clone() };
+    if config.engine != EngineKind::Memory && !has_store(config).await? {
+        let trial = Config { engine: EngineKind::Memory, store: None, ..config.clone() };
         create_in(&trial, wanted.clone()).await?;
     }
     create_in(config, wanted).await

@@ -88,7 +88,7 @@ impl Error {
             | Self::Serve(ServeError::Exposed { .. } | ServeError::Token(_) | ServeError::Until(_)) => {
                 exit::EXIT_USAGE
             }
-            Self::Serve(error) if error.is_wrong_folder() => exit::EXIT_USAGE,
+            Self::Serve(error) if error.is_wrong_place() => exit::EXIT_USAGE,
             Self::Refused(refusal) if refusal.is_malformed() => exit::EXIT_USAGE,
             Self::Data(_) => exit::EXIT_DATA,
             Self::Output(error) if is_closed(error) => exit::EXIT_PIPE,

@@ -1,5 +1,5 @@
-//! `memberbase token`: manages the tokens of a running server, or with `--data` those of a store that no
-//! server uses.
+//! `memberbase token`: manages the tokens of a running server, or with `--data` or `--store` those of a store
+//! that no server uses.
 
 mod place;
 mod run;

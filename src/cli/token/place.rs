@@ -5,28 +5,33 @@ use std::path::PathBuf;
 use crate::api::grpc::v1;
 use crate::cli::Error;
 use crate::cli::client::Target;
+use crate::cli::store::{self, Database};
 use crate::config::Config;
-use crate::server;
 
 /// The server or store that the tokens belong to.
 #[derive(Debug, clap::Args)]
 pub struct Place {
-    /// The data directory of a stopped server; without it, the command calls a running server
+    /// The data directory of a stopped server; without it and without --store, the command calls a running server
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub database: Database,
     #[command(flatten)]
     pub target: Target,
 }
 
 impl Place {
-    /// The store to open, with `--data`. It must exist, so that a misspelt folder is not created.
-    pub fn store(&self, new_store: bool) -> Result<Option<Config>, Error> {
-        let Some(data) = &self.data else { return Ok(None) };
-        if !new_store && !server::is_store(data) {
-            let text = format!("{} is not the data directory of a server", data.display());
-            return Err(Error::Usage(text));
+    /// The store to open, with `--data` or `--store`. It must exist, so that nothing is created in a misspelt place.
+    pub async fn store(&self, new_store: bool) -> Result<Option<Config>, Error> {
+        if !new_store {
+            return store::existing(self.data.as_deref(), &self.database, &[]).await;
         }
-        Ok(Some(Config { data: data.clone(), ..Config::default() }))
+        match (&self.data, self.database.config(&[])?) {
+            (Some(_), Some(_)) => Err(Error::Usage("give either --data or --store, not both".to_owned())),
+            (Some(data), None) => Ok(Some(Config { data: data.clone(), ..Config::default() })),
+            (None, Some(config)) => Ok(Some(config)),
+            (None, None) => Err(Error::Usage("--new-store needs --data or --store".to_owned())),
+        }
     }
 }
 

@@ -17,7 +17,8 @@ const LEVELS: Hinted = Hinted(&["read", "write", "admin"]);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The first token is created without a token, on the machine of the running server; from \
-                  then on every call needs one. If the server does not run, use --data."
+                  then on every call needs one. If the server does not run, use --data, or --store \
+                  if its store is in a database."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -63,8 +64,9 @@ struct CreateArgs {
     /// as the token that creates it]
     #[arg(long, value_name = "NUMBER")]
     rows_per_second: Option<u32>,
-    /// Create the data directory if it does not exist: for the first token of a server that has never run
-    #[arg(long, requires = "data")]
+    /// Create the store if it does not exist: for the first token of a server that has never run. Needs --data or
+    /// --store
+    #[arg(long)]
     new_store: bool,
     #[command(flatten)]
     place: Place,
@@ -111,7 +113,7 @@ async fn create(args: CreateArgs) -> Result<(), Error> {
         rows_per_second: args.rows_per_second,
     };
     secret::refuse_void()?;
-    let made = match args.place.store(args.new_store)? {
+    let made = match args.place.store(args.new_store).await? {
         Some(config) => {
             let (created, is_first) = server::create_token(&config, wanted).await?;
             let (id, secret) = (created.token.id.to_string(), created.secret.reveal().to_owned());
@@ -154,7 +156,7 @@ fn to_wire(time: Timestamp) -> prost_types::Timestamp {
 }
 
 async fn list(place: Place) -> Result<(), Error> {
-    let tokens = match place.store(false)? {
+    let tokens = match place.store(false).await? {
         Some(config) => server::list_tokens(&config).await?,
         None => list_at(&mut place.target.connect().await?).await?,
     };
@@ -207,7 +209,7 @@ fn line(token: &v1::ApiToken) -> String {
 }
 
 async fn revoke(id: String, place: Place) -> Result<(), Error> {
-    let revoked = match place.store(false)? {
+    let revoked = match place.store(false).await? {
         Some(config) => server::revoke_token(&config, &id).await?,
         None => revoke_at(&place.target, id).await?,
     };

@@ -42,7 +42,7 @@ pub async fn show(made: &Made, place: &Place) -> Result<(), Error> {
     Err(Error::Unseen(match revoke(made, place).await {
         Ok(()) if made.is_first => format!(
             "{why}; {id} was revoked, because nobody saw its secret. Calls need a token from now on all the \
-             same: stop the server, and create one with --data"
+             same: stop the server, and create one with --data or --store"
         ),
         Ok(()) => format!("{why}; {id} was revoked, because nobody saw its secret"),
         Err(fault) => {
@@ -54,7 +54,7 @@ pub async fn show(made: &Made, place: &Place) -> Result<(), Error> {
 }
 
 async fn revoke(made: &Made, place: &Place) -> Result<(), Error> {
-    if let Some(config) = place.store(false)? {
+    if let Some(config) = place.store(false).await? {
         return server::revoke_token(&config, &made.id).await.map(drop).map_err(Error::from);
     }
     // The creator of the first token has no other token.

@@ -29,6 +29,8 @@ pub enum Code {
     Unauthenticated,
     /// A value is outside the existing range.
     OutOfRange,
+    /// The service cannot do this at all.
+    Unimplemented,
     /// A fault of the service.
     Internal,
     /// Stored data cannot be read.
@@ -50,6 +52,7 @@ impl Code {
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::OutOfRange => "OUT_OF_RANGE",
+            Self::Unimplemented => "UNIMPLEMENTED",
             Self::Internal => "INTERNAL",
             Self::DataLoss => "DATA_LOSS",
         }
@@ -300,9 +303,11 @@ reasons! {
     /// The caller's deadline passed before the request was started.
     Deadline = "DEADLINE", DeadlineExceeded, "the deadline passed before the request was started";
     /// This kind of store does not support the operation.
-    NotSupported = "NOT_SUPPORTED", FailedPrecondition, "this kind of store does not support the operation";
+    NotSupported = "NOT_SUPPORTED", Unimplemented, "this kind of store does not support the operation";
     /// The service is starting: it is opening its store.
     Starting = "STARTING", Unavailable, "the service is starting";
+    /// Another server owns the store; this one takes over when that one is gone.
+    Standby = "STANDBY", Unavailable, "another server owns the store";
     /// The service is stopping.
     ShuttingDown = "SHUTTING_DOWN", Unavailable, "the service is stopping";
     /// The call has no token, or one that is not valid.

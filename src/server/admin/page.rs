@@ -11,13 +11,14 @@ use prometheus_client::registry::Registry;
 
 use super::store;
 use crate::directory::Incoming;
-use crate::metrics::Histogram;
 use crate::metrics::process::{self, Usage};
 use crate::model::BaseNumber;
+use crate::server::backing::BackingMetrics;
 use crate::server::connections::descriptors;
 use crate::server::front::{Health, State};
 use crate::server::metrics::{CallMetrics, Readings};
 use crate::server::otlp::SpanCounters;
+use crate::server::tenure::Shown;
 use crate::table::{Table, TableMetrics};
 
 /// The label of the memberbases that have none of their own.
@@ -31,8 +32,10 @@ pub struct Page {
     pub spans: SpanCounters,
     /// What the bases count.
     pub table: TableMetrics,
-    /// The times that writes to the log take.
-    pub log_times: Histogram,
+    /// What the engine counts.
+    pub backing: BackingMetrics,
+    /// Whether this server owns the store.
+    pub tenure: Shown,
     /// The memory for messages that arrive.
     pub incoming: Incoming,
     /// The health of the server.
@@ -73,12 +76,14 @@ impl Page {
         let mut registry = Registry::default();
         list_build(&mut registry);
         list_process(&mut registry);
-        list_health(&mut registry, self.health.state().await);
+        let state = self.health.state().await;
+        list_health(&mut registry, state);
         self.calls.list(&mut registry);
         list_spans(&mut registry, &self.spans);
+        store::list_tenure(&mut registry, &self.tenure, &self.backing, state.waits_for);
         let open = self.store.get().and_then(Weak::upgrade);
         if let Some(table) = open {
-            store::list_writes(&mut registry, &self.table, &self.log_times);
+            store::list_writes(&mut registry, &self.table, &self.backing.log_times);
             let status = table.status().await;
             // Blocking, because it asks the file system. It fails only while the runtime is shutting down.
             let asked = Arc::clone(&table);
@@ -145,7 +150,7 @@ fn list_spans(registry: &mut Registry, SpanCounters { sent, dropped }: &SpanCoun
 }
 
 fn list_health(registry: &mut Registry, state: State) {
-    let State { serves, reads, writes, is_tidy } = state;
+    let State { serves, reads, writes, is_tidy, waits_for: _ } = state;
     let parts = [("serving", serves), ("reads", reads), ("writes", writes), ("housekeeping", is_tidy)];
     let parts = parts.map(|(part, is_well)| ([part.to_owned()], u64::from(is_well)));
     registry.register(

@@ -23,6 +23,7 @@ use crate::config::ADMIN_LISTEN;
 use crate::server::ServeError;
 use crate::server::connections::stall::{self, Calls};
 use crate::server::front::{Probe, check_home};
+use crate::server::tenure::Tenure;
 use crate::table::Table;
 use crate::tasks;
 
@@ -64,8 +65,9 @@ impl Admin {
     }
 
     /// Adds the metrics of an open store to the page.
-    pub fn show(&self, table: &Arc<Table>) {
+    pub fn show(&self, table: &Arc<Table>, tenure: &Tenure) {
         self.page.store.get_or_init(|| Arc::downgrade(table));
+        self.page.tenure.begin(tenure);
     }
 
     /// Ends the server of the address.

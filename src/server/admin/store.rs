@@ -7,7 +7,10 @@ use prometheus_client::registry::Registry;
 use crate::engine::EngineStatus;
 use crate::metrics::Histogram;
 use crate::model::{BaseNumber, JobState, Status};
+use crate::server::backing::BackingMetrics;
+use crate::server::front::WaitsFor;
 use crate::server::metrics::Readings;
+use crate::server::tenure::Shown;
 use crate::table::{BaseStatus, BudgetStatus, TableMetrics, TableStatus};
 
 /// Lists what writes count.
@@ -48,6 +51,41 @@ pub fn list_writes(registry: &mut Registry, metrics: &TableMetrics, log_times: &
         "memberbase_checkpoint_failures",
         "Checkpoints that failed; the next one begins again",
         metrics.checkpoint_failures.clone(),
+    );
+}
+
+/// Lists who owns the store, and what its database takes.
+pub fn list_tenure(registry: &mut Registry, tenure: &Shown, metrics: &BackingMetrics, waits_for: WaitsFor) {
+    let roles = [("owner", tenure.is_owner()), ("standby", waits_for == WaitsFor::Owner)];
+    registry.register(
+        "memberbase_store_role",
+        "1 for the role that the server has: it owns the store, or stands by while another server owns it",
+        Readings::gauges(&["role"], roles.map(|(role, has_it)| ([role.to_owned()], u64::from(has_it)))),
+    );
+    registry.register(
+        "memberbase_store_epoch",
+        "How often the ownership of the store in a database has been taken; 0 in a data directory, or on a standby",
+        Readings::gauge(tenure.epoch()),
+    );
+    registry.register(
+        "memberbase_store_beat_age_seconds",
+        "Time since the owner sent the last renewal that its database acknowledged; 0 in a data directory",
+        Readings::fraction(tenure.beat_age().as_secs_f64()),
+    );
+    registry.register(
+        "memberbase_store_commit_duration_seconds",
+        "How long the database took to make a group of batches durable",
+        metrics.commit_times.clone(),
+    );
+    registry.register(
+        "memberbase_store_proven_commits",
+        "Commits whose connection was lost, and whose outcome was found out by another write",
+        metrics.proven.clone(),
+    );
+    registry.register(
+        "memberbase_store_unknown_commits",
+        "Commits whose outcome nobody could find out",
+        metrics.unknown.clone(),
     );
 }
 

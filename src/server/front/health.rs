@@ -7,7 +7,7 @@
 //! | `memberbase.writes` | reads and writes are served, because writes also read |
 //! | `memberbase.housekeeping` | the store is open, and the last round of housekeeping finished all its work |
 //!
-//! All of them are NOT_SERVING while the store opens and once a stop has begun. The store is checked every
+//! All of them are NOT_SERVING while the store opens, while another server owns it, and once a stop has begun. The store is checked every
 //! second. When reads begin to fail or writes begin to be rejected, the reason is logged once.
 
 use std::sync::{Arc, Weak};
@@ -46,12 +46,25 @@ const HOUSEKEEPING: [&str; 1] = ["memberbase.housekeeping"];
 pub struct State {
     /// The store is open, and no stop has begun.
     pub serves: bool,
+    /// What the opening of the store waits for.
+    pub waits_for: WaitsFor,
     /// Reads work.
     pub reads: bool,
     /// Writes work.
     pub writes: bool,
     /// The last round of housekeeping finished all its work.
     pub is_tidy: bool,
+}
+
+/// What the opening of a store on a database waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// Nothing: it goes on.
+    Nothing,
+    /// That the server that owns the store gives it up, or is gone.
+    Owner,
+    /// That the database can be reached.
+    Database,
 }
 
 /// Sets the status that health checks return. Cloning it is cheap.
@@ -65,7 +78,8 @@ impl Health {
     /// Starts with nothing served. Also returns the health service.
     pub async fn new() -> (Self, HealthServer<impl HealthService>) {
         let (reporter, service) = tonic_health::server::health_reporter();
-        let state = State { serves: false, reads: true, writes: true, is_tidy: true };
+        let state =
+            State { serves: false, waits_for: WaitsFor::Nothing, reads: true, writes: true, is_tidy: true };
         let health = Self { reporter, state: Arc::new(Mutex::new(state)) };
         health.report(state).await;
         (health, service)
@@ -116,7 +130,7 @@ impl Health {
     }
 
     async fn report(&self, state: State) {
-        let State { serves, reads, writes, is_tidy } = state;
+        let State { serves, reads, writes, is_tidy, waits_for: _ } = state;
         let reported = [
             (&ALL[..], serves && reads && writes),
             (&READS[..], serves && reads),

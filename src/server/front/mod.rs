@@ -2,11 +2,12 @@
 
 mod give_back;
 mod health;
+mod held;
 mod home;
 mod probe;
 mod router;
 
-pub use self::health::{Health, State};
+pub use self::health::{Health, State, WaitsFor};
 pub use self::home::check as check_home;
 pub use self::probe::Probe;
 pub use self::router::Front;

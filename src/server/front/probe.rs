@@ -7,7 +7,7 @@
 use http::{Method, Request, Response};
 use tonic::body::Body;
 
-use super::health::{Health, State};
+use super::health::{Health, State, WaitsFor};
 use crate::api::grpc::plain;
 
 /// A probe.
@@ -42,6 +42,12 @@ impl Probe {
 /// Why calls should not be sent: the same as for the empty name of the health checks.
 fn fault(state: State) -> Option<&'static str> {
     match state {
+        State { serves: false, waits_for: WaitsFor::Owner, .. } => {
+            Some("another server owns the store; this one is a standby")
+        }
+        State { serves: false, waits_for: WaitsFor::Database, .. } => {
+            Some("the database of the store cannot be used; the log says why")
+        }
         State { serves: false, .. } => Some("the store is being opened, or the server stops"),
         State { reads: false, .. } => Some("reads fail; the log says why"),
         State { writes: false, .. } => Some("writes are rejected; the log says why"),
@@ -56,10 +62,12 @@ mod tests {
     #[tokio::test]
     async fn the_server_is_live_always_and_ready_while_it_serves() {
         let (health, _service) = Health::new().await;
-        let well = State { serves: true, reads: true, writes: true, is_tidy: false };
+        let well =
+            State { serves: true, waits_for: WaitsFor::Nothing, reads: true, writes: true, is_tidy: false };
         for (state, ready) in [
             (well, 200),
             (State { serves: false, ..well }, 503),
+            (State { serves: false, waits_for: WaitsFor::Owner, ..well }, 503),
             (State { reads: false, ..well }, 503),
             (State { writes: false, ..well }, 503),
         ] {

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,7 +17,8 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service;
 
-use super::health::Health;
+use super::health::{Health, WaitsFor};
+use super::held::{self, CLOSED_RETRY, held};
 use super::home::{self, Foreign};
 use super::probe::Probe;
 use crate::api::error;
@@ -28,10 +30,8 @@ use crate::directory::{Error, Gate, Incoming};
 use crate::model::{Reason, origin};
 use crate::server::ServeError;
 use crate::server::connections::Crowded;
+use crate::server::tenure::Tenure;
 use crate::server::web::{self, Page};
-
-/// After which time clients should retry while the store opens.
-const STARTING_RETRY: Duration = Duration::from_secs(1);
 
 /// Routes requests. Cloning it is cheap.
 #[derive(Clone)]
@@ -41,6 +41,8 @@ pub struct Front {
     always: Routes,
     /// The other services, once the store is open.
     services: Arc<OnceLock<Services>>,
+    /// Whether the store is not open because another server owns it.
+    is_standby: Arc<AtomicBool>,
     /// Whether only this machine can reach the port.
     on_loopback: bool,
     /// The settings of the console, if there is one.
@@ -52,6 +54,7 @@ pub struct Front {
 /// The services that need the store.
 struct Services {
     gate: Gate,
+    tenure: Tenure,
     grpc: Authenticated,
     publisher: axum::Router,
     onsi: axum::Router,
@@ -71,15 +74,28 @@ impl Front {
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .prepare();
-        Ok(Self { health, always, services: Arc::default(), on_loopback, console, incoming })
+        let (services, is_standby) = (Arc::default(), Arc::default());
+        Ok(Self { health, always, services, is_standby, on_loopback, console, incoming })
     }
 
-    /// Serves everything from now on.
-    pub async fn serve(&self, gate: &Gate, body_limit: usize, stopping: &CancellationToken) {
+    /// Says to callers and probes what the opening of the store waits for.
+    pub async fn stand_by(&self, waits_for: WaitsFor) {
+        self.is_standby.store(waits_for == WaitsFor::Owner, Ordering::Relaxed);
+        self.health.change(|state| state.waits_for = waits_for).await;
+    }
+
+    /// Why no store is open here.
+    fn closed(&self) -> Reason {
+        if self.is_standby.load(Ordering::Relaxed) { Reason::Standby } else { Reason::Starting }
+    }
+
+    /// Serves everything from now on, as long as `tenure` holds.
+    pub async fn serve(&self, gate: &Gate, tenure: &Tenure, body_limit: usize, stopping: &CancellationToken) {
         let bodies = |limit| Arc::new(Bodies::new(limit, self.incoming.clone()));
         let door = |door, limit| Door { gate: gate.at(door), bodies: bodies(limit) };
         self.services.get_or_init(|| Services {
             gate: gate.clone(),
+            tenure: tenure.clone(),
             grpc: Authenticated::new(&gate.at(origin::Door::Grpc), &self.incoming, stopping),
             publisher: publisher::routes(door(origin::Door::Publisher, body_limit)),
             onsi: onsi::routes(door(origin::Door::Onsi, body_limit.min(onsi::BODY_BYTES))),
@@ -91,7 +107,8 @@ impl Front {
                 None => axum::Router::new(),
             },
         });
-        self.health.change(|state| state.serves = true).await;
+        self.is_standby.store(false, Ordering::Relaxed);
+        self.health.change(|state| (state.serves, state.waits_for) = (true, WaitsFor::Nothing)).await;
     }
 
     /// Makes health checks return NOT_SERVING.
@@ -180,13 +197,13 @@ impl Front {
         }
     }
 
-    /// Serves a request at a JSON door or in the console. `router` returns the door, `starting` its reply
-    /// while the store opens.
+    /// Serves a request at a JSON door or in the console. `router` returns the door, `closed` its reply while no
+    /// store is open here.
     fn json<B>(
         &self,
         request: Request<B>,
         router: fn(&Services) -> &axum::Router,
-        starting: fn(Duration) -> axum::response::Response,
+        closed: fn(Reason, Duration) -> axum::response::Response,
     ) -> Reply
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
@@ -195,10 +212,15 @@ impl Front {
         match self.services.get() {
             Some(services) => {
                 let reply = router(services).clone().call(request.map(axum::body::Body::new));
-                Box::pin(async { Ok(reply.await?.map(Body::new)) })
+                let tenure = services.tenure.clone();
+                Box::pin(async move {
+                    let reply = reply.await?.map(Body::new);
+                    let lost = || closed(Reason::Standby, CLOSED_RETRY).map(Body::new);
+                    Ok(held(reply, &tenure, false, lost))
+                })
             }
             None => {
-                let reply = starting(STARTING_RETRY).map(Body::new);
+                let reply = closed(self.closed(), CLOSED_RETRY).map(Body::new);
                 Box::pin(std::future::ready(Ok(reply)))
             }
         }
@@ -267,11 +289,11 @@ impl Front {
         }
         match DoorOf::request(self, &request) {
             DoorOf::Publisher => {
-                return self.json(request, |services| &services.publisher, publisher::starting);
+                return self.json(request, |services| &services.publisher, publisher::not_serving);
             }
-            DoorOf::Onsi => return self.json(request, |services| &services.onsi, onsi::starting),
-            DoorOf::Orbiit => return self.json(request, |services| &services.orbiit, orbiit::starting),
-            DoorOf::Console => return self.json(request, |services| &services.console, console::starting),
+            DoorOf::Onsi => return self.json(request, |services| &services.onsi, onsi::not_serving),
+            DoorOf::Orbiit => return self.json(request, |services| &services.orbiit, orbiit::not_serving),
+            DoorOf::Console => return self.json(request, |services| &services.console, console::not_serving),
             DoorOf::None => {
                 let reply = plain::not_grpc(request.method(), request.uri().path());
                 return Box::pin(std::future::ready(Ok(reply)));
@@ -282,11 +304,14 @@ impl Front {
             let terms = Terms::of_open(&request, self.incoming.clone());
             return Box::pin(self.always.call(request.map(|body| Messages::new(body, terms))));
         }
-        let services = Arc::clone(&self.services);
+        let (services, closed) = (Arc::clone(&self.services), self.closed());
         Box::pin(async move {
             match services.get() {
-                Some(services) => services.grpc.call(request).await,
-                None => Ok(error::unavailable(Reason::Starting, STARTING_RETRY).into_http()),
+                Some(services) => {
+                    let reply = services.grpc.call(request).await?;
+                    Ok(held(reply, &services.tenure, true, || held::status().into_http()))
+                }
+                None => Ok(error::unavailable(closed, CLOSED_RETRY).into_http()),
             }
         })
     }
@@ -307,12 +332,19 @@ mod tests {
 
     #[tokio::test]
     async fn until_the_store_is_open_only_health_is_served() {
-        let mut front = Front::new(true, None, Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
+        let mut front = Front::new(true, None, Incoming::new(1 << 20, CLOSED_RETRY)).await.unwrap();
         let response = call(&mut front, "/publisher.v1.MemberService/GetMember").await;
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(
             (status.code(), error::reason_of(&status).as_deref()),
             (Code::Unavailable, Some("STARTING"))
+        );
+        front.stand_by(WaitsFor::Owner).await;
+        let response = call(&mut front, "/publisher.v1.MemberService/GetMember").await;
+        let status = Status::from_header_map(response.headers()).unwrap();
+        assert_eq!(
+            (status.code(), error::reason_of(&status).as_deref()),
+            (Code::Unavailable, Some("STANDBY"))
         );
         // Health replies with a message, so there is no status in the headers.
         let response = call(&mut front, "/grpc.health.v1.Health/Watch").await;
@@ -324,7 +356,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_of_a_peer_with_too_many_is_rejected_in_the_format_of_its_door() {
-        let mut front = Front::new(false, console(), Incoming::new(1 << 20, STARTING_RETRY)).await.unwrap();
+        let mut front = Front::new(false, console(), Incoming::new(1 << 20, CLOSED_RETRY)).await.unwrap();
         for (path, kind, status) in [
             ("/grpc.health.v1.Health/Check", "application/grpc", 200),
             ("/publisher.v1/member/get", "application/json", 503),

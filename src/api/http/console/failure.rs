@@ -209,14 +209,10 @@ impl From<Fault> for Failure {
     }
 }
 
-/// The page while the store opens.
+/// The page while no store is open here, which `reason` explains.
 #[must_use]
-pub fn starting(retry_after: Duration) -> Response {
-    let mut failure = Failure::plain(
-        StatusCode::SERVICE_UNAVAILABLE,
-        Reason::Starting.as_str(),
-        Reason::Starting.describe(),
-    );
+pub fn not_serving(reason: Reason, retry_after: Duration) -> Response {
+    let mut failure = Failure::plain(StatusCode::SERVICE_UNAVAILABLE, reason.as_str(), reason.describe());
     failure.retry_after = Some(retry_after);
     failure.into_response("", None)
 }

@@ -60,6 +60,6 @@ mod sign_in;
 mod tokens;
 mod visit;
 
-pub use self::failure::{forbidden, overloaded, starting};
+pub use self::failure::{forbidden, not_serving, overloaded};
 pub use self::routes::{is_console, paths, routes};
 pub use self::settings::Settings;

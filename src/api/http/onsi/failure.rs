@@ -149,11 +149,11 @@ fn status_of(reason: Reason) -> StatusCode {
     }
 }
 
-/// The response while the store opens.
+/// The response while no store is open here, which `reason` explains.
 #[must_use]
-pub fn starting(retry_after: Duration) -> Response {
-    let status = status_of(Reason::Starting);
-    let issue = Issue::of_status(status, Reason::Starting.describe().to_owned());
+pub fn not_serving(reason: Reason, retry_after: Duration) -> Response {
+    let status = status_of(reason);
+    let issue = Issue::of_status(status, reason.describe().to_owned());
     let failure = Failure { retry_after: Some(retry_after), ..Failure::new(status, vec![issue]) };
     failure.into_response_for("")
 }
@@ -204,7 +204,7 @@ mod tests {
         let response = Failure::from(Error::Overloaded).into_response_for("");
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers()[RETRY_AFTER], "1");
-        let response = starting(Duration::from_secs(1));
+        let response = not_serving(Reason::Starting, Duration::from_secs(1));
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

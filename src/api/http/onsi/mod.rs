@@ -29,5 +29,5 @@ mod routes;
 mod shape;
 mod write;
 
-pub use self::failure::{forbidden, overloaded, starting};
+pub use self::failure::{forbidden, not_serving, overloaded};
 pub use self::routes::{BODY_BYTES, PREFIXES, paths, routes};

@@ -33,7 +33,7 @@ fn describe(status: StatusCode) -> &'static str {
             "The rate limit of the token is exceeded, or the server is overloaded; `Retry-After` says when to retry."
         }
         503 => {
-            "The server is starting, stopping or overloaded; `Retry-After` says when to retry, if that is known."
+            "The server is starting, stopping, waiting for its turn or overloaded; `Retry-After` says when to retry, if that is known."
         }
         500 => "An internal error; only the log of the server has the details.",
         _ => "Done.",

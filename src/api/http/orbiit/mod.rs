@@ -24,5 +24,5 @@ mod save;
 mod sent;
 mod upsert;
 
-pub use self::failure::{forbidden, overloaded, starting};
+pub use self::failure::{forbidden, not_serving, overloaded};
 pub use self::routes::{PREFIX, paths, routes};

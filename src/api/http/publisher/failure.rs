@@ -152,11 +152,11 @@ impl Failure {
     }
 }
 
-/// The response while the store opens.
+/// The response while no store is open here, which `reason` explains.
 #[must_use]
-pub fn starting(retry_after: Duration) -> Response {
-    let mut failure = Failure::plain(StatusCode::SERVICE_UNAVAILABLE, Reason::Starting.describe().to_owned());
-    failure.reason = Some(Reason::Starting);
+pub fn not_serving(reason: Reason, retry_after: Duration) -> Response {
+    let mut failure = Failure::plain(StatusCode::SERVICE_UNAVAILABLE, reason.describe().to_owned());
+    failure.reason = Some(reason);
     failure.retry_after = Some(retry_after);
     failure.into_response_for("")
 }

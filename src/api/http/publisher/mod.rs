@@ -25,5 +25,5 @@ mod upsert;
 mod words;
 
 pub use self::calls::PREFIX;
-pub use self::failure::{forbidden, overloaded, starting};
+pub use self::failure::{forbidden, not_serving, overloaded};
 pub use self::routes::{paths, routes};
