@@ -37,7 +37,8 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("table", &["stored", "engine", "model"]),
     ("directory", &["table", "lists", "model"]),
     ("api", &["directory", "lists", "model"]),
-    ("config", &["model"]),
+    // An address is checked where the other settings are, so that all faults are reported together.
+    ("config", &["model", "engine::postgres::Dsn", "engine::postgres::DsnError"]),
     ("lists", &["model"]),
     ("cli", &["server", "lists", "config", "api::grpc::v1", "model"]),
 ];
@@ -62,7 +63,8 @@ const BEGINNINGS: [(&str, &[&str]); 7] = [
             "server/backup.rs",
             "server/admin/page.rs",
             "server/front/health.rs",
-            "server/store.rs",
+            "server/backing.rs",
+            "server/copy.rs",
             "engine/sled/running/engine.rs",
             "directory/backup.rs",
             "directory/state.rs",
@@ -86,7 +88,7 @@ const NAMES: [(&str, &[&str]); 16] = [
     ("prometheus_client::", &["metrics", "server"]),
     ("roaring::", &["table", "stored"]),
     ("crate::engine::sled", &["engine", "server", "fuzz.rs"]),
-    ("crate::engine::postgres", &["engine", "server"]),
+    ("crate::engine::postgres", &["engine", "server", "config"]),
     ("tokio_postgres::", &["engine/postgres"]),
     ("crate::engine::memory", &["engine", "server"]),
 ];

@@ -1,5 +1,6 @@
 //! A real server for each test, with a free port and a separate folder, and clients for it.
 
+mod database;
 mod process;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
+pub use self::database::{Database, database};
 pub use self::process::{Process, command, run};
 
 /// The largest message that a test's client sends or accepts.

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod cli;
+mod database;
 mod fuzz;
 mod grpc;
 mod harness;

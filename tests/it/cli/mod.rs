@@ -4,6 +4,7 @@ mod audiences;
 mod backup;
 mod bench;
 mod check;
+mod copy;
 mod count;
 mod create_base;
 mod export;
@@ -76,7 +77,7 @@ async fn memberbase(arguments: &[&str]) -> Ended {
 
 async fn memberbase_reading(arguments: &[&str], stdin: Stdio) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
-    for name in ["SERVER", "TOKEN", "DATA", "CA", "CLIENT_CERT", "CLIENT_KEY"] {
+    for name in ["SERVER", "TOKEN", "DATA", "STORE", "STORE_PASSWORD", "CA", "CLIENT_CERT", "CLIENT_KEY"] {
         command.env_remove(format!("MEMBERBASE_{name}"));
     }
     command.args(arguments).stdin(stdin);

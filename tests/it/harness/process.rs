@@ -2,12 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 
 /// The program as a child process, killed when dropped.
 pub struct Process {
     child: Child,
     pub address: String,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Process {
@@ -18,12 +19,24 @@ impl Process {
 
     /// Starts a command that runs a server, and waits until it accepts connections.
     pub fn start(command: &mut Command) -> Self {
+        let mut started = Self::begin(command, "");
+        started.serves();
+        started
+    }
+
+    /// Starts a command that runs a server, which may wait for its store. It is at this address.
+    pub fn begin(command: &mut Command, address: &str) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, address: format!("http://{address}"), stdout }
+    }
+
+    /// Waits until it serves.
+    pub fn serves(&mut self) {
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address =
-            line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("said {line:?}")).to_owned();
-        Self { child, address }
+        self.stdout.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ");
+        self.address = address.unwrap_or_else(|| panic!("said {line:?}")).to_owned();
     }
 
     pub fn socket(&self) -> std::net::SocketAddr {

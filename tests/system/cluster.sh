@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Several servers on one PostgreSQL, of which one is active at a time: the active one is killed and paused, and the
+# database is killed, under load. Nothing that was acknowledged may be lost, and nothing old may be read (cluster.py
+# says what is checked). PostgreSQL runs as its own user, in a folder of this run; a cluster of the distribution is
+# not used.
+#
+#   [CLUSTER_KILLS=50] [CLUSTER_DATABASE_KILLS=20] [CLUSTER_PAUSES=10] [CLUSTER_SERVERS=3] [CLUSTER_SEED=…] \
+#     tests/system/cluster.sh PROGRAM TOOLS
+#
+# Without these, it takes about two minutes. TOOLS is the folder with the Python client's packages, see
+# tests/clients/run.sh. The binaries of PostgreSQL are those in PATH, or else the newest of the distribution.
+set -euo pipefail
+
+program=$(realpath "$1") tools=$(realpath "$2")
+here=$(cd "$(dirname "$0")" && pwd)
+binaries=$(find /usr/lib/postgresql -mindepth 3 -maxdepth 3 -path '*/bin/postgres' 2>/dev/null | sort -V | tail -n 1)
+binaries=$(dirname "$(realpath "${binaries:-$(command -v postgres)}")")
+work=$(mktemp -d)
+client=
+
+clean_up() {
+  if [ -n "$client" ]; then
+    kill -KILL "$client" 2>/dev/null || true
+  fi
+  rm -rf "$work"
+}
+trap clean_up EXIT
+
+chmod 755 "$work"
+mkdir "$work/python" "$work/run"
+if [ "$(id -u)" -eq 0 ]; then
+  chown postgres "$work/run"
+fi
+"$tools/venv/bin/python" -m grpc_tools.protoc -I "$here/../../proto" --python_out="$work/python" \
+  --grpc_python_out="$work/python" "$here"/../../proto/publisher/v1/*.proto
+PYTHONPATH=$work/python "$tools/venv/bin/python" "$here/cluster.py" "$program" "$binaries" "$work/run" &
+client=$!
+wait "$client"
+client=
