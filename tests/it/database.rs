@@ -91,10 +91,11 @@ async fn a_standby_takes_over_when_the_owner_is_killed_and_has_every_row() {
     assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
 
     let url = database.url();
-    for command in [&["check"][..], &["token", "list"], &["refold"], &["adopt"]] {
-        let ended = run(&database, &[command, &["--store", &url]].concat()).await;
-        expect(ended, 74, &["a running server owns it"]);
-    }
+    // Each watches the owner for as long as a takeover would wait.
+    let commands = [&["check"][..], &["token", "list"], &["refold"], &["adopt"]];
+    let ended = commands.map(|command| [command, &["--store", &url]].concat());
+    let ended = futures_util::future::join_all(ended.iter().map(|arguments| run(&database, arguments)));
+    ended.await.into_iter().for_each(|ended| drop(expect(ended, 74, &["a running server owns it"])));
     let folder = tempfile::tempdir().unwrap();
     let (out, data) = (folder.path().join("backup"), folder.path().join("data"));
     let (out, data) = (out.to_str().unwrap(), data.to_str().unwrap());

@@ -19,11 +19,12 @@ const LOCK_WITHIN_MS: u32 = 5_000;
 /// How long a transaction may stand idle on the server before it is undone: it keeps others from the fence.
 const IDLE_WITHIN_MS: u32 = 5_000;
 
+// Users without the right to see them all see rows of the view without a state.
 const HELLO: &str = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', \
     current_setting('server_version_num')::int4, version(), current_setting('server_encoding'), \
     current_setting('synchronous_standby_names'), current_setting('synchronous_commit'), \
     coalesce(current_setting('memberbase.direct', true), ''), \
-    (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'), \
+    (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' OR state IS NULL), \
     CASE WHEN pg_is_in_recovery() THEN '' \
     ELSE substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END";
 
