@@ -10,12 +10,16 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 def start(program, data):
     """Starts a server, and waits until it says where it listens. Returns its process and its URL."""
-    arguments = [program, "serve", "--listen", "127.0.0.1:0", "--data", data]
-    server = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return listening([program, "serve", "--listen", "127.0.0.1:0", "--data", data])
+
+
+def listening(command):
+    """Starts a program that prints where it listens, and waits for that. Returns its process and the URL."""
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     for line in server.stdout:
         if line.startswith("listening on "):
             return server, line.split()[-1]
-    raise SystemExit(f"{program} did not start")
+    raise SystemExit(f"{command[0]} did not start")
 
 
 def stop(server):

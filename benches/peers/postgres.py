@@ -55,27 +55,31 @@ def run(command, text=None):
 
 
 def start(folder, settings):
-    """Starts a new cluster in the folder, which gets another owner if this is root. Returns its data directory."""
+    """Starts the cluster in the folder, which gets another owner if this is root; a new one if there is none.
+    Returns its data directory. By default it listens on no address."""
     if os.getuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     data = pathlib.Path(folder, "data")
-    run(["initdb", "--pgdata", data, "--username", "postgres", "--encoding", "UTF8", "--no-locale", "--auth", "trust"])
-    settings = settings | {"unix_socket_directories": folder, "listen_addresses": ""}
+    if not data.exists():
+        new = ["initdb", "--pgdata", data, "--username", "postgres", "--encoding", "UTF8", "--no-locale"]
+        run([*new, "--auth", "trust"])
+    settings = {"listen_addresses": ""} | settings | {"unix_socket_directories": folder}
     with open(data / "postgresql.conf", "a") as file:
         file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
     run(["pg_ctl", "start", "--pgdata", data, "--wait", "--log", data / "log", "--silent"])
     return data
 
 
-def stop(data):
+def stop(data, mode="immediate"):
     """Stops the cluster."""
-    run(["pg_ctl", "stop", "--pgdata", data, "--mode", "immediate", "--silent"])
+    run(["pg_ctl", "stop", "--pgdata", data, "--mode", mode, "--silent"])
 
 
 def sql(data, text):
     """Runs statements, and returns what they print."""
     command = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--username", "postgres"]
-    command += ["--set", "ON_ERROR_STOP=1", "--host", data.parent, "--file", "-"]
+    port = (data / "postmaster.pid").read_text().splitlines()[3]
+    command += ["--set", "ON_ERROR_STOP=1", "--host", data.parent, "--port", port, "--file", "-"]
     return run(command, text).strip()
 
 
