@@ -20,9 +20,8 @@ class Limit:
         pass
 
     def get(self, seconds, in_flight, begin):
-        return packages.run(
-            "h2", self.port, "/limit.Limit/Unary", self.empty, "--seconds", seconds, "--in-flight", in_flight
-        )
+        options = ["--seconds", seconds, "--in-flight", in_flight]
+        return packages.run("h2", self.port, "/limit.Limit/Unary", self.empty, *options)
 
     def stream(self, seconds, in_flight, numbers):
         options = ["--stream", "--connections", 1, "--seconds", seconds, "--in-flight", in_flight]
@@ -36,7 +35,7 @@ class Limit:
 
 
 class Append:
-    """Appends of one member of 256 bytes, each synced, one after the other. CPU is not known: the kernel's."""
+    """Appends of 256 bytes, each synced, one after the other. There is no server whose CPU could be read."""
 
     name = "append and fdatasync"
 

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+from itertools import chain
 
 import client
 import packages
@@ -13,6 +14,7 @@ METHODS = "/publisher.v1.MemberService"
 ROWS_OF_CHUNK = 1_000
 ROWS_OF_CALL = 5_000
 PAGE = 500
+UNIMPLEMENTED = "grpc-status 12"
 
 
 class Memberbase:
@@ -136,7 +138,20 @@ class Memberbase:
 
         if not hasattr(v1, "UpsertMembersRequest"):
             return None
-        raise SystemExit("benches/peers: the requests of UpsertMembers are to be written here")
+        options = v1.UpsertMembersRequest(options=v1.UpsertMembersOptions(member_base_id=self.base))
+        rows = (v1.UpsertMembersRequest(sequence=n, member=row(number)) for n, number in enumerate(numbers))
+        requests = write(self.folder / "stream", (sent.SerializeToString() for sent in chain([options], rows)))
+        before = self.count_all()
+        arguments = ["--stream", "--connections", 1, "--in-flight", in_flight, "--unanswered", 1, "--seconds", seconds]
+        try:
+            measured = packages.run("h2", self.port, f"{METHODS}/UpsertMembers", requests, *arguments)
+        except packages.Failed as failed:
+            if UNIMPLEMENTED in str(failed):
+                return None
+            raise
+        if self.count_all() - before != measured["count"]:
+            raise SystemExit(f"{self.name} has {self.count_all() - before} new members after {measured}")
+        return measured
 
     def page(self, seconds):
         """Pages of 500, one after the other, by the cursors of a list that was read before."""

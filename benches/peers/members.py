@@ -1,7 +1,7 @@
 """The members that every system holds, and files of requests about them.
 
-A member has ten fields of about 200 bytes. Its ref is computed from its number as programs that can compute only
-with integers can do it too (pgbench), and refs have another order than numbers.
+A member has ten fields, of 150 bytes without their names. Its ref is computed from its number in a way that
+programs can follow which know only integers (pgbench), and refs have another order than numbers.
 """
 
 import random
@@ -46,7 +46,8 @@ SQL = {
     "phone": "'+4420' || (10000000 + :number::bigint % 90000000)",
     "worker_id": "'w-' || :number",
     "tier": "(ARRAY['Bronze', 'Silver', 'Gold'])[1 + :number::bigint % 3]",
-    "dob": "'19' || (50 + :number::bigint % 50) || '-0' || (1 + :number::bigint % 9) || '-1' || :number::bigint % 9",
+    "dob": "'19' || (50 + :number::bigint % 50) || '-0' || (1 + :number::bigint % 9)"
+    " || '-1' || :number::bigint % 9",
     "role": "'Driver on the night shift'",
     "company": "'Northern Logistics Limited'",
 }

@@ -64,12 +64,16 @@ def limit():
     return folder / "release" / "limit"
 
 
+class Failed(SystemExit):
+    """A reply was no success; the text has the first reason."""
+
+
 def run(name, *arguments):
     """Runs a client in C, and returns what it measured. Every reply must be a success."""
     ran = subprocess.run([client(name), *map(str, arguments)], stdout=subprocess.PIPE, text=True)
     if ran.returncode != 0:
-        raise SystemExit(f"{name} {arguments} failed")
+        raise Failed(f"{name} {arguments} failed")
     measured = json.loads(ran.stdout)
     if measured["failed"]:
-        raise SystemExit(f"{name} {arguments}: {measured['failed']} failed: {measured['first_failure']}")
+        raise Failed(f"{name} {arguments}: {measured['failed']} failed: {measured['first_failure']}")
     return measured

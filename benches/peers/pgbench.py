@@ -1,6 +1,6 @@
 """PostgreSQL 15 with a table of members: the unique keys that memberbase has, and a number for its id.
 
-The number also gives the order of pages. The table has no status, no times and no revision, and keeps no history.
+The number also gives the order of pages. The table has no status, times or revision, and keeps no history.
 Single statements are made by pgbench (prepared, over TCP); batches by `clients/batches.c`, as binary arrays.
 """
 
@@ -23,8 +23,14 @@ CONFLICT = f"ON CONFLICT (ref) DO UPDATE SET {SET} WHERE ({OLD}) IS DISTINCT FRO
 ARRAYS = ", ".join(f"${n}" for n in range(1, len(FIELDS) + 1))
 ROWS_OF_BATCH = 1_000
 GET = "\\set number random(0, :members - 1)\nSELECT * FROM member WHERE ref = {ref};\n"
-CREATE = "\\set number random({least}, {most})\nINSERT INTO member AS m ({names}) VALUES ({values}) {conflict};\n"
-PAGE = "\\set after random(0, :members / 500 - 1) * 500\nSELECT {names} FROM member WHERE number > :after ORDER BY number LIMIT 500;\n"
+CREATE = (
+    "\\set number random({least}, {most})\n"
+    "INSERT INTO member AS m ({names}) VALUES ({values}) {conflict};\n"
+)
+PAGE = (
+    "\\set after random(0, :members / 500 - 1) * 500\n"
+    "SELECT {names} FROM member WHERE number > :after ORDER BY number LIMIT 500;\n"
+)
 COUNT = "SELECT count(*) FROM member WHERE tier = 'Gold';\n"
 
 
@@ -72,9 +78,8 @@ class Postgres:
     def create(self, seconds, in_flight, numbers):
         before = self.count_all()
         values = ", ".join(SQL[name] for name in FIELDS)
-        script = CREATE.format(
-            least=FIRST_NEW, most=FIRST_NEW + NEW - 1, names=", ".join(FIELDS), values=values, conflict=CONFLICT
-        )
+        numbers = {"least": FIRST_NEW, "most": FIRST_NEW + NEW - 1}
+        script = CREATE.format(**numbers, names=", ".join(FIELDS), values=values, conflict=CONFLICT)
         measured = self.bench(script, seconds, in_flight)
         # A number that was drawn twice is one member.
         if self.count_all() - before < measured["count"] * 0.999:

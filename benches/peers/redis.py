@@ -1,7 +1,7 @@
 """Redis, which syncs its file before it answers (`appendfsync always`): members as values of keys.
 
-The client is redis-benchmark, which makes keys of random numbers and has one value of the size of a member. The
-keys are not refs, but as many and as long. There are no unique keys besides, and no fields.
+The client is redis-benchmark, which makes keys of random numbers, and has one value of the size of a member.
+The keys are not refs, but as many and as long. There are no unique keys besides, and no fields.
 """
 
 import csv

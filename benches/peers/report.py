@@ -21,7 +21,8 @@ def show(lines):
         ours = next((rounds for rounds in systems.values() if rounds[0]["ours"]), None)
         for name, theirs in systems.items():
             if ours is not None and theirs is not ours:
-                print(f"| {row} | {name} | {members:,} | {three(ratios(ours, theirs, 'rate'), '{:.2f}')} | {cpu(ours, theirs)} |")
+                rates = three(ratios(ours, theirs, "rate"), "{:.2f}")
+                print(f"| {row} | {name} | {members:,} | {rates} | {cpu(ours, theirs)} |")
     print("\nleast, median, greatest\n")
     print("| what | system | per second | server CPU, us | p50, ms | p99, ms |")
     print("| --- | --- | --- | --- | --- | --- |")

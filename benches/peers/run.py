@@ -4,14 +4,19 @@
     python3 benches/peers/run.py PROGRAM [--members 1000000] [--rounds 3] [--seconds 5] [--only get,load]
                                  [--against OTHER] [--dir FOLDER] [--without slapd,Redis]
 
-All systems hold the same members on the same disk, every write is durable before it is answered, and the clients
-are programs in C that send requests prepared beforehand and check that each reply is a success. In each round of a
-part all systems do the same work, one after the other, the next round in the opposite order. The tables have the
-least, the median and the greatest value, and the ratios of memberbase to the others in the same round. CPU is user
-and system time of all processes of a server for each operation; it does not include the client.
+All systems hold the same members on the same disk, every write is durable before it is answered, and the
+clients are programs in C that send requests prepared beforehand and check that each reply is a success. In each
+round of a part all systems do the same work, one after the other, the next round in the opposite order. The
+tables have the least, the median and the greatest value, and the ratios of memberbase to the others in the same
+round. CPU is user and system time of all processes of a server for each operation, without the client's.
+
+Not equal: etcd and Redis have one key and one value, and no unique keys besides. PostgreSQL, Redis and slapd
+have a connection for each call in flight, gRPC shares four. pgbench computes the members that it creates and
+reads rows into its own memory, redis-benchmark sends one value again and again; the other clients send what was
+prepared, and count replies without decoding them. memberbase keeps a history, times and a status of each member.
 
 Nothing is installed by hand: as root, this installs the missing packages of the distribution (Debian 12), and
-compiles the clients with gcc and the limit with cargo. Each server listens on a free port of the loopback
+compiles the clients with gcc and the limit with cargo. The packages of `requirements.txt` come from PyPI. Each server listens on a free port of the loopback
 address, and keeps its data in a folder of its own.
 
 With --dir the folder stays: the next command with it begins with the loaded systems, and adds its rounds to the
@@ -82,7 +87,8 @@ def measure(running, options, folder, results, part):
                 print(f"{name} cannot do this: {row.name}", file=sys.stderr, flush=True)
                 continue
             cpu = None if before is None else system.cpu_seconds() - before
-            line = {"row": row.name, "system": name, "members": options.members, "round": rounds(results, row, name)}
+            line = {"row": row.name, "system": name, "members": options.members}
+            line["round"] = rounds(results, row, name)
             line |= {"rate": measured["count"] * row.units / measured["seconds"]}
             line |= {"cpu": cpu and cpu / measured["count"] / row.units * 1e6}
             line |= {key: measured[key] for key in ("p50", "p99", "max", "count", "seconds")}

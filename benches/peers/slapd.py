@@ -1,7 +1,8 @@
 """OpenLDAP's slapd with its LMDB backend: members as entries, with an index of the ref and two unique keys.
 
-LMDB syncs each commit. Our client sends searches and additions as BER that was prepared beforehand, one at a time
-on each connection. The unique keys are those of slapd's overlay `unique`, which searches before it adds.
+LMDB syncs each commit. Our client sends searches and additions as BER that was prepared beforehand, one at a
+time on each connection. The unique keys are those of slapd's overlay `unique`, which searches before it adds,
+with `serialize`, because without it two additions at once may both pass.
 """
 
 import subprocess
@@ -39,8 +40,8 @@ index objectClass eq
 index uid,mail,employeeNumber eq
 access to * by * write
 overlay unique
-unique_uri ldap:///?mail?sub
-unique_uri ldap:///?employeeNumber?sub
+unique_uri "serialize ldap:///?mail?sub"
+unique_uri "serialize ldap:///?employeeNumber?sub"
 """
 
 

@@ -2,9 +2,9 @@
 
    batches CONNECTION-STRING STATEMENT BATCHES [--connections 2] [--columns 10]
 
-   BATCHES is a file of parameters, each after a zero byte and four bytes of length: for each batch one array of
-   text a column. Each connection executes the prepared statement with the next batch when it has the result of
-   the last. Prints one line of JSON; `reply_bytes` is the number of rows that the statements wrote. */
+   BATCHES is a file of parameters, each after a zero byte and four bytes of length: for each batch one array
+   of text a column. Each connection executes the prepared statement with the next batch when it has the result
+   of the last. Prints one line of JSON; `reply_bytes` is the number of rows that the statements wrote. */
 
 #include <libpq-fe.h>
 #include <poll.h>

@@ -7,9 +7,9 @@
    from number --from on, in a circle until the seconds are over, or each of them once. With --json a message
    is sent without its prefix, as a body of JSON.
 
-   A unary call succeeds if its status is 200 and its grpc-status 0: h2load counts the first only. With --stream
-   each connection has one call with many messages, each of which has one reply, except for the first
-   --unanswered; latencies then assume that replies have the order of the messages.
+   A unary call succeeds if its status is 200 and its grpc-status 0: h2load looks at the first only, and has one
+   body for all requests. With --stream each connection has one call with many messages, each of which has one
+   reply, except for the first --unanswered; latencies then assume that replies have the order of the messages.
 
    One thread. Replies are counted and not decoded. Prints one line of JSON. */
 
@@ -72,7 +72,8 @@ static const struct message *take(void) {
 }
 
 static void failed(const char *why) {
-  if (results.failed++ == 0) snprintf(results.first_failure, sizeof results.first_failure, "%s", why);
+  results.failed++;
+  if (results.first_failure[0] == 0) snprintf(results.first_failure, sizeof results.first_failure, "%s", why);
 }
 
 static ssize_t read_unary(nghttp2_session *session, int32_t id, uint8_t *to, size_t room, uint32_t *flags,
@@ -196,7 +197,7 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *
   if (error != 0)
     failed(nghttp2_http2_strerror(error));
   else if (!stream->http_ok || (!json && !stream->grpc_ok))
-    failed(results.first_failure[0] ? results.first_failure : "no status 200");
+    failed("no status 200");
   else if (!streaming)
     took(&results, now() - stream->began);
   stream->next_free = c->free;

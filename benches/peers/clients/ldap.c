@@ -2,8 +2,8 @@
 
    ldap PORT REQUESTS [--connections 64] [--seconds 5] [--from 0]
 
-   REQUESTS is a file of LDAP messages in BER, each after a zero byte and four bytes of length. Every search must
-   find one entry. Prints one line of JSON. */
+   REQUESTS is a file of LDAP messages in BER, each after a zero byte and four bytes of length. Every search
+   must find one entry. Prints one line of JSON. */
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
-//! A service of plain tonic with an empty unary method, and a stream that answers each empty message with one.
-//! It listens on a free port of the loopback address, and prints which.
+//! A service of plain tonic with an empty unary method, and a stream that answers each empty message with
+//! one. It listens on a free port of the loopback address, and prints which.
 
 use std::pin::Pin;
 
