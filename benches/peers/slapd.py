@@ -32,6 +32,7 @@ modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload unique
 loglevel 0
+allow update_anon
 database mdb
 maxsize 17179869184
 suffix "o=members"
