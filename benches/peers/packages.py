@@ -59,8 +59,9 @@ def limit():
     """The path of the program of plain tonic, built with the versions that its lock file names."""
     folder = TARGET / "limit"
     command = ["cargo", "build", "--release", "--locked", "--quiet", "--target-dir", folder]
-    if shutil.which("cargo"):
-        subprocess.run(command, cwd=HERE / "limit", check=True)
+    if shutil.which("cargo") is None:
+        raise SystemExit("the limit of tonic is built by cargo: install Rust")
+    subprocess.run(command, cwd=HERE / "limit", check=True)
     return folder / "release" / "limit"
 
 
