@@ -10,6 +10,8 @@ import subprocess
 import ports
 from members import as_bytes
 
+# What redis-benchmark reads as a number: it takes the lowest 32 bits of a larger one.
+MOST_RANDOM = 2**31 - 1
 VALUE = "m" * len(as_bytes(1))
 
 
@@ -55,7 +57,15 @@ class Redis(ports.Process):
         return times | {"count": made, "seconds": made / rate}
 
     def get(self, seconds, in_flight, begin):
-        return self.measure(seconds, in_flight, self.members, "GET", "crm-__rand_int__")
+        measured = self.measure(seconds, in_flight, self.members, "GET", "crm-__rand_int__")
+        if "keyspace_misses:0\n" not in self.call("INFO", "stats"):
+            raise SystemExit("Redis did not find all members")
+        return measured
 
     def create(self, seconds, in_flight, numbers):
-        return self.measure(seconds, in_flight, 10**12, "SET", "new-__rand_int__", VALUE)
+        before = int(self.call("DBSIZE"))
+        measured = self.measure(seconds, in_flight, MOST_RANDOM, "SET", "new-__rand_int__", VALUE)
+        # A number that was drawn twice is one key.
+        if int(self.call("DBSIZE")) - before < measured["count"] * 0.999:
+            raise SystemExit("Redis has fewer new members than calls")
+        return measured
