@@ -20,7 +20,7 @@ def show(lines):
     for (row, members), systems in measured.items():
         ours = next((rounds for rounds in systems.values() if rounds[0]["ours"]), None)
         for name, theirs in systems.items():
-            if ours is not None and theirs is not ours:
+            if ours is not None and theirs is not ours and ratios(ours, theirs, "rate"):
                 rates = three(ratios(ours, theirs, "rate"), "{:.2f}")
                 print(f"| {row} | {name} | {members:,} | {rates} | {cpu(ours, theirs)} |")
     print("\nleast, median, greatest\n")
@@ -35,7 +35,9 @@ def show(lines):
 
 
 def ratios(ours, theirs, key):
-    return [our[key] / their[key] for our, their in zip(ours, theirs)]
+    """In the rounds that both have."""
+    others = {their["round"]: their[key] for their in theirs}
+    return [our[key] / others[our["round"]] for our in ours if our["round"] in others]
 
 
 def cpu(ours, theirs):

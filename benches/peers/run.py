@@ -74,7 +74,7 @@ def measure(running, options, folder, results, part):
     """Measures the rounds of a part, and appends what it measured to the results."""
     folder.mkdir(exist_ok=True)
     rows = PARTS[part]
-    systems = started(running, options, folder, rows)
+    systems, began = started(running, options, folder, rows), time.time()
     if part in READS:
         for row, system, name, call in turns(systems, rows, reverse=False):
             call(system, Turn(WARM, 0, options.members, 0))
@@ -88,7 +88,7 @@ def measure(running, options, folder, results, part):
                 continue
             cpu = None if before is None else system.cpu_seconds() - before
             line = {"row": row.name, "system": name, "members": options.members}
-            line["round"] = rounds(results, row, name)
+            line["round"] = f"{began} {turn}"
             line |= {"rate": measured["count"] * row.units / measured["seconds"]}
             line |= {"cpu": cpu and cpu / measured["count"] / row.units * 1e6}
             line |= {key: measured[key] for key in ("p50", "p99", "max", "count", "seconds")}
@@ -147,12 +147,6 @@ def created(folder):
     before = int(path.read_text()) if path.exists() else 0
     path.write_text(str(before + 60 * MOST_CHANGES))
     return before
-
-
-def rounds(results, row, name):
-    """How many rounds of a measurement there are."""
-    lines = results.read_text().splitlines() if results.exists() else []
-    return sum((line["row"], line["system"]) == (row.name, name) for line in map(json.loads, lines))
 
 
 if __name__ == "__main__":
