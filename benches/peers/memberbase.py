@@ -66,7 +66,7 @@ class Memberbase:
         with open(chunks, "rb") as source, open(whole, "ab") as file:
             shutil.copyfileobj(source, file, 1 << 20)
         arguments = ["--stream", "--once", "--connections", 1, "--in-flight", 8, "--unanswered", 1]
-        measured = packages.run("h2", self.port, f"{METHODS}/ImportMembers", whole, *arguments)
+        measured = self.send(f"{METHODS}/ImportMembers", whole, *arguments)
         whole.unlink()
         if self.count_all() != self.members:
             raise SystemExit(f"{self.name} has {self.count_all()} members instead of {self.members}")
@@ -109,15 +109,21 @@ class Memberbase:
         return self.bulk("/publisher.v1/member/bulk-upsert", requests, "--json")
 
     def bulk(self, path, requests, *more):
-        measured = packages.run("h2", self.port, path, requests, "--once", "--in-flight", 4, *more)
+        measured = self.send(path, requests, "--once", "--in-flight", 4, *more)
         requests.unlink()
         if self.count_all() != self.members:
             raise SystemExit(f"{self.name} has {self.count_all()} members instead of {self.members}")
         return measured | {"count": self.members}
 
+    def send(self, path, requests, *options):
+        """Sends prepared requests, and adds the CPU of the server, which may be a new one."""
+        before = self.cpu_seconds()
+        measured = packages.run("h2", self.port, path, requests, *options)
+        return measured | {"cpu_seconds": self.cpu_seconds() - before}
+
     def get(self, seconds, in_flight, begin):
         options = ["--seconds", seconds, "--in-flight", in_flight, "--from", begin]
-        return packages.run("h2", self.port, f"{METHODS}/GetMember", self.folder / "get", *options)
+        return self.send(f"{METHODS}/GetMember", self.folder / "get", *options)
 
     def create(self, seconds, in_flight, numbers):
         """An upsert of one member that is new."""
@@ -127,7 +133,7 @@ class Memberbase:
         requests = write(self.folder / "create", (call.SerializeToString() for call in calls))
         before = self.count_all()
         options = ["--seconds", seconds, "--in-flight", in_flight]
-        measured = packages.run("h2", self.port, f"{METHODS}/BulkUpsertMembers", requests, *options)
+        measured = self.send(f"{METHODS}/BulkUpsertMembers", requests, *options)
         if self.count_all() - before != measured["count"]:
             raise SystemExit(f"{self.name} has {self.count_all() - before} new members after {measured}")
         return measured
@@ -144,7 +150,7 @@ class Memberbase:
         before = self.count_all()
         arguments = ["--stream", "--connections", 1, "--in-flight", in_flight, "--unanswered", 1, "--seconds", seconds]
         try:
-            measured = packages.run("h2", self.port, f"{METHODS}/UpsertMembers", requests, *arguments)
+            measured = self.send(f"{METHODS}/UpsertMembers", requests, *arguments)
         except packages.Failed as failed:
             if UNIMPLEMENTED in str(failed):
                 return None
@@ -156,7 +162,7 @@ class Memberbase:
     def page(self, seconds):
         """Pages of 500, one after the other, by the cursors of a list that was read before."""
         options = ["--seconds", seconds, "--in-flight", 1, "--connections", 1]
-        return packages.run("h2", self.port, f"{METHODS}/ListMembers", self.folder / "pages", *options)
+        return self.send(f"{METHODS}/ListMembers", self.folder / "pages", *options)
 
     def pages(self):
         from publisher.v1 import member_service_pb2 as v1, member_service_pb2_grpc, pagination_pb2
@@ -181,7 +187,7 @@ class Memberbase:
         request = v1.CountMembersRequest(member_base_id=self.base, filters=[gold])
         requests = write(self.folder / "count", [request.SerializeToString()])
         options = ["--seconds", seconds, "--in-flight", in_flight]
-        return packages.run("h2", self.port, f"{METHODS}/CountMembers", requests, *options)
+        return self.send(f"{METHODS}/CountMembers", requests, *options)
 
     def counted(self):
         from publisher.v1 import member_service_pb2 as v1, member_service_pb2_grpc

@@ -86,7 +86,7 @@ def measure(running, options, folder, results, part):
             if measured is None:
                 print(f"{name} cannot do this: {row.name}", file=sys.stderr, flush=True)
                 continue
-            cpu = None if before is None else system.cpu_seconds() - before
+            cpu = None if before is None else measured.get("cpu_seconds", system.cpu_seconds() - before)
             line = {"row": row.name, "system": name, "members": options.members}
             line["round"] = f"{began} {turn}"
             line |= {"rate": measured["count"] * row.units / measured["seconds"]}
