@@ -131,7 +131,7 @@ def started(running, options, folder, rows):
         if not loaded.exists():
             print(f"loading {system.name}", file=sys.stderr, flush=True)
             system.load()
-            # A load leaves traces: reads of etcd take ten times as long until it is started again.
+            # A load leaves traces: right after it, a read of etcd took ten times its CPU.
             system.stop()
             system.start(home, options.members)
             loaded.write_text(str(options.members))
