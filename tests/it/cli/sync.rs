@@ -133,7 +133,7 @@ async fn a_column_has_the_name_that_the_caller_gives_it_and_expected_changes_pas
     let ended = sync(&[]).await.expect(65);
     assert!(ended.stderr.contains("Staff No"), "{}", ended.stderr);
     let ended = sync(&["--column", "Staff No=ref"]).await.expect(2);
-    assert!(ended.stdout.contains("change the tier of 30 members"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("change the tier of 30 of 30 members"), "{}", ended.stdout);
     sync(&["--column", "Staff No=ref", "--expect-tiers", "29"]).await.expect(2);
     sync(&["--column", "staff no=ref", "--expect-tiers", "30"]).await.expect(0);
     assert_eq!(world.get("people", "m29").await["tier"], "silver");

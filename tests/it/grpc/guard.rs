@@ -316,7 +316,7 @@ async fn a_tier_has_a_limit_of_its_own_for_calls_and_for_plans() {
     let sent = jobs.sync_members(tokio_stream::iter(messages)).await.unwrap().into_inner().job;
     let held = crate::grpc::jobs::follow(&mut jobs, sent).await;
     assert_eq!((held.state(), held.reason.as_str()), (v1::JobState::Held, "REMOVAL_GUARD"), "{held:?}");
-    assert!(held.message.contains("2 of the tier \"Gold\""), "{held:?}");
+    assert!(held.message.contains("it would remove 2 of 100 members of the tier \"Gold\""), "{held:?}");
     let counts = held.plan.clone().unwrap().removals_of_tiers;
     assert_eq!(counts, [v1::GuardTierCount { tier: "Gold".into(), removals: 2 }]);
     let done = crate::grpc::jobs::approve(&mut jobs, &held).await;

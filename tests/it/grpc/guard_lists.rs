@@ -29,10 +29,10 @@ async fn a_list_with_shifted_columns_is_held_says_why_and_changes_nobody_until_i
     let cleared = file("email", &|_| String::new());
     let mut last = None;
     for (file, kind, text) in [
-        (shifted, "identities", "it would change the identity of 100 members"),
-        (moved, "identities", "it would change the identity of 100 members"),
-        (cleared, "clears", "it would clear contact data, bank data or attributes of 100 members"),
-        (others, "identities", "it would change the identity of 100 members"),
+        (shifted, "identities", "it would change the identity of 100 of 100 members"),
+        (moved, "identities", "it would change the identity of 100 of 100 members"),
+        (cleared, "clears", "it would clear contact data, bank data or attributes of 100 of 100 members"),
+        (others, "identities", "it would change the identity of 100 of 100 members"),
     ] {
         let held = sync(&mut jobs, &base, &file).await;
         assert_eq!((held.state(), held.reason.as_str()), (Held, "CHANGE_GUARD"), "{held:?}");
