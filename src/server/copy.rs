@@ -20,7 +20,8 @@ pub async fn copy(
 ) -> Result<Contents, ServeError> {
     let metrics = BackingMetrics::default();
     let (source, target) = (Backing::of(from, &metrics)?, Backing::of(to, &metrics)?);
-    let failed = |source| ServeError::Copy { from: Place::of(from), to: Place::of(to), source };
+    let failed =
+        |source| ServeError::Copy { from: Place::of(from), to: Place::of(to), source: Box::new(source) };
     let holds = source.holds().await.map_err(TableError::from).map_err(cannot_open(from))?;
     if holds == Holds::Nothing {
         return Err(failed(CopyError::NoStore));
@@ -35,7 +36,12 @@ pub async fn copy(
         return closed(&engine, copied).await;
     }
     let dir = to.data.clone();
-    let site = blocking(move || Site::begin(&dir)).await?;
+    let site = blocking(move || {
+        let site = Site::begin(&dir)?;
+        site.begin_store()?;
+        Ok(site)
+    })
+    .await?;
     let copied = copy_into(&source, from, site.dir(), to, progress).await;
     let is_good = copied.is_ok();
     blocking(move || if is_good { site.settle() } else { site.discard() }).await?;
@@ -50,7 +56,8 @@ async fn copy_into(
     to: &Config,
     progress: &(dyn Fn(String) + Sync),
 ) -> Result<Contents, ServeError> {
-    let failed = |source| ServeError::Copy { from: Place::of(from), to: Place::of(to), source };
+    let failed =
+        |source| ServeError::Copy { from: Place::of(from), to: Place::of(to), source: Box::new(source) };
     let (engine, _) = source.open(None).await.map_err(TableError::from).map_err(cannot_open(from))?;
     let site = Config { data: dir.to_owned(), ..to.clone() };
     let target = Backing::of(&site, &BackingMetrics::default())?;

@@ -1,4 +1,5 @@
-//! The folder in which a restored store is assembled, so that a half-finished store never has the final name.
+//! The folder in which a restored or copied store is assembled, so that a half-finished store never has the
+//! final name.
 //!
 //! - It is beside the final data directory and has the same name with `.restoring` appended. It contains a
 //!   mark from the beginning until the store has its final name.
@@ -58,6 +59,12 @@ impl Site {
         site.clear()?;
         files::replace(&site.dir.join(UNFINISHED), b"")?;
         Ok(site)
+    }
+
+    /// Begins an empty store in the directory, which opens although the mark is there.
+    pub fn begin_store(&self) -> Result<(), EngineError> {
+        files::make_dir(&self.dir.join(folder::LOG))?;
+        files::replace(&self.dir.join(folder::LOCK), b"")
     }
 
     /// The directory in which the store is assembled.

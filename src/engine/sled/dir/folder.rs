@@ -25,7 +25,9 @@ const UNFINISHED_MANIFEST: &str = "MANIFEST.new";
 pub(crate) const TITLE: &str = "memberbase backup";
 /// The lock file of a store, locked while the store is open.
 pub(crate) const LOCK: &str = "LOCK";
-const PARTS: [&str; 3] = ["wal", "snapshots", "sled"];
+/// The folder of the log.
+pub(crate) const LOG: &str = "wal";
+const PARTS: [&str; 3] = [LOG, "snapshots", "sled"];
 /// A folder that file systems create in their root.
 const LOST_AND_FOUND: &str = "lost+found";
 
