@@ -114,7 +114,7 @@ impl Backing {
                 Ok((Arc::new(engine), Tenure::Always))
             }
             Self::Postgres(settings) => {
-                let contention = told.map_or(Contention::Refuse, |told| Contention::Wait(told));
+                let contention = told.map_or(Contention::Refuse, Contention::Wait);
                 let engine = PostgresEngine::open((**settings).clone(), contention).await?;
                 let tenure = Tenure::Owner(engine.ownership().clone());
                 Ok((Arc::new(engine), tenure))

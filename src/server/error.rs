@@ -12,9 +12,9 @@ use crate::table::{CopyError, EngineError, TableError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// In this data directory.
-    Folder(String),
+    Folder(Box<str>),
     /// In the database with this address, which has no password.
-    Database(String),
+    Database(Box<str>),
 }
 
 impl Place {
@@ -22,8 +22,8 @@ impl Place {
     #[must_use]
     pub fn of(config: &Config) -> Self {
         match &config.store {
-            Some(url) => Self::Database(url.to_string()),
-            None => Self::Folder(config.data.display().to_string()),
+            Some(url) => Self::Database(url.to_string().into()),
+            None => Self::Folder(config.data.display().to_string().into()),
         }
     }
 
@@ -95,7 +95,7 @@ pub enum ServeError {
         /// Where it goes.
         to: Place,
         /// Why.
-        source: CopyError,
+        source: Box<CopyError>,
     },
     /// A token cannot be created, listed or revoked.
     #[error("{0}")]
@@ -125,7 +125,7 @@ impl ServeError {
             Self::Backup(EngineError::WrongFolder(_))
             | Self::Open { source: TableError::Engine(EngineError::WrongFolder(_)), .. }
             | Self::Setting(_) => true,
-            Self::Copy { source, .. } => match source {
+            Self::Copy { source, .. } => match &**source {
                 CopyError::NoStore | CopyError::NotEmpty => true,
                 CopyError::Table(error) => matches!(error, TableError::Engine(EngineError::WrongFolder(_))),
                 CopyError::Differs { .. } => false,
