@@ -46,7 +46,7 @@ pub struct Splitter {
     is_whole: bool,
     /// For each byte, whether it ends plain text outside of quotes ([`ENDS_PLAIN`]) and within them
     /// ([`ENDS_QUOTED`]).
-    ending: [u8; 256],
+    ending: Box<[u8; 256]>,
 }
 
 const ENDS_PLAIN: u8 = 1;
@@ -67,12 +67,12 @@ impl Splitter {
             cells: String::new(),
             ends: Vec::new(),
             is_whole: false,
-            ending: std::array::from_fn(|byte| {
+            ending: Box::new(std::array::from_fn(|byte| {
                 let byte = u8::try_from(byte).unwrap_or_default();
                 let ends_both = byte == b'"' || (byte < b' ' && byte != b'\t') || byte == 0x7f;
                 let ends_plain = if ends_both || byte == delimiter { ENDS_PLAIN } else { 0 };
                 if ends_both { ends_plain | ENDS_QUOTED } else { ends_plain }
-            }),
+            })),
         }
     }
 
