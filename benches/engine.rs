@@ -84,7 +84,7 @@ async fn run(members: u64) {
 }
 
 async fn postgres(members: u64) {
-    let text = std::env::var("MEMBERBASE_TEST_STORE").expect("MEMBERBASE_TEST_STORE names a database");
+    let text = std::env::var("MEMBERBASE_TEST_STORE").unwrap();
     let dsn = |schema: &str| {
         let separator = if text.contains('?') { '&' } else { '?' };
         Dsn::parse(&format!("{text}{separator}schema={schema}")).unwrap()

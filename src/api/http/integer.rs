@@ -88,7 +88,7 @@ mod tests {
             ("9223372036854775808", "must be a whole number that is not so large"),
             ("-1e30", "must be a whole number that is not so large"),
             ("0.5", "must be a whole number"),
-            ("1e999", "has a number that is out of range (line 1, column 27)"),
+            ("1e999", "has a number that is out of range (line 1, column 26)"),
             ("\"5\"", "must be a whole number, not a string"),
         ] {
             let text = format!("{{\"pages\": [{{\"limit\": {number}}}]}}");

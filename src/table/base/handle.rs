@@ -112,11 +112,9 @@ impl Base {
         let open = Arc::new(OpenBase::new(number, parts, published));
         let (jobs, queued) = mpsc::channel(QUEUE);
         let (planned, to_publish) = mpsc::channel(PLANNED_AHEAD);
+        let lane = Lane::new(Arc::clone(&open), queued, planned, header, audiences, indexing);
         let writing = vec![
-            tasks::vital(
-                "lane",
-                Lane::new(Arc::clone(&open), queued, planned, header, audiences, indexing).run(),
-            ),
+            tasks::vital("lane", lane.run()),
             tasks::vital("publisher", Publisher::new(Arc::clone(&open), to_publish).run()),
         ];
         let checkpoints = tasks::vital("checkpoint", checkpoint::run(Arc::clone(&open), closed));

@@ -119,7 +119,7 @@ async fn failed_rows_are_a_file_that_a_spreadsheet_may_open_and_that_may_be_sent
     assert!(lines.next().unwrap().starts_with("new,\"'=HYPERLINK(\"\"x\"\")\",nowhere,102,"), "{failed}");
     assert!(lines.next().unwrap().starts_with("\"=\"\"007\"\"\",'+1,nowhere,103,"), "{failed}");
     let mended = format!("ref,first_name,email\n{rows}newer,New,\n")
-        + &failed.replace("nowhere", "").split_once('\n').unwrap().1;
+        + failed.replace("nowhere", "").split_once('\n').unwrap().1;
     let mended =
         mended.replacen("ref,first_name,email\n", "ref,first_name,email,line,reason,field,message\n", 1);
     let mended = mended.replace(",\n", ",,1,X,,\n");
