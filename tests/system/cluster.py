@@ -212,7 +212,7 @@ class Load:
         for writer in range(WRITERS):
             member = self.upsert(client, [f"stamps{writer}"], 0, f"stamps{writer}").results[0].id
             client.call("records", "CreateStampCollection", record_messages.CreateStampCollectionRequest(
-                member_id=member, external_id="card", request_id=f"card{writer}"))
+                member_id=member, loyalty_program_id="coffee", external_id="card", request_id=f"card{writer}"))
             self.stamps[writer] = [member, 0]
         self.threads = [self.thread(self.write, writer) for writer in range(WRITERS)]
         self.threads += [self.thread(self.read, reader) for reader in range(READERS)]
