@@ -39,6 +39,10 @@ fn dsn(text: &str) -> Result<Dsn, DsnError> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         option(&mut found, name, &decoded(value, "options")?)?;
     }
+    // Ignored, it would promise a check that nobody makes.
+    if found.root_certificates.is_some() && found.ssl != Ssl::VerifyFull {
+        return Err(DsnError::BadOption { option: "sslrootcert", expected: "used with sslmode=verify-full" });
+    }
     for (what, is_missing) in [
         ("host", found.hosts.is_empty()),
         ("user", found.user.is_empty()),

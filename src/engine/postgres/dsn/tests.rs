@@ -73,6 +73,8 @@ fn what_it_does_not_know_is_refused() {
         ("schema=a\"b", "schema"),
         ("schema=", "schema"),
         ("sslrootcert=", "sslrootcert"),
+        ("sslmode=require&sslrootcert=/etc/ca.pem", "sslrootcert"),
+        ("sslrootcert=/etc/ca.pem", "sslrootcert"),
         ("application_name=", "application_name"),
     ] {
         let error = Dsn::parse(&format!("postgres://a@b/d?{text}")).unwrap_err();
