@@ -8,8 +8,9 @@
 //! that are written in a second of wall time, and the CPU time of the whole process. Then it measures how
 //! long it takes to build one more audience, from sets and from the members.
 //!
-//! With `late` as an argument the lane evaluates new members itself. With `memory` as the first argument it loads members into one memberbase, changes a fifth of them, and
-//! prints the memory of the process. Compare a run with 0 audiences. `BENCH_DIR` names the folder.
+//! With `late` as an argument the lane evaluates new members itself. With `memory` as the first argument it
+//! loads members into one memberbase, changes a fifth of them, and prints the memory of the process. Compare
+//! a run with 0 audiences. `BENCH_DIR` names the folder.
 #![allow(missing_docs, clippy::unwrap_used, clippy::cast_precision_loss, clippy::indexing_slicing)]
 
 use std::collections::VecDeque;

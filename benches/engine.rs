@@ -1,9 +1,9 @@
 //! Measures an engine alone under the writes of a memberbase.
 //!
-//! Run it with `cargo bench --bench engine -- [MEMBERS]` for the sled engine. With `postgres [MEMBERS]` it measures
-//! the engine on the database of `MEMBERBASE_TEST_STORE` under the same writes, then single writes, and then what
-//! the database does with a row for each member and four unique or other indexes in the same run, upserted by
-//! 1,000 with one statement. It leaves the schemas `bench` and `bench_rows` behind.
+//! Run it with `cargo bench --bench engine -- [MEMBERS]` for the sled engine. With `postgres [MEMBERS]` it
+//! measures the engine on the database of `MEMBERBASE_TEST_STORE` under the same writes, then single writes,
+//! and then what the database does with a row for each member and four unique or other indexes in the same
+//! run, upserted by 1,000 with one statement. It leaves the schemas `bench` and `bench_rows` behind.
 //!
 //! Every 1,000 members are one batch of 63 blocks of 16 rows, a commit of up to 60 KB and the head of the
 //! memberbase; every ten batches a checkpoint of 800-byte buckets follows. Two batches are in flight, as in a

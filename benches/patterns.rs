@@ -1,7 +1,7 @@
 //! Measures regular expressions on one field, searched together and one by one.
 //!
-//! Run it with `cargo bench --bench patterns`. Eight expressions search the e-mail addresses of 10,000 members a
-//! hundred times.
+//! Run it with `cargo bench --bench patterns`. Eight expressions search the e-mail addresses of 10,000
+//! members a hundred times.
 #![allow(missing_docs, clippy::unwrap_used, clippy::cast_precision_loss, clippy::indexing_slicing)]
 
 use std::time::Instant;

@@ -33,7 +33,8 @@ pub struct Args {
     /// How much memory to use [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
-    /// How long deleted memberbases and members can be undeleted; those deleted earlier are not checked [default: 30d]
+    /// How long deleted memberbases and members can be undeleted; those deleted earlier are not checked
+    /// [default: 30d]
     #[arg(long, value_name = "TIME")]
     delete_retention: Option<String>,
 }

@@ -24,8 +24,8 @@ pub struct Args {
     /// The store to copy: a data directory, or the address of a database
     #[arg(long, value_name = "FOLDER|URL")]
     from: String,
-    /// Where it goes: a data directory that does not exist or is empty, or the address of a database without a
-    /// store
+    /// Where it goes: a data directory that does not exist or is empty, or the address of a database without
+    /// a store
     #[arg(long, value_name = "FOLDER|URL")]
     to: String,
     /// A file with the password for the database that is copied

@@ -42,8 +42,8 @@ pub fn run(args: &Args, program: Command) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Puts a whole page in the place of an earlier one. A link that is there is replaced, and the file to which it
-/// leads stays as it is.
+/// Puts a whole page in the place of an earlier one. A link that is there is replaced, and the file to which
+/// it leads stays as it is.
 fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     let part = files::unfinished(path);
     let Some(mut file) = files::begin_unfinished(&part)? else {

@@ -49,7 +49,8 @@ pub struct Args {
     #[arg(long, value_name = "ENGINE", value_parser = ENGINES, hide_possible_values = true)]
     engine: Option<String>,
     /// The PostgreSQL database that holds the store instead of a data directory, such as
-    /// postgres://user@host1,host2/database?target_session_attrs=read-write, without a password (docs/cluster.md)
+    /// postgres://user@host1,host2/database?target_session_attrs=read-write, without a password
+    /// (docs/cluster.md)
     #[arg(long, value_name = "URL")]
     store: Option<String>,
     /// A file with the password for the database; it may also be in MEMBERBASE_STORE_PASSWORD
@@ -68,8 +69,8 @@ pub struct Args {
     /// makes a new snapshot and removes older log [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     snapshot_after: Option<String>,
-    /// How long a server that stops goes on serving after its health checks and /readyz have begun to fail, so
-    /// that load balancers notice [default: 1s]
+    /// How long a server that stops goes on serving after its health checks and /readyz have begun to fail,
+    /// so that load balancers notice [default: 1s]
     #[arg(long, value_name = "TIME")]
     drain_pause: Option<String>,
     /// How long running calls may take when the server stops [default: 7s]
@@ -122,8 +123,8 @@ pub struct Args {
     #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true,
         value_parser = BOOLEAN, hide_possible_values = true)]
     no_console: Option<String>,
-    /// Origins of web pages that may call gRPC-Web, such as https://app.example.com, separated by commas, or *
-    /// for all. Without it, gRPC-Web is off
+    /// Origins of web pages that may call gRPC-Web, such as https://app.example.com, separated by commas, or
+    /// * for all. Without it, gRPC-Web is off
     #[arg(long, value_name = "ORIGINS")]
     web_origins: Option<String>,
     /// The certificate of the server, with those that lead to its authority; connections are then encrypted.
@@ -164,8 +165,8 @@ pub async fn run(args: Args, mut known: Vec<String>) -> Result<ExitCode, Error> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The environment variables with our prefix, and those of OpenTelemetry. A value that is not valid UTF-8 is an error: if it were
-/// ignored, the setting would silently have another value.
+/// The environment variables with our prefix, and those of OpenTelemetry. A value that is not valid UTF-8 is
+/// an error: if it were ignored, the setting would silently have another value.
 fn environment() -> Result<BTreeMap<String, String>, Error> {
     let mut ours = BTreeMap::new();
     for (name, value) in std::env::vars_os() {

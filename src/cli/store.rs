@@ -10,8 +10,8 @@ use crate::server;
 /// The database of a store that no server uses.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Database {
-    /// The database with the store of stopped servers, such as postgres://user@host1,host2/database, without a
-    /// password; that may be in MEMBERBASE_STORE_PASSWORD
+    /// The database with the store of stopped servers, such as postgres://user@host1,host2/database, without
+    /// a password; that may be in MEMBERBASE_STORE_PASSWORD
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
     /// A file with the password for the database
@@ -42,8 +42,8 @@ impl Database {
     }
 }
 
-/// The settings of the store that exists in `data` or in `database`, of which there must be one; `None` if neither
-/// was given.
+/// The settings of the store that exists in `data` or in `database`, of which there must be one; `None` if
+/// neither was given.
 pub async fn existing(
     data: Option<&Path>,
     database: &Database,

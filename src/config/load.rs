@@ -134,8 +134,8 @@ impl Config {
         Ok(())
     }
 
-    /// Refuses to drop the history, from which deleted members come back and jobs are reverted, before the time
-    /// in which that is possible.
+    /// Refuses to drop the history, from which deleted members come back and jobs are reverted, before the
+    /// time in which that is possible.
     fn check_retention(&self, problems: &mut Vec<String>) {
         let history = self.commit_retention;
         let needs = [

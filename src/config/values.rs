@@ -31,8 +31,8 @@ pub struct Config {
     pub engine: EngineKind,
     /// The database that holds the store; `None` if the data directory does. It has no password.
     pub store: Option<StoreUrl>,
-    /// The password for the database, if its address or the environment had it. Not in the list of settings, so
-    /// that it is never printed.
+    /// The password for the database, if its address or the environment had it. Not in the list of settings,
+    /// so that it is never printed.
     pub store_password: Option<Secret>,
     /// A file with the password.
     pub store_password_file: Option<PathBuf>,
@@ -88,8 +88,8 @@ pub struct Config {
     pub insecure_no_auth: bool,
     /// Serve other machines even if connections are not encrypted.
     pub insecure_plaintext: bool,
-    /// Where spans are sent; `None` for nowhere. Not in the list of settings: the variables of OpenTelemetry say
-    /// it.
+    /// Where spans are sent; `None` for nowhere. Not in the list of settings: the variables of OpenTelemetry
+    /// say it.
     pub otlp: Option<Otlp>,
 }
 

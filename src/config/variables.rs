@@ -6,7 +6,8 @@ use crate::model::words::{did_you_mean, nearest};
 /// The prefix of the environment variables of memberbase.
 pub const PREFIX: &str = "MEMBERBASE_";
 
-/// The variable with the password for the database of the store. It is no setting, so that it is never printed.
+/// The variable with the password for the database of the store. It is no setting, so that it is never
+/// printed.
 pub const PASSWORD: &str = "MEMBERBASE_STORE_PASSWORD";
 
 /// The environment variable of a setting.

@@ -16,9 +16,9 @@ pub enum EngineError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// Too few bytes are free: fewer than the write needs beside the reserve, or for a read, which can make the
-    /// store write, fewer than half of the reserve. Nothing was written, and the operation works again once
-    /// space is freed.
+    /// Too few bytes are free: fewer than the write needs beside the reserve, or for a read, which can make
+    /// the store write, fewer than half of the reserve. Nothing was written, and the operation works again
+    /// once space is freed.
     #[error("the disk has {free} bytes free, but {needed} must be free, the reserve included")]
     StorageFull {
         /// Bytes free on the file system of the data directory.
@@ -63,8 +63,8 @@ pub enum EngineError {
     /// Another process has the data directory open.
     #[error("the data directory {0} is in use by another process")]
     InUse(String),
-    /// Another server may own the store: this one must answer nothing more. A write that is answered so was not
-    /// made, and none is made later.
+    /// Another server may own the store: this one must answer nothing more. A write that is answered so was
+    /// not made, and none is made later.
     #[error("this server does not own the store: {0}")]
     NotOwner(String),
     /// The engine does not support the operation.

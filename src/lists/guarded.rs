@@ -17,8 +17,8 @@ pub fn guarded(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// The cell of a list as somebody wrote it, with an apostrophe before it if a spreadsheet program would run it.
-/// The reader of lists takes both for the same value.
+/// The cell of a list as somebody wrote it, with an apostrophe before it if a spreadsheet program would run
+/// it. The reader of lists takes both for the same value.
 #[must_use]
 pub fn harmless(cell: &str) -> Cow<'_, str> {
     let bare = cell.trim_matches(' ');

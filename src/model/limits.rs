@@ -149,7 +149,8 @@ pub const UNDELETE_LOG_MAX_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 pub const UNDELETE_PART_MIN_BYTES: u64 = 256;
 /// Most changes of a page of a member's history; larger limits are lowered to it.
 pub const HISTORY_PAGE_MAX: usize = 500;
-/// How much of the commit log one page of a history reads, in bytes: about this, and at most two commits more.
+/// How much of the commit log one page of a history reads, in bytes: about this, and at most two commits
+/// more.
 pub const HISTORY_LOG_BYTES: u64 = 16 * 1024 * 1024;
 /// The most that one revert keeps in memory of the members that it takes changes back of, in bytes: about a
 /// million members.

@@ -8,8 +8,8 @@ use crate::config::Config;
 use crate::engine::EngineError;
 use crate::table::{TableError, timeline};
 
-/// Makes the store of `config`, which no server uses, one that never reuses an id, a revision or a cursor of the
-/// time that is lost. Returns the id of each memberbase with its revision.
+/// Makes the store of `config`, which no server uses, one that never reuses an id, a revision or a cursor of
+/// the time that is lost. Returns the id of each memberbase with its revision.
 pub async fn adopt(config: &Config) -> Result<Vec<(String, u64)>, ServeError> {
     let failed = cannot_open(config);
     let engine = |error: EngineError| failed(TableError::from(error));

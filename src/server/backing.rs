@@ -1,7 +1,7 @@
 //! What holds a store: a data directory, a database, or memory. Only this file chooses an engine.
 //!
-//! A password is read when the store is opened, from the settings or from its file, and goes nowhere but into the
-//! settings of the engine.
+//! A password is read when the store is opened, from the settings or from its file, and goes nowhere but into
+//! the settings of the engine.
 
 use std::fs;
 use std::sync::Arc;

@@ -64,8 +64,8 @@ pub fn cannot_open(config: &Config) -> impl Fn(TableError) -> ServeError {
     move |source| ServeError::Open { place: place.clone(), source }
 }
 
-/// Opens the store, unless callers from other machines could use it without a token. Waits while another server
-/// owns it, and tells `told` so.
+/// Opens the store, unless callers from other machines could use it without a token. Waits while another
+/// server owns it, and tells `told` so.
 pub async fn open(
     config: &Config,
     address: SocketAddr,

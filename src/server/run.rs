@@ -36,7 +36,8 @@ use crate::tasks;
 /// Fewest worker threads. Reads may block them while they wait for the disk.
 const WORKERS_MIN: usize = 4;
 
-/// The exit code of a server whose store another server took over: a supervisor starts it again, and it stands by.
+/// The exit code of a server whose store another server took over: a supervisor starts it again, and it
+/// stands by.
 const EXIT_LOST: i32 = 75;
 
 /// How many worker threads a runtime should have on this many cores.

@@ -1,8 +1,9 @@
 //! Opens the store.
 //!
-//! The engine opens without reading all that the working copy holds, so it may be a later read that meets damage
-//! there. The work that began with that read is then done once more, over an engine that was opened again and
-//! so has rebuilt its working copy. Nothing but damage in log and snapshots keeps a store from opening.
+//! The engine opens without reading all that the working copy holds, so it may be a later read that meets
+//! damage there. The work that began with that read is then done once more, over an engine that was opened
+//! again and so has rebuilt its working copy. Nothing but damage in log and snapshots keeps a store from
+//! opening.
 
 use std::future::Future;
 use std::sync::{Arc, Weak};
@@ -134,8 +135,8 @@ async fn open_with_progress(
     }
 }
 
-/// Opens the engine and does `work` with it; once more after a read that failed. If `work` fails, the engine is
-/// closed again.
+/// Opens the engine and does `work` with it; once more after a read that failed. If `work` fails, the engine
+/// is closed again.
 async fn with_engine<T, F: Future<Output = Result<T, TableError>>>(
     backing: &Backing,
     told: Option<Told<'_>>,

@@ -1,6 +1,7 @@
 //! Creates, lists and revokes tokens of a store that no server uses.
 //!
-//! No token is needed: a user who may write to the data directory, or to the database, can do everything anyway.
+//! No token is needed: a user who may write to the data directory, or to the database, can do everything
+//! anyway.
 
 use super::error::ServeError;
 use super::opening::{has_store, open_store};

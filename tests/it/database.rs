@@ -1,4 +1,5 @@
-//! Servers and commands on a store in PostgreSQL. `tests/system/cluster.sh` does the same under load and for longer.
+//! Servers and commands on a store in PostgreSQL. `tests/system/cluster.sh` does the same under load and for
+//! longer.
 
 mod faults;
 

@@ -8,7 +8,8 @@ use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 use crate::model::limits::UNSAFE_INTEGER;
 
-/// What a number must be that is too large. Without a fraction and an exponent it may have 63 bits, otherwise 53.
+/// What a number must be that is too large. Without a fraction and an exponent it may have 63 bits, otherwise
+/// 53.
 const SMALL: &str = "a whole number that is not so large";
 
 /// A whole number.

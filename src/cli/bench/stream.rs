@@ -91,8 +91,8 @@ impl Streams {
         Ok(tally)
     }
 
-    /// Rows until the time is over; then `count` gets their number. The sequence of a row is the time at which
-    /// it was made, so that the answer tells how long it took.
+    /// Rows until the time is over; then `count` gets their number. The sequence of a row is the time at
+    /// which it was made, so that the answer tells how long it took.
     fn rows(
         &self,
         number: u64,

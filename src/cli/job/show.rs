@@ -131,8 +131,8 @@ fn reason(hold: &str) -> &str {
     }
 }
 
-/// What a job does with members whom it removes, in a word or two. A revert deletes those whom it finds added, or
-/// makes them inactive and says why.
+/// What a job does with members whom it removes, in a word or two. A revert deletes those whom it finds
+/// added, or makes them inactive and says why.
 fn removed_word(job: &v1::Job) -> &'static str {
     let mut examples = job.plan.iter().flat_map(|plan| &plan.examples);
     match job.kind() {

@@ -11,7 +11,8 @@ use crate::config::Config;
 /// The server or store that the tokens belong to.
 #[derive(Debug, clap::Args)]
 pub struct Place {
-    /// The data directory of a stopped server; without it and without --store, the command calls a running server
+    /// The data directory of a stopped server; without it and without --store, the command calls a running
+    /// server
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
     #[command(flatten)]
@@ -21,7 +22,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// The store to open, with `--data` or `--store`. It must exist, so that nothing is created in a misspelt place.
+    /// The store to open, with `--data` or `--store`. It must exist, so that nothing is created in a misspelt
+    /// place.
     pub async fn store(&self, new_store: bool) -> Result<Option<Config>, Error> {
         if !new_store {
             return store::existing(self.data.as_deref(), &self.database, &[]).await;

@@ -186,7 +186,8 @@ impl Directory {
         Some(Ok(UpsertReply::new(outcomes, stored.revision.unwrap_or_default())))
     }
 
-    /// Deletes members by id and by ref; they can come back for some time ([`Directory::undelete_members`]). Ids and refs that are not in the memberbase are ignored.
+    /// Deletes members by id and by ref; they can come back for some time ([`Directory::undelete_members`]).
+    /// Ids and refs that are not in the memberbase are ignored.
     pub async fn bulk_delete(
         &self,
         base: BaseNumber,

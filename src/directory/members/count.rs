@@ -1,7 +1,8 @@
 //! Counts members that match, also by the values that they have in a field, or by the audiences that they are
 //! in. A count is exact and of one revision, or an error.
 //!
-//! Audiences of which the caller may not know who is in them are left out: no count tells anything about them.
+//! Audiences of which the caller may not know who is in them are left out: no count tells anything about
+//! them.
 
 use std::sync::Arc;
 

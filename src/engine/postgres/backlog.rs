@@ -1,9 +1,10 @@
 //! Batches between their number and their publication, and what lies beneath them.
 //!
-//! A batch is in the tables before it is published, so the tables alone would show too much. The backlog knows,
-//! for every key that such a batch writes, the value beneath: it was read before the batch got its number. So a
-//! reader asks the tables first and the backlog *afterwards*: what the backlog knows wins. In this order no batch
-//! slips through: one that the tables showed was either still here, or published meanwhile.
+//! A batch is in the tables before it is published, so the tables alone would show too much. The backlog
+//! knows, for every key that such a batch writes, the value beneath: it was read before the batch got its
+//! number. So a reader asks the tables first and the backlog *afterwards*: what the backlog knows wins. In
+//! this order no batch slips through: one that the tables showed was either still here, or published
+//! meanwhile.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -67,8 +68,8 @@ impl Backlog {
         unknown
     }
 
-    /// Decides the checks of a batch and numbers it. What it writes becomes part of `read`: by the next batch it
-    /// may have left the backlog, and then what was read before is old.
+    /// Decides the checks of a batch and numbers it. What it writes becomes part of `read`: by the next batch
+    /// it may have left the backlog, and then what was read before is old.
     pub(super) fn number(&self, checks: &[(Key, Option<Value>)], ops: &Ops, read: &mut Read) -> Numbered {
         let mut state = lock(&self.0);
         if let Some(error) = &state.refusing {

@@ -6,8 +6,8 @@ use super::clock::BootClock;
 use super::dsn::Dsn;
 use crate::metrics::{Counter, Histogram};
 
-/// How long reads are answered after the owner's last renewal. A standby waits longer than this before it takes
-/// over.
+/// How long reads are answered after the owner's last renewal. A standby waits longer than this before it
+/// takes over.
 const DEFAULT_TERM: Duration = Duration::from_secs(6);
 /// How long the outcome of a write is asked for before nobody can know it.
 const DEFAULT_PROVE_WITHIN: Duration = Duration::from_secs(120);
@@ -24,7 +24,8 @@ const COMMIT_TIMES: [u64; 13] =
 pub struct PostgresConfig {
     /// Where the database is.
     pub dsn: Dsn,
-    /// What the others are told about this server, for example its host and process. At most 200 bytes are kept.
+    /// What the others are told about this server, for example its host and process. At most 200 bytes are
+    /// kept.
     pub name: String,
     /// Accepts a database that acknowledges a write before a quorum of its standbys has it.
     pub allow_async_replicas: bool,
@@ -34,7 +35,8 @@ pub struct PostgresConfig {
     pub statement_within: Duration,
     /// How long connecting to one host may take, the first query included.
     pub connect_within: Duration,
-    /// How long the outcome of a write is asked for, and the write sent again, before it is given up as unknown.
+    /// How long the outcome of a write is asked for, and the write sent again, before it is given up as
+    /// unknown.
     pub prove_within: Duration,
     /// Connections that read.
     pub readers: usize,

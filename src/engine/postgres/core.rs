@@ -69,8 +69,8 @@ impl Core {
         self.acknowledged(&hello.synchronous_standbys)
     }
 
-    /// Whether an answer that came while these standbys had to acknowledge can be believed. After a failover the
-    /// list was once seen to be empty for 20 seconds.
+    /// Whether an answer that came while these standbys had to acknowledge can be believed. After a failover
+    /// the list was once seen to be empty for 20 seconds.
     pub(super) fn acknowledged(&self, standbys: &str) -> Result<(), Failure> {
         if !standbys.is_empty() {
             self.is_synchronous.store(true, Ordering::Release);
@@ -128,8 +128,8 @@ impl Core {
         if self.is_closed.load(Ordering::Acquire) { Err(EngineError::Closed) } else { self.may_number() }
     }
 
-    /// Why no batch gets a number now: what was lost, or for how long the database has failed. What was appended
-    /// before the store is closed still gets one.
+    /// Why no batch gets a number now: what was lost, or for how long the database has failed. What was
+    /// appended before the store is closed still gets one.
     pub(super) fn may_number(&self) -> Result<(), EngineError> {
         if self.ownership.reason().is_some() {
             return Err(self.not_owner());

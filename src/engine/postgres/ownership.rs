@@ -1,12 +1,12 @@
 //! Whether this server still owns the store.
 //!
 //! The owner renews a row of the database, and counts a term from *before* it sent a renewal that was
-//! acknowledged. Another server takes over only after it has itself watched the row unchanged for longer than a
-//! term. So nobody else can have written while [`Ownership::holds_now`] is true. What is computed while it is true
-//! may be answered if it is still true afterwards.
+//! acknowledged. Another server takes over only after it has itself watched the row unchanged for longer than
+//! a term. So nobody else can have written while [`Ownership::holds_now`] is true. What is computed while it
+//! is true may be answered if it is still true afterwards.
 //!
-//! Once lost, it is lost for ever: the memory of this process may be old. A term that ran out is not lost yet: a
-//! later renewal that succeeds proves that nobody else wrote in between.
+//! Once lost, it is lost for ever: the memory of this process may be old. A term that ran out is not lost
+//! yet: a later renewal that succeeds proves that nobody else wrote in between.
 
 use std::fmt;
 use std::sync::Arc;

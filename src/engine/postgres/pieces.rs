@@ -1,16 +1,16 @@
 //! Values in pieces that fit a row of the table `kv`.
 //!
-//! PostgreSQL moves what a row of more than some 2,000 bytes holds elsewhere; a table whose rows are rewritten
-//! then grows 63 times instead of twice. So a value is cut into pieces, numbered from 0, each in a row. Every
-//! piece but the last is exactly [`piece_bytes`] long and the last one is shorter, perhaps empty: so a reader
-//! sees whether it has the whole value.
+//! PostgreSQL moves what a row of more than some 2,000 bytes holds elsewhere; a table whose rows are
+//! rewritten then grows 63 times instead of twice. So a value is cut into pieces, numbered from 0, each in a
+//! row. Every piece but the last is exactly [`piece_bytes`] long and the last one is shorter, perhaps empty:
+//! so a reader sees whether it has the whole value.
 
 use bytes::{Bytes, BytesMut};
 
 use crate::engine::{EngineError, MAX_KEY_BYTES, Value};
 
-/// The most bytes of key and piece in a row. With the row's header, its number and two lengths that makes at most
-/// 1,984 bytes, four rows a page.
+/// The most bytes of key and piece in a row. With the row's header, its number and two lengths that makes at
+/// most 1,984 bytes, four rows a page.
 const ROW_BYTES: usize = 1940;
 
 /// The number of a piece, as the table has it.

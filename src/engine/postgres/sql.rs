@@ -1,8 +1,8 @@
 //! Every statement, with the names of its tables.
 //!
 //! Names of tables are written with their schema, so that no `search_path` matters. Values go in as typed
-//! parameters, never into the text. Nothing here locks by session, listens, draws numbers or saves points: what
-//! PostgreSQL, a pooler in transaction mode and databases that speak its protocol all know is enough.
+//! parameters, never into the text. Nothing here locks by session, listens, draws numbers or saves points:
+//! what PostgreSQL, a pooler in transaction mode and databases that speak its protocol all know is enough.
 
 /// The statements of the tables in one schema.
 #[derive(Debug)]
@@ -20,10 +20,11 @@ pub(super) struct Sql {
     pub(super) last_word: String,
 }
 
-/// The end of a statement whose answer must be known to be on a quorum: the standbys that have to acknowledge.
+/// The end of a statement whose answer must be known to be on a quorum: the standbys that have to
+/// acknowledge.
 const STANDBYS: &str = "current_setting('synchronous_standby_names')";
-/// Makes the commit wait for its own flush and, if there are any, the synchronous standbys. A setting that waits
-/// for more stays.
+/// Makes the commit wait for its own flush and, if there are any, the synchronous standbys. A setting that
+/// waits for more stays.
 const SYNC: &str = "set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') \
     IN ('on', 'remote_apply') THEN current_setting('synchronous_commit') ELSE 'on' END, true)";
 
@@ -77,8 +78,8 @@ impl Sql {
         }
     }
 
-    /// A page of rows in key order: `$1` is where it begins, `$2` the most rows, `$3` where it ends, if it has an
-    /// end.
+    /// A page of rows in key order: `$1` is where it begins, `$2` the most rows, `$3` where it ends, if it
+    /// has an end.
     pub(super) fn page(&self, is_forward: bool, has_end: bool) -> String {
         let schema = &self.schema;
         let end = if has_end { "AND k < $3" } else { "" };
@@ -89,8 +90,8 @@ impl Sql {
         )
     }
 
-    /// A whole group in one statement: `$1` is the new fence, `$2` the old one. Everything hangs on the change of
-    /// the fence. It returns a row with the number of fences that were changed.
+    /// A whole group in one statement: `$1` is the new fence, `$2` the old one. Everything hangs on the
+    /// change of the fence. It returns a row with the number of fences that were changed.
     pub(super) fn group(&self, arms: Arms) -> String {
         let data = self.arms(arms, 3, " AND EXISTS (SELECT 1 FROM f)");
         let fence = format!(

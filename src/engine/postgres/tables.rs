@@ -49,7 +49,8 @@ pub(super) fn check_server(config: &PostgresConfig, hello: &Hello) -> Result<(),
         ));
     }
     if !config.allow_async_replicas && hello.synchronous_standbys.is_empty() && hello.standbys > 0 {
-        // Not unfit: after a failover it may be so for some seconds, and a server that stands by goes on waiting.
+        // Not unfit: after a failover it may be so for some seconds, and a server that stands by goes on
+        // waiting.
         return Err(Failure::Refused(
             "the database has standbys and does not wait for them, so a failover would lose acknowledged writes: \
              set synchronous_standby_names, or start with --allow-async-replicas"

@@ -1,8 +1,8 @@
 //! Replies that leave only while this server owns the store.
 //!
-//! A reply whose ownership ended before it left is UNAVAILABLE, whatever was computed: it may be old. A stream ends
-//! with that status at the piece at which it was noticed. The caller repeats the call at another server. What the
-//! call wrote is written or refused by the database, as with any lost connection.
+//! A reply whose ownership ended before it left is UNAVAILABLE, whatever was computed: it may be old. A
+//! stream ends with that status at the piece at which it was noticed. The caller repeats the call at another
+//! server. What the call wrote is written or refused by the database, as with any lost connection.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -22,8 +22,8 @@ use crate::server::tenure::Tenure;
 /// After which time clients should retry while no store is open here.
 pub const CLOSED_RETRY: Duration = Duration::from_secs(1);
 
-/// The reply to a call, if this server still owns the store now that it was computed. `otherwise` is the reply if
-/// not. `is_grpc` says how a stream ends that was begun.
+/// The reply to a call, if this server still owns the store now that it was computed. `otherwise` is the
+/// reply if not. `is_grpc` says how a stream ends that was begun.
 pub fn held(
     reply: Response<Body>,
     tenure: &Tenure,

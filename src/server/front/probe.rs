@@ -1,8 +1,8 @@
 //! Probes over HTTP, for programs that start, stop and balance servers.
 //!
-//! They need no token and reply as soon as the port is bound, like the health checks of gRPC. Any host name will
-//! do, and the limit on the calls of a peer does not count, because these programs have no name for the server
-//! and share an address with many callers.
+//! They need no token and reply as soon as the port is bound, like the health checks of gRPC. Any host name
+//! will do, and the limit on the calls of a peer does not count, because these programs have no name for the
+//! server and share an address with many callers.
 
 use http::{Method, Request, Response};
 use tonic::body::Body;

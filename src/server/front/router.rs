@@ -180,8 +180,9 @@ fn refuse_crowded<B>(front: &Front, request: &Request<B>) -> Response<Body> {
 type Reply = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Front {
-    /// Checks which page sent a gRPC-Web call and, if the server has no tokens and only this machine can reach
-    /// it, every request, see [`home`]. Before the store is open nothing is served that needs protection.
+    /// Checks which page sent a gRPC-Web call and, if the server has no tokens and only this machine can
+    /// reach it, every request, see [`home`]. Before the store is open nothing is served that needs
+    /// protection.
     fn check_sender<B>(&self, request: &Request<B>) -> Result<(), Foreign> {
         if web::is_refused(request) {
             return Err(Foreign::Page);
@@ -197,8 +198,8 @@ impl Front {
         }
     }
 
-    /// Serves a request at a JSON door or in the console. `router` returns the door, `closed` its reply while no
-    /// store is open here.
+    /// Serves a request at a JSON door or in the console. `router` returns the door, `closed` its reply while
+    /// no store is open here.
     fn json<B>(
         &self,
         request: Request<B>,
@@ -256,7 +257,8 @@ where
     }
 }
 
-/// The reply to HEAD, which has the length of a body and no body. Over HTTP/2 nothing else would leave it out.
+/// The reply to HEAD, which has the length of a body and no body. Over HTTP/2 nothing else would leave it
+/// out.
 fn without_body(reply: Response<Body>) -> Response<Body> {
     let length = reply.body().size_hint().exact().filter(|length| *length > 0);
     let mut reply = reply.map(|_| Body::empty());

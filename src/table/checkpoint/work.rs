@@ -322,7 +322,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Writes the changed chunks of sets and audiences, how far audiences are built, and the watermark with the last of them.
+    /// Writes the changed chunks of sets and audiences, how far audiences are built, and the watermark with
+    /// the last of them.
     async fn write_sets(&mut self) -> Result<(), TableError> {
         let base = self.open.number;
         let mut batch = Batch::default();

@@ -40,8 +40,8 @@ pub struct TableConfig {
     pub budget_bytes: usize,
     /// Bytes for reads by key: for the images of lookups, and the rest for the member cache.
     pub read_bytes: usize,
-    /// Overlay entries of a base at which a checkpoint starts: about three per changed member. One also starts
-    /// when the moves between search sets take as much memory.
+    /// Overlay entries of a base at which a checkpoint starts: about three per changed member. One also
+    /// starts when the moves between search sets take as much memory.
     pub checkpoint_entries: usize,
     /// How long commits remain in the commit log, in microseconds.
     pub commit_retention_micros: i64,

@@ -79,8 +79,8 @@ impl fmt::Display for Contents {
     }
 }
 
-/// Copies the store in `from` into `to`, and returns what both hold then. Calls `progress` with a line for each
-/// step. Neither side is closed.
+/// Copies the store in `from` into `to`, and returns what both hold then. Calls `progress` with a line for
+/// each step. Neither side is closed.
 pub async fn copy(
     from: &Arc<dyn Engine>,
     to: &Arc<dyn Engine>,

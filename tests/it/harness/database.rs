@@ -1,6 +1,6 @@
-//! A PostgreSQL for tests: the one of `MEMBERBASE_TEST_STORE`, or one that this process starts if its binaries are
-//! there. Each store has a schema of its own in it. Without either, tests of stores in databases have nothing to
-//! run on.
+//! A PostgreSQL for tests: the one of `MEMBERBASE_TEST_STORE`, or one that this process starts if its
+//! binaries are there. Each store has a schema of its own in it. Without either, tests of stores in databases
+//! have nothing to run on.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use memberbase::config::{PASSWORD, StoreUrl, keys, variable};
 
 /// The address of a database for tests, which may have a password.
 const TEST_STORE: &str = "MEMBERBASE_TEST_STORE";
-/// Starts a server, waits until the input ends, and removes everything. This process holds the other end of the
-/// input, so that the server ends with it, however it ends.
+/// Starts a server, waits until the input ends, and removes everything. This process holds the other end of
+/// the input, so that the server ends with it, however it ends.
 const LIFE: &str = r#"
 set -eu
 dir=$1 bin=$2

@@ -119,8 +119,8 @@ async fn preview(visit: &Visit, base: BaseNumber) -> Option<Result<Markup, Failu
     }))
 }
 
-/// The form. Whoever may write sends it to make an audience, or to have it counted: then it comes back with all
-/// that was typed. For others it only counts.
+/// The form. Whoever may write sends it to make an audience, or to have it counted: then it comes back with
+/// all that was typed. For others it only counts.
 fn form(
     visit: &Visit,
     id: &str,

@@ -117,8 +117,8 @@ impl Failure {
         response
     }
 
-    /// The page from which a form was sent that did not work, by the address of the form. What is not there, or
-    /// not for this person, has none.
+    /// The page from which a form was sent that did not work, by the address of the form. What is not there,
+    /// or not for this person, has none.
     fn back(&self, address: &str) -> Option<(String, &'static str)> {
         if matches!(self.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
             return None;

@@ -19,8 +19,8 @@ pub(in crate::engine::postgres) struct Span {
 #[derive(Debug, Default)]
 pub(in crate::engine::postgres) struct Page {
     pub(in crate::engine::postgres) values: Vec<(Bytes, Value)>,
-    /// The key at which the rows ended, whose value may lack pieces and is not among the values; `None` if the
-    /// span has no more rows.
+    /// The key at which the rows ended, whose value may lack pieces and is not among the values; `None` if
+    /// the span has no more rows.
     pub(in crate::engine::postgres) next: Option<Bytes>,
 }
 

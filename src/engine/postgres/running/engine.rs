@@ -36,8 +36,8 @@ struct Running {
 }
 
 impl PostgresEngine {
-    /// Opens the store, or creates one. Returns once this process owns it. Its tasks run in the runtime of the
-    /// caller.
+    /// Opens the store, or creates one. Returns once this process owns it. Its tasks run in the runtime of
+    /// the caller.
     pub async fn open(config: PostgresConfig, contention: Contention<'_>) -> Result<Self, EngineError> {
         loop {
             let opened = opening::open(&config, &contention).await?;

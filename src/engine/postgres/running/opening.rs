@@ -38,11 +38,11 @@ pub enum Standing {
 
 /// What to do if another server owns the store.
 pub enum Contention<'a> {
-    /// Watches for somewhat longer than a term whether it is alive, then fails with [`EngineError::InUse`]; fails
-    /// too if no database is reached.
+    /// Watches for somewhat longer than a term whether it is alive, then fails with [`EngineError::InUse`];
+    /// fails too if no database is reached.
     Refuse,
-    /// Waits until the store is given up or its owner is silent for longer than a term, for ever if need be, and
-    /// tells what it waits for.
+    /// Waits until the store is given up or its owner is silent for longer than a term, for ever if need be,
+    /// and tells what it waits for.
     Wait(&'a (dyn Fn(Standing) + Send + Sync)),
 }
 
@@ -97,7 +97,8 @@ struct Opening<'a> {
     config: &'a PostgresConfig,
     contention: &'a Contention<'a>,
     tls: &'a Tls,
-    /// What this process calls itself in the fence, in every attempt: one that was thought lost is its own too.
+    /// What this process calls itself in the fence, in every attempt: one that was thought lost is its own
+    /// too.
     owner: Id,
     watch: Watch,
 }

@@ -1,9 +1,10 @@
 //! When a server may take the store over, and how.
 //!
-//! The owner counts its term from before it sent a renewal that was acknowledged. Whoever watches has seen that
-//! renewal at the earliest when it was committed, so later. Having seen the rows unchanged for longer than a term,
-//! it knows that the owner answers no reads any more; and it takes over only if the very rows that it watched are
-//! still there when it writes: a renewal that slipped in between makes the takeover fail, or is made to fail by it.
+//! The owner counts its term from before it sent a renewal that was acknowledged. Whoever watches has seen
+//! that renewal at the earliest when it was committed, so later. Having seen the rows unchanged for longer
+//! than a term, it knows that the owner answers no reads any more; and it takes over only if the very rows
+//! that it watched are still there when it writes: a renewal that slipped in between makes the takeover fail,
+//! or is made to fail by it.
 
 use std::time::Duration;
 

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 
-/// Runs `body` in a trigger at the commit of every change of the fence, for as long as the table `armed` exists.
+/// Runs `body` in a trigger at the commit of every change of the fence, for as long as the table `armed`
+/// exists.
 async fn at_commits(link: &Link, schema: &str, body: &str) {
     run(link, &format!("CREATE TABLE {schema}.armed (n int)")).await;
     run(

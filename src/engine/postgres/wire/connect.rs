@@ -105,8 +105,9 @@ fn settings(dsn: &Dsn, host: &Host, mark: &str) -> Config {
         (_, Ssl::Require | Ssl::VerifyFull) => SslMode::Require,
     });
     if !dsn.transaction_pooler {
-        // A pooler that gives each transaction another session does not take these, so the mark is missing. As long
-        // as the database has no statistics, it would read the whole table for 200 keys; everything here is by key.
+        // A pooler that gives each transaction another session does not take these, so the mark is missing.
+        // As long as the database has no statistics, it would read the whole table for 200 keys; everything
+        // here is by key.
         settings.options(format!(
             "-c memberbase.direct={mark} -c lock_timeout={LOCK_WITHIN_MS} -c statement_timeout=0 -c jit=off \
              -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \

@@ -15,8 +15,8 @@ use tokio_postgres::{AsyncMessage, Client, Connection, IsolationLevel, Row, Tran
 use super::failure::Failure;
 use crate::tasks;
 
-/// How long a connection may lie unused before a new one is made: a firewall may have forgotten it by then, without
-/// telling anybody.
+/// How long a connection may lie unused before a new one is made: a firewall may have forgotten it by then,
+/// without telling anybody.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// A parameter of a statement, and its type.
@@ -110,8 +110,8 @@ impl Unit<'_> {
         limited(self.within, self.transaction.query_typed(statement, params)).await
     }
 
-    /// Commits. Call it only if no statement failed and the last one returned what it should: the server's answer
-    /// to a commit does not tell whether it was one.
+    /// Commits. Call it only if no statement failed and the last one returned what it should: the server's
+    /// answer to a commit does not tell whether it was one.
     pub(in crate::engine::postgres) async fn commit(self) -> Result<(), Failure> {
         limited(self.within, self.transaction.commit()).await?;
         check_warned(self.warned, ())

@@ -1,5 +1,5 @@
-//! TLS to the database. `verify-full` checks the certificate; `require` and `prefer` encrypt without looking at
-//! it, as other clients of PostgreSQL do under these names.
+//! TLS to the database. `verify-full` checks the certificate; `require` and `prefer` encrypt without looking
+//! at it, as other clients of PostgreSQL do under these names.
 
 use std::io;
 use std::path::Path;

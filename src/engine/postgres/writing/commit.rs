@@ -9,8 +9,8 @@ use crate::engine::postgres::core::Core;
 use crate::engine::postgres::rows::{Fence, NOBODY, random_id};
 use crate::engine::postgres::wire::{Failure, Link};
 
-/// Writes a group: `from` is the fence that the tables have, `to` the one that they have afterwards. `false` says
-/// that the tables had another fence, and nothing was written.
+/// Writes a group: `from` is the fence that the tables have, `to` the one that they have afterwards. `false`
+/// says that the tables had another fence, and nothing was written.
 pub(super) async fn send(
     core: &Core,
     link: &mut Link,
@@ -64,8 +64,8 @@ async fn in_parts(
     Ok(true)
 }
 
-/// Finds out what the tables have: a change of the fence that waits for every undecided one, and after which late
-/// ones do nothing. Fails if another server owns the store, or if batches up to `durable` are not there.
+/// Finds out what the tables have: a change of the fence that waits for every undecided one, and after which
+/// late ones do nothing. Fails if another server owns the store, or if batches up to `durable` are not there.
 pub(in crate::engine::postgres) async fn prove(
     core: &Core,
     link: &Link,

@@ -24,8 +24,8 @@ pub(super) struct Part {
     bytes: usize,
 }
 
-/// The changes of a group, in order of keys. Of several writes of one key the last one counts; `before` tells the
-/// value that the tables have now, so that only pieces that change are written.
+/// The changes of a group, in order of keys. Of several writes of one key the last one counts; `before` tells
+/// the value that the tables have now, so that only pieces that change are written.
 pub(super) fn parts<'a>(
     batches: impl Iterator<Item = &'a Ops>,
     before: impl Fn(&[u8]) -> Option<Value>,

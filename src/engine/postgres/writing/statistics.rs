@@ -1,7 +1,7 @@
 //! Watches how large the tables are, and keeps the database's statistics of them from being far off.
 //!
-//! Right after a load or a restore the database has none until its own housekeeping comes around, and plans badly
-//! meanwhile.
+//! Right after a load or a restore the database has none until its own housekeeping comes around, and plans
+//! badly meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,8 +14,8 @@ use crate::engine::postgres::wire::{Failure, Kept, Link};
 const EVERY: Duration = Duration::from_secs(2);
 /// How long taking statistics may last.
 const ANALYZE_WITHIN: Duration = Duration::from_secs(300);
-/// Statistics are taken when the table has this many times the pages that it had the last time, and at least as
-/// many as this.
+/// Statistics are taken when the table has this many times the pages that it had the last time, and at least
+/// as many as this.
 const GROWTH: i64 = 4;
 const LEAST_PAGES: i64 = 100;
 

@@ -34,8 +34,8 @@ pub(in crate::engine::postgres) struct Ready {
 /// The way of batches from `numbering` to the writer.
 pub(in crate::engine::postgres) type Batches = UnboundedReceiver<Ready>;
 
-/// Writes what comes until nothing can come any more, then gives the store up. `fence` is what the tables have, as
-/// was proven through `link`.
+/// Writes what comes until nothing can come any more, then gives the store up. `fence` is what the tables
+/// have, as was proven through `link`.
 pub(in crate::engine::postgres) async fn write(
     core: Arc<Core>,
     mut batches: Batches,

@@ -1,8 +1,8 @@
 //! Moves of rows into and out of search sets.
 //!
-//! Many moves wait in memory for a checkpoint, so they are packed: a move takes three bytes, and the moves of a
-//! row in one direction take twelve more. A row has each of its moves once, and those in one direction in the
-//! order of their tokens.
+//! Many moves wait in memory for a checkpoint, so they are packed: a move takes three bytes, and the moves of
+//! a row in one direction take twelve more. A row has each of its moves once, and those in one direction in
+//! the order of their tokens.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Evaluating new filters by sets alone, where all their conditions are over fields that have sets.
 //!
-//! No member is read, so the request that brings the filter does it at once, whatever the size of the base. What
-//! is being built for other audiences goes on.
+//! No member is read, so the request that brings the filter does it at once, whatever the size of the base.
+//! What is being built for other audiences goes on.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ use crate::table::plan::batch::Plan;
 type Rows = BTreeMap<u64, Chunk>;
 
 impl Plan<'_> {
-    /// Who will be in the audiences that are to be built, as far as sets of the current state tell it. None of
-    /// the others uses one of these.
+    /// Who will be in the audiences that are to be built, as far as sets of the current state tell it. None
+    /// of the others uses one of these.
     pub(super) async fn known_by_sets(&self) -> BTreeMap<AudienceNumber, RowSet> {
         let definitions = self.audiences.definitions();
         if definitions.next().is_none() {

@@ -147,10 +147,11 @@ impl Lane {
 }
 
 impl UpsertJob {
-    /// What the next slice of a request may do. A request that was not judged yet gets an allowance for all of
-    /// it. If what its rows could do at most is too much, and they fit into one batch, the slice only counts,
-    /// and the caller judges the request by what was counted. Only the first request of a batch can be judged
-    /// like this, because the batch is dropped if it is refused; for another one this returns `None`.
+    /// What the next slice of a request may do. A request that was not judged yet gets an allowance for all
+    /// of it. If what its rows could do at most is too much, and they fit into one batch, the slice only
+    /// counts, and the caller judges the request by what was counted. Only the first request of a batch can
+    /// be judged like this, because the batch is dropped if it is refused; for another one this returns
+    /// `None`.
     async fn allow_slice(
         &mut self,
         plan: &mut Plan<'_>,

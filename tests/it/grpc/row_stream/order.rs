@@ -85,8 +85,8 @@ async fn a_client_that_does_not_read_its_answers_is_not_read_either() {
         usize::try_from(shown.counts.unwrap().active).unwrap() - others.get()
     };
     while written().await < 1_000 {}
-    // Small calls are answered meanwhile, and the lane has time for more of the stream. Large replies to the same
-    // caller would wait: the stream has the caller's share of the memory for them.
+    // Small calls are answered meanwhile, and the lane has time for more of the stream. Large replies to the
+    // same caller would wait: the stream has the caller's share of the memory for them.
     for round in 0..10 {
         let request = BulkUpsertMembersRequest {
             member_base_id: base.id.clone(),

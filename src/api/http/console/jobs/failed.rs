@@ -1,5 +1,5 @@
-//! What a job could not do, as a file for a spreadsheet: the rows of a list that failed, as they were received,
-//! with the reason behind each; or the members that were left as they are, each with its reason.
+//! What a job could not do, as a file for a spreadsheet: the rows of a list that failed, as they were
+//! received, with the reason behind each; or the members that were left as they are, each with its reason.
 //!
 //! No cell is one that a spreadsheet program runs. Uploaded again, the rows of a list say what they said.
 

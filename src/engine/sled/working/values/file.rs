@@ -85,8 +85,8 @@ impl ValueFile {
         })
     }
 
-    /// Opens a file that an earlier process wrote; `None` if it has no whole header of its own, so nothing can
-    /// point to it.
+    /// Opens a file that an earlier process wrote; `None` if it has no whole header of its own, so nothing
+    /// can point to it.
     pub(super) fn open(
         path: &Path,
         number: u32,
@@ -145,8 +145,8 @@ impl ValueFile {
         self.living.store(bytes, Ordering::Relaxed);
     }
 
-    /// Appends whole entries at the end. After an error any part of them may be in the file, and the file must
-    /// not be appended to any more.
+    /// Appends whole entries at the end. After an error any part of them may be in the file, and the file
+    /// must not be appended to any more.
     pub(super) fn append(&self, entries: &[u8]) -> Result<(), EngineError> {
         let end = self.bytes();
         let written = self.write(entries, end);

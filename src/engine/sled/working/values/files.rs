@@ -41,10 +41,10 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    /// Opens the value files in `folder`, which is created if it is missing. A file that `tally` does not have
-    /// is either without anything living, or from a process that was killed before it wrote a position. The
-    /// mover finds out which; until then nothing in it counts as living. What else lies in the folder stays as
-    /// it is.
+    /// Opens the value files in `folder`, which is created if it is missing. A file that `tally` does not
+    /// have is either without anything living, or from a process that was killed before it wrote a position.
+    /// The mover finds out which; until then nothing in it counts as living. What else lies in the folder
+    /// stays as it is.
     pub(crate) fn open(folder: PathBuf, tally: &Tally, #[cfg(test)] faults: Faults) -> Result<Self, Trouble> {
         files::make_dir(&folder)?;
         let (mut found, mut last) = (BTreeMap::new(), 0);
@@ -167,8 +167,8 @@ impl Values {
         lock(&self.emptied).clone()
     }
 
-    /// Brings everything that the files have to stable storage. After an error nobody knows what is there, and
-    /// every later sync fails too.
+    /// Brings everything that the files have to stable storage. After an error nobody knows what is there,
+    /// and every later sync fails too.
     pub(crate) fn sync(&self) -> Result<(), EngineError> {
         let mut failed = lock(&self.sync_failed);
         if *failed {
@@ -184,8 +184,8 @@ impl Values {
         if self.has_new_names.swap(false, Ordering::AcqRel) { files::sync_dir(&self.folder) } else { Ok(()) }
     }
 
-    /// Removes files that [`to_remove`](Self::to_remove) returned before a sync that has succeeded. Reads that
-    /// have begun keep their file.
+    /// Removes files that [`to_remove`](Self::to_remove) returned before a sync that has succeeded. Reads
+    /// that have begun keep their file.
     pub(crate) fn remove(&self, numbers: &[u32]) -> Result<(), EngineError> {
         for number in numbers {
             let Some(file) = self.get(*number) else { continue };
