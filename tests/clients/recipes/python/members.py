@@ -126,3 +126,43 @@ def chunks_of(rows):
         if not chunk:
             return
         yield api.ImportMembersRequest(chunk=number, members=chunk)
+
+
+ROWS_ON_THE_WAY = 1_000
+
+
+def write_rows(members, base, rows):
+    """Writes rows one by one over a stream, and yields each row with its answer once it is durable.
+
+    Rows of one member are applied in their order. `rows` should not wait, because answers wait with it: call
+    this with the changes that are there, and again when there are more.
+    """
+    options = api.UpsertMembersRequest(options=api.UpsertMembersOptions(member_base_id=base))
+    numbered = enumerate(rows, 1)
+    unanswered = {}  # by sequence, in the order in which they were sent
+    failures = 0
+    while True:
+        requests = queue.SimpleQueue()
+        requests.put(options)
+        for request in unanswered.values():
+            requests.put(request)
+        try:
+            answers = members.UpsertMembers(iter(requests.get, None))
+            while True:
+                for sequence, row in itertools.islice(numbered, ROWS_ON_THE_WAY - len(unanswered)):
+                    unanswered[sequence] = api.UpsertMembersRequest(sequence=sequence, member=row)
+                    requests.put(unanswered[sequence])
+                if not unanswered:
+                    return
+                answer = next(answers, None)
+                if answer is None:
+                    break
+                failures = 0
+                yield unanswered.pop(answer.sequence).member, answer
+        except grpc.RpcError as error:
+            if error.code() not in LOST or failures == TRIES:
+                raise
+        finally:
+            requests.put(None)
+        failures += 1
+        time.sleep(min(failures, 5))

@@ -64,4 +64,15 @@ with recipe.connect(address, token, authority) as channel:
     same("chunks", [reply.chunk for reply in replies], list(range(1, ROWS // recipe.ROWS_OF_CHUNK + 1)))
     same("created", sum(reply.counts.created for reply in replies), ROWS)
     same("listed", sum(1 for _ in recipe.every_member(members, base)), ROWS + 1)
+
+    # More rows than are on the way at once, several of a member, and a bad one.
+    changes = [member_pb2.MemberInput(ref=f"r{number % 900}", company=f"N{number}") for number in range(3_000)]
+    changes.insert(1_500, member_pb2.MemberInput(ref="r5", email="no address"))
+    answers = list(recipe.write_rows(members, base, changes))
+    same("answers", len(answers), len(changes))
+    failed = [(row.ref, answer.error.violations[0].field) for row, answer in answers if answer.HasField("error")]
+    same("failed changes", failed, [("r5", "email")])
+    last = {f"r{number % 900}": f"N{number}" for number in range(3_000)}
+    found = {member.ref: member.company for member in recipe.every_member(members, base) if member.company}
+    same("companies after the changes", found, last)
 print("python recipe: ok")

@@ -14,6 +14,9 @@ import {
   ImportMembersRequestSchema,
   type ImportMembersResponse,
   MemberService,
+  type UpsertMembersRequest,
+  UpsertMembersRequestSchema,
+  type UpsertMembersResponse,
 } from "./generated/publisher/v1/member_service_pb.js";
 
 export type Row = MessageInitShape<typeof MemberInputSchema>;
@@ -95,7 +98,7 @@ export async function* importRows(
   const chunks = chunksOf(rows);
   const unanswered: ImportMembersRequest[] = [];
   for (let failures = 0; ; ) {
-    const requests = new Requests();
+    const requests = new Requests<ImportMembersRequest>();
     requests.send(create(ImportMembersRequestSchema, { options: { memberBaseId, importId } }));
     unanswered.forEach((chunk) => requests.send(chunk));
     try {
@@ -137,12 +140,12 @@ async function* chunksOf(rows: Iterable<Row> | AsyncIterable<Row>): AsyncGenerat
 }
 
 /** The requests of one stream: what was given to `send`, until `end`. */
-class Requests implements AsyncIterable<ImportMembersRequest> {
-  private readonly waiting: ImportMembersRequest[] = [];
+class Requests<Request> implements AsyncIterable<Request> {
+  private readonly waiting: Request[] = [];
   private isOver = false;
   private wake = () => {};
 
-  send(request: ImportMembersRequest) {
+  send(request: Request) {
     this.waiting.push(request);
     this.wake();
   }
@@ -159,5 +162,54 @@ class Requests implements AsyncIterable<ImportMembersRequest> {
       else if (this.isOver) return;
       else await new Promise<void>((resolve) => (this.wake = resolve));
     }
+  }
+}
+
+const ROWS_ON_THE_WAY = 1_000;
+
+/**
+ * Writes rows one by one over a stream, and yields each row with its answer once it is durable.
+ *
+ * Rows of one member are applied in their order. `rows` should not wait, because answers wait with it: call
+ * this with the changes that are there, and again when there are more.
+ */
+export async function* writeRows(
+  members: Client<typeof MemberService>,
+  memberBaseId: string,
+  rows: Iterable<Row>,
+): AsyncGenerator<[Row, UpsertMembersResponse]> {
+  const waiting = rows[Symbol.iterator]();
+  // By sequence, in the order in which they were sent.
+  const unanswered = new Map<bigint, Row>();
+  let sequence = 0n;
+  for (let failures = 0; ; ) {
+    const requests = new Requests<UpsertMembersRequest>();
+    const send = (sequence: bigint, member: Row) =>
+      requests.send(create(UpsertMembersRequestSchema, { sequence, member }));
+    requests.send(create(UpsertMembersRequestSchema, { options: { memberBaseId } }));
+    unanswered.forEach((row, sequence) => send(sequence, row));
+    try {
+      const answers = members.upsertMembers(requests)[Symbol.asyncIterator]();
+      for (;;) {
+        while (unanswered.size < ROWS_ON_THE_WAY) {
+          const row = waiting.next();
+          if (row.done) break;
+          unanswered.set(++sequence, row.value);
+          send(sequence, row.value);
+        }
+        if (unanswered.size === 0) return;
+        const answer = await answers.next();
+        if (answer.done) throw new ConnectError("the server ended the stream", Code.Unavailable);
+        failures = 0;
+        const row = unanswered.get(answer.value.sequence)!;
+        unanswered.delete(answer.value.sequence);
+        yield [row, answer.value];
+      }
+    } catch (error) {
+      if (!LOST.has(ConnectError.from(error).code) || ++failures === TRIES) throw error;
+    } finally {
+      requests.end();
+    }
+    await delay(failures);
   }
 }

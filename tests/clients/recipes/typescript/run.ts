@@ -12,7 +12,7 @@ import { create, fromJson } from "@bufbuild/protobuf";
 import { FieldMaskSchema, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { CreateApiTokenRequestSchema } from "./generated/publisher/v1/api_token_service_pb.js";
 import { MemberInputSchema } from "./generated/publisher/v1/member_pb.js";
-import { connect, everyMember, importRows, type Row, upsert } from "./members.js";
+import { connect, everyMember, importRows, type Row, upsert, writeRows } from "./members.js";
 
 const [address, token, authority, folder] = process.argv.slice(2);
 const ROWS = 20_000;
@@ -44,6 +44,20 @@ assert.strictEqual(imported, BigInt(ROWS));
 let listed = 0;
 for await (const _ of everyMember(members, base)) listed++;
 assert.strictEqual(listed, ROWS + 1);
+
+// More rows than are on the way at once, several of a member, and a bad one.
+const changes: Row[] = Array.from({ length: 3_000 }, (_, n) => ({ ref: `r${n % 900}`, company: `N${n}` }));
+const last = new Map(changes.map((row) => [row.ref, row.company]));
+changes.splice(1_500, 0, { ref: "r5", email: "no address" });
+let answers = 0;
+for await (const [row, answer] of writeRows(members, base, changes)) {
+  answers++;
+  assert.deepStrictEqual(answer.error?.violations[0].field, row.email && "email", row.ref);
+}
+assert.strictEqual(answers, changes.length);
+for await (const member of everyMember(members, base)) {
+  assert.strictEqual(member.company, last.get(member.ref!), member.ref);
+}
 
 // A plain object is a Struct here, but a Date is not a Timestamp, and JSON changes the paths of a mask.
 const expiresAt = new Date("2030-01-02T03:04:05Z");
