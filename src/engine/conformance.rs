@@ -10,8 +10,8 @@ mod cases;
 mod model;
 
 /// An engine under test, and how to restart it.
-pub(super) struct Subject {
-    pub(super) engine: Arc<dyn Engine>,
+pub(crate) struct Subject {
+    pub(crate) engine: Arc<dyn Engine>,
     /// Called when nothing else holds the engine.
     pub(super) restart: Restart,
 }
@@ -78,7 +78,7 @@ fn sled() -> Option<Subject> {
 }
 
 /// `None` where PostgreSQL is not installed.
-fn postgres() -> Option<Subject> {
+pub(crate) fn postgres() -> Option<Subject> {
     use super::postgres::tests::{TestClock, cluster, config};
     use super::postgres::{Contention, PostgresEngine};
     // The tasks of an engine outlive the runtime of the operation that opens it.

@@ -37,7 +37,7 @@
 pub mod backup;
 mod batch;
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod contract;
 mod error;
 #[cfg(test)]

@@ -44,6 +44,7 @@ use self::records::{SmallChange, record_change};
 use self::reference::Reference;
 use super::*;
 use crate::engine::Engine;
+use crate::engine::conformance;
 use crate::engine::memory::MemoryEngine;
 use crate::model::{
     BaseName, BaseNumber, BaseSettings, Change, Email, Fold, GuardLimits, GuardLimitsChange, LimitChange,
@@ -96,6 +97,10 @@ enum Step {
     Crash,
 }
 
+/// `postgres` lets every test of this module run on it.
+const ON_ANOTHER_ENGINE: &str = "MEMBERBASE_TEST_TABLE";
+/// Cases on PostgreSQL, where each has a store of its own.
+const ON_POSTGRES: u32 = 12;
 const REFS: u16 = 300;
 const EMAILS: u16 = 200;
 
@@ -234,8 +239,20 @@ impl Subject {
         self.base.change_settings(request).await.unwrap();
     }
 
+    /// On the memory engine, or on PostgreSQL if the environment says so, for a longer run.
     async fn new() -> Self {
-        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+        if std::env::var_os(ON_ANOTHER_ENGINE).is_some_and(|engine| engine == "postgres") {
+            return Self::on_postgres().await.unwrap();
+        }
+        Self::on(Arc::new(MemoryEngine::new())).await
+    }
+
+    /// `None` where PostgreSQL is not installed.
+    async fn on_postgres() -> Option<Self> {
+        Some(Self::on(conformance::postgres()?.engine).await)
+    }
+
+    async fn on(engine: Arc<dyn Engine>) -> Self {
         let clock = Arc::new(AtomicI64::new(1));
         let table = open(Arc::clone(&engine), &clock).await;
         let settings = crate::model::samples::unguarded("test");
@@ -266,8 +283,7 @@ impl Subject {
     }
 }
 
-async fn run(steps: Vec<Step>) {
-    let mut subject = Subject::new().await;
+async fn run(mut subject: Subject, steps: Vec<Step>) {
     let mut reference = Reference::default();
     let mut repeatable = Vec::new();
     for step in steps {
@@ -356,7 +372,20 @@ proptest! {
 
     #[test]
     fn the_table_replies_as_plain_rows_would(steps in proptest::collection::vec(step(), 1..22)) {
-        block_on(run(steps));
+        block_on(async { run(Subject::new().await, steps).await });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(ON_POSTGRES))]
+
+    #[test]
+    fn the_table_replies_as_plain_rows_would_on_postgres(steps in proptest::collection::vec(step(), 1..22)) {
+        block_on(async {
+            if let Some(subject) = Subject::on_postgres().await {
+                run(subject, steps).await;
+            }
+        });
     }
 }
 
