@@ -109,8 +109,9 @@ impl Directory {
         }
         let jobs = Arc::clone(self.jobs(AccessLevel::Read, job.base).await?);
         let base = self.guarded.base(AccessLevel::Read, job.base).await?;
-        // Only its lines say which actions offboard a member.
-        let reads_lines = shows != ShownInput::Nothing || matches!(job.task, JobTask::Batch { .. });
+        // Only its lines say which actions offboard a member. Not every job has lines.
+        let needs_lines = shows != ShownInput::Nothing || matches!(job.task, JobTask::Batch { .. });
+        let reads_lines = needs_lines && job.input.format.is_some();
         let input = reads_lines.then(|| RawRows::open(Arc::clone(&jobs), &job, self.sealer()));
         let is_revert = matches!(job.task, JobTask::Revert(_));
         let reverted = is_revert.then(|| RevertedReader::open(&jobs, &job));

@@ -11,7 +11,7 @@ use prost_types::Timestamp;
 use tonic::codegen::{Body, Bytes, StdError};
 use tonic::{Code, Status};
 
-use super::jobs::{Jobs, approve, follow, get, results, with_members};
+use super::jobs::{Jobs, approve, follow, get, results, results_without_input, with_members};
 use super::sync::{list, send, sync};
 use crate::harness::{Base, Bearer, Server, refused, row};
 
@@ -140,6 +140,7 @@ async fn deleted_members_come_back_with_their_records_unless_a_key_is_taken() {
     assert_eq!((back.id, back.created_at), (kept.id.clone(), kept.created_at));
     let clips = v1::ListClipsRequest { member_id: kept.id, ..Default::default() };
     assert_eq!(records.list_clips(clips).await.unwrap().into_inner().clips.len(), 1);
+    results_without_input(&mut jobs, &taken_back.id).await;
     let listed = results(&mut jobs, &taken_back.id, true).await;
     let error = listed[0].error.clone().unwrap();
     assert_eq!((listed.len(), error.reason.as_str()), (1, "REF_TAKEN"), "{listed:?}");
