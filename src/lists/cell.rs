@@ -23,7 +23,9 @@ pub enum Reading {
 
 /// The value in a cell; copied only if something has to be removed.
 pub fn value(cell: &str, reading: Reading) -> Result<Cow<'_, str>, &'static str> {
-    if reading == Reading::Exact || is_bare(cell) {
+    // Without an early exit, so that the processor checks many bytes at once.
+    let has_cr = || cell.bytes().fold(false, |found, byte| found | (byte == b'\r'));
+    if reading == Reading::Exact || (is_bare(cell) && !has_cr()) {
         return Ok(Cow::Borrowed(cell));
     }
     let bare = cell.trim_matches(' ');
@@ -37,12 +39,22 @@ pub fn value(cell: &str, reading: Reading) -> Result<Cow<'_, str>, &'static str>
     Ok(if value.contains('\r') { Cow::Owned(value.replace("\r\n", "\n").replace('\r', "\n")) } else { value })
 }
 
-/// Whether nothing is around the value, as in most cells.
+/// The value in a cell, if it is a part of the cell as it is. `has_no_controls` says that it is known to have no
+/// control characters.
+pub fn unchanged(cell: &str, reading: Reading, has_no_controls: bool) -> Option<&str> {
+    if has_no_controls && is_bare(cell) {
+        return Some(cell);
+    }
+    match value(cell, reading) {
+        Ok(Cow::Borrowed(value)) => Some(value),
+        Ok(Cow::Owned(_)) | Err(_) => None,
+    }
+}
+
+/// Whether nothing is around the value, as in most cells, unless it has a CR.
 fn is_bare(cell: &str) -> bool {
-    let [first, .., last] = cell.as_bytes() else { return cell.is_empty() };
-    // Without an early exit, so that the processor checks many bytes at once.
-    let has_cr = || cell.bytes().fold(false, |found, byte| found | (byte == b'\r'));
-    (first.is_ascii_alphanumeric() || !first.is_ascii()) && *last != b' ' && !has_cr()
+    let (Some(first), Some(last)) = (cell.as_bytes().first(), cell.as_bytes().last()) else { return true };
+    !matches!(first, b' ' | b'\\' | b'=' | b'\'') && *last != b' '
 }
 
 /// What a cell begins with that a spreadsheet program would run as a formula.
@@ -81,7 +93,8 @@ pub fn date(value: &str, reading: Reading) -> Cow<'_, str> {
 /// Rejects keys and phone numbers that a spreadsheet has converted to numbers: digits of `4.47701E+11` are
 /// lost, and `101.0` may have been `00101`.
 pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), RowFault> {
-    let is_key = matches!(field, Field::Id | Field::Ref | Field::WorkerId | Field::Phone);
+    let is_key = matches!(field, Field::Id | Field::Ref | Field::WorkerId | Field::Phone)
+        && value.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-'));
     let may_be_number =
         || value.bytes().fold(false, |found, byte| found | matches!(byte, b'.' | b'E' | b'e'));
     if !is_key || reading == Reading::Exact || !may_be_number() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::cell::Reading;
 use super::columns::{Columns, Wanted};
 use super::format::{BEGINNING, Format};
+use super::gathered::Gathered;
 use super::list::{List, Source, Table};
 use super::options::Options;
 use super::place::Place;
@@ -12,7 +13,7 @@ use super::refusal::Refusal;
 use super::row::ListRow;
 use super::sheet;
 use super::summary::{LISTED, Note, Summary};
-use super::text::{Decoder, Encoding, Lines, Records, TextFault, Undecodable};
+use super::text::{self, Decoder, Encoding, Lines, Records, TextFault, Undecodable};
 use super::workbook;
 
 /// Turns the bytes of a list into rows. It reads nothing itself, and never waits.
@@ -123,8 +124,8 @@ impl Reader {
         }
         match &mut self.state {
             State::Start(_) => Ok(()),
-            State::Table(..) => self.table(bytes, is_end, rows),
-            State::Ndjson(..) => self.lines(bytes, is_end, rows),
+            State::Table(..) => self.table(bytes, is_end, &mut Gathered::new(bytes.len(), rows)),
+            State::Ndjson(..) => self.lines(bytes, is_end, &mut Gathered::new(bytes.len(), rows)),
             State::Workbook(held) => {
                 let limit = self.options.limits.packed;
                 let length = u64::try_from(held.len() + bytes.len()).unwrap_or(u64::MAX);
@@ -163,7 +164,7 @@ impl Reader {
         Ok(())
     }
 
-    fn table(&mut self, mut bytes: &[u8], is_end: bool, rows: &mut Vec<ListRow>) -> Result<(), Refusal> {
+    fn table(&mut self, mut bytes: &[u8], is_end: bool, rows: &mut Gathered<'_>) -> Result<(), Refusal> {
         let Self { options, state: State::Table(decoder, records), list, spread, .. } = self else {
             return Ok(());
         };
@@ -172,7 +173,7 @@ impl Reader {
             let is_known = |name: &str| options.columns.knows(name);
             while records.next(&mut rest, is_end, &is_known)? {
                 match list {
-                    Some(list) => rows.extend(row(records, list, spread)),
+                    Some(list) => add_row(records, list, spread, rows),
                     None => *list = Some(header(records, has_mark, &options.columns)?),
                 }
             }
@@ -204,13 +205,13 @@ impl Reader {
         Ok(())
     }
 
-    fn lines(&mut self, mut bytes: &[u8], is_end: bool, rows: &mut Vec<ListRow>) -> Result<(), Refusal> {
+    fn lines(&mut self, mut bytes: &[u8], is_end: bool, rows: &mut Gathered<'_>) -> Result<(), Refusal> {
         let Self { state: State::Ndjson(decoder, lines), list: Some(list), .. } = self else { return Ok(()) };
         let mut cut = |text: &str, is_end: bool, lines: &mut Lines| {
             let mut rest = text;
             while lines.next(&mut rest, is_end)? {
                 let line = lines.line();
-                rows.push(ListRow::new(list.clone(), lines.number(), line.into(), Box::new([line.len()])));
+                rows.add(list, lines.number(), line, &[text::short(line.len())]);
             }
             Ok::<_, Refusal>(())
         };
@@ -249,9 +250,9 @@ fn header(records: &mut Records, has_mark: bool, wanted: &Wanted) -> Result<Arc<
     Ok(Arc::new(List::Table(Table { columns, source })))
 }
 
-/// The row in the record.
-fn row(records: &Records, list: &Arc<List>, spread: &mut (u64, Vec<u64>)) -> Option<ListRow> {
-    let record = records.record()?;
+/// Adds the row in the record.
+fn add_row(records: &Records, list: &Arc<List>, spread: &mut (u64, Vec<u64>), rows: &mut Gathered<'_>) {
+    let Some(record) = records.record() else { return };
     let line = record.row_line();
     if record.spread_cell().is_some() {
         spread.0 += 1;
@@ -259,5 +260,5 @@ fn row(records: &Records, list: &Arc<List>, spread: &mut (u64, Vec<u64>)) -> Opt
             spread.1.push(line);
         }
     }
-    Some(ListRow::new(list.clone(), line, record.text().into(), record.ends().into()))
+    rows.add(list, line, record.text(), record.ends());
 }

@@ -7,24 +7,20 @@ use smallvec::SmallVec;
 use super::attributes::RowAttributes;
 use super::columns::Earlier;
 use super::field::Field;
-use super::list::{List, Table};
+use super::list::{List, Source, Table};
+use super::piece::Piece;
 use super::place::Place;
 use super::row_fault::{RowFault, RowRule};
-use super::workbook::CellFault;
-use super::{object, table};
-use crate::model::{Change, RawRow, RowTexts};
+use super::{object, table, text};
+use crate::model::{Change, RawRow, RowTexts, has_no_controls};
 
 /// A row: the texts of its cells as they came, and what they mean in their list. A row of NDJSON has one
 /// cell.
 #[derive(Debug, Clone)]
 pub struct ListRow {
-    list: Arc<List>,
-    number: u64,
-    text: Box<str>,
-    /// Where each cell ends in the text.
-    ends: Box<[usize]>,
-    /// Cells of a spreadsheet that cannot be read, by their index. Their text is `#ERROR!`.
-    faults: Box<[(usize, CellFault)]>,
+    piece: Arc<Piece>,
+    /// Its index in the piece.
+    at: usize,
 }
 
 /// Whom a row may be about: its values in the fields that find a member, as far as they can be read. They are
@@ -42,49 +38,39 @@ pub struct Identity {
 }
 
 impl ListRow {
-    /// A row of these cells. `text` is all of them together, and `ends` has the end of each.
-    pub(super) fn new(list: Arc<List>, number: u64, text: Box<str>, ends: Box<[usize]>) -> Self {
-        Self { list, number, text, ends, faults: Box::default() }
-    }
-
-    /// The same row with cells that cannot be read.
-    pub(super) fn with_faults(self, faults: Vec<(usize, CellFault)>) -> Self {
-        Self { faults: faults.into(), ..self }
+    /// The row at this index of a piece.
+    pub(super) fn new(piece: Arc<Piece>, at: usize) -> Self {
+        Self { piece, at }
     }
 
     /// Where it stands.
     #[must_use]
     pub fn place(&self) -> Place {
-        self.list.place(self.number)
+        self.piece.list().place(self.number())
     }
 
     /// The number of its line, or of its row in the sheet.
     #[must_use]
     pub fn number(&self) -> u64 {
-        self.number
+        self.piece.number(self.at)
     }
 
-    /// The bytes of its cells together.
+    /// The bytes of its cells together, with one byte between two of them.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.text.len()
+        self.text().len()
     }
 
     /// Its cells as they came, with those that an earlier import added.
     pub fn cells(&self) -> impl ExactSizeIterator<Item = &str> {
-        let mut start = 0;
-        self.ends.iter().map(move |&end| {
-            let cell = self.text.get(start..end).unwrap_or_default();
-            start = end;
-            cell
-        })
+        text::cells(self.text(), self.piece.ends(self.at))
     }
 
     /// Its cells as they came, without those that an earlier import added.
     #[must_use]
     pub fn own_cells(&self) -> Vec<&str> {
         let mut cells: Vec<&str> = self.cells().collect();
-        if let List::Table(Table { columns, .. }) = &*self.list
+        if let List::Table(Table { columns, .. }) = self.piece.list()
             && let Some((own, _)) = columns.split(&cells)
         {
             cells.truncate(own);
@@ -95,12 +81,12 @@ impl ListRow {
     /// Why it failed in an earlier import, if it is in a file of failed rows.
     #[must_use]
     pub fn earlier(&self) -> Option<Earlier> {
-        match &*self.list {
+        match self.piece.list() {
             List::Table(Table { columns, .. }) if columns.has_failures() => {
                 columns.split(&self.cells().collect::<Vec<_>>())?.1
             }
             List::Table(_) => None,
-            List::Ndjson => object::earlier(&self.text),
+            List::Ndjson => object::earlier(self.text()),
         }
     }
 
@@ -113,17 +99,17 @@ impl ListRow {
     /// When the row cannot be read: it has another shape than the header, or a cell has no value of its
     /// column.
     pub fn read(&self) -> Result<RawRow<RowAttributes>, RowFault> {
-        match &*self.list {
+        match self.piece.list() {
             List::Table(Table { columns, .. }) => {
-                if let Some((at, fault)) = self.faults.first() {
-                    let cell = columns.cell_name(*at, self.number);
+                if let Some((at, fault)) = self.piece.faults(self.at).next() {
+                    let cell = columns.cell_name(at, self.number());
                     let cell = cell.map_or(String::new(), |cell| format!("{cell}: "));
                     let message = format!("{cell}{fault}");
-                    return Err(RowFault::new(RowRule::CellInvalid, columns.name(*at), message));
+                    return Err(RowFault::new(RowRule::CellInvalid, columns.name(at), message));
                 }
                 table::row(columns, &self.cells().collect::<Vec<_>>())
             }
-            List::Ndjson => object::row(&self.text),
+            List::Ndjson => object::row(self.text()),
         }
     }
 
@@ -132,9 +118,15 @@ impl ListRow {
     /// columns of attributes. These are only for [`Self::read`].
     #[must_use]
     pub fn texts<'a>(&'a self, texts: &mut RowTexts<'a>) -> bool {
-        match &*self.list {
-            List::Table(Table { columns, .. }) if self.faults.is_empty() => {
-                table::texts(columns, &self.cells().collect::<SmallVec<[&str; 16]>>(), texts)
+        match self.piece.list() {
+            List::Table(Table { columns, source }) if self.piece.faults(self.at).next().is_none() => {
+                let cells: SmallVec<[&str; 16]> = self.cells().collect();
+                // Looking at all cells together takes less time, but they may have tabs between them.
+                texts.has_no_controls = match source {
+                    Source::Text { delimiter: b'\t', .. } => cells.iter().all(|cell| has_no_controls(cell)),
+                    Source::Text { .. } | Source::Sheet { .. } => has_no_controls(self.text()),
+                };
+                table::texts(columns, &cells, texts)
             }
             List::Table(_) | List::Ndjson => false,
         }
@@ -153,11 +145,11 @@ impl ListRow {
     #[must_use]
     pub fn identity(&self) -> Identity {
         let cells: Vec<&str> = self.cells().collect();
-        let key = |field: Field| match &*self.list {
+        let key = |field: Field| match self.piece.list() {
             List::Table(Table { columns, .. }) => {
                 table::key(columns, &cells, field).filter(|_| !self.is_unreadable(columns.place(field)))
             }
-            List::Ndjson => object::key(&self.text, field),
+            List::Ndjson => object::key(self.text(), field),
         };
         Identity {
             id: key(Field::Id),
@@ -168,7 +160,11 @@ impl ListRow {
     }
 
     fn is_unreadable(&self, at: Option<usize>) -> bool {
-        self.faults.iter().any(|(faulty, _)| Some(*faulty) == at)
+        self.piece.faults(self.at).any(|(faulty, _)| Some(faulty) == at)
+    }
+
+    fn text(&self) -> &str {
+        self.piece.text(self.at)
     }
 }
 
@@ -193,6 +189,8 @@ fn keep_empty(mut row: RawRow<RowAttributes>) -> RawRow<RowAttributes> {
 impl ListRow {
     /// A line of NDJSON.
     pub(crate) fn ndjson(number: u64, line: &str) -> Self {
-        Self::new(Arc::new(List::Ndjson), number, line.into(), Box::new([line.len()]))
+        let mut piece = Piece::new(Arc::new(List::Ndjson), line.len());
+        piece.add(number, line, &[text::short(line.len())]);
+        Self::new(Arc::new(piece), 0)
     }
 }

@@ -7,13 +7,17 @@ use std::sync::Arc;
 use super::cell::UNREADABLE;
 use super::columns::{Column, Columns};
 use super::field::Field;
+use super::gathered::Gathered;
 use super::list::{List, Source, Table};
 use super::options::Options;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::row::ListRow;
-use super::text::MAX_ROW_BYTES;
+use super::text::{self, MAX_ROW_BYTES};
 use super::workbook::{self, Cell, CellFault, Note};
+
+/// What stands between the cells of a row in memory.
+const BETWEEN_CELLS: char = ',';
 
 /// Reads the whole spreadsheet. Its rows are added to `rows`, in the order of the sheet.
 pub fn read(
@@ -39,9 +43,16 @@ pub fn read(
     let list = Arc::new(List::Table(Table { columns, source: Source::Sheet { name } }));
     let columns = list.columns();
     rows.reserve(table.rows().count());
+    let mut gathered = Gathered::new(usize::MAX, rows);
+    let (mut text, mut ends) = (String::new(), Vec::with_capacity(header.len()));
     for row in table.rows() {
-        let (mut text, mut ends, mut faults) = (String::new(), Vec::with_capacity(header.len()), Vec::new());
+        let mut faults = Vec::new();
+        text.clear();
+        ends.clear();
         for (at, cell) in row.cells().enumerate() {
+            if at > 0 {
+                text.push(BETWEEN_CELLS);
+            }
             let column = columns.and_then(|columns| columns.column(at));
             match says(&cell, column) {
                 Ok(said) => text.push_str(&said),
@@ -50,14 +61,13 @@ pub fn read(
                     faults.push((at, fault));
                 }
             }
-            ends.push(text.len());
+            ends.push(text::short(text.len()));
         }
-        if text.len() > MAX_ROW_BYTES {
+        if text.len() > MAX_ROW_BYTES + ends.len().saturating_sub(1) {
             let (what, limit) = (format!("row {}", row.number()), format!("{MAX_ROW_BYTES} bytes"));
             return Err(workbook::Refusal::TooLarge { what, limit }.into());
         }
-        let row = ListRow::new(list.clone(), u64::from(row.number()), text.into(), ends.into());
-        rows.push(row.with_faults(faults));
+        gathered.add_faulty(&list, u64::from(row.number()), &text, &ends, faults);
     }
     Ok((list, table.notes().to_vec()))
 }

@@ -36,16 +36,25 @@ pub fn row(columns: &Columns, cells: &[&str]) -> Result<RawRow<RowAttributes>, R
 /// Fills in the texts of a row whose cells say what they mean without any change. Returns whether it is such
 /// a row: not with faults, an id, bank details or columns of attributes.
 pub fn texts<'a>(columns: &Columns, cells: &[&'a str], texts: &mut RowTexts<'a>) -> bool {
-    let mut is_plain = true;
-    let read = each_cell(columns, cells, |column, cell| {
-        is_plain &= match (column, cell) {
-            (Column::Field(field), Cow::Borrowed(cell)) => set_text(texts, *field, cell, columns.reading()),
-            (Column::Skipped | Column::Unnamed, _) => true,
-            (Column::Field(_) | Column::Attribute(..), _) => false,
-        };
-        Ok(())
-    });
-    read.is_ok() && is_plain
+    let Some((own, _)) = columns.split(cells) else { return false };
+    let cells = cells.get(..own).unwrap_or(cells);
+    if check_shape(columns, cells).is_err() {
+        return false;
+    }
+    let (reading, has_no_controls) = (columns.reading(), texts.has_no_controls);
+    columns.columns.iter().zip(cells).all(|(column, &cell)| {
+        let Some(cell) = cell::unchanged(cell, reading, has_no_controls) else { return false };
+        cell::check_error(cell).is_ok()
+            && match column {
+                Column::Field(field) => {
+                    cell::check_number(*field, cell, reading).is_ok()
+                        && cell::check_key(*field, cell, reading).is_ok()
+                        && set_text(texts, *field, cell, reading)
+                }
+                Column::Skipped | Column::Unnamed => true,
+                Column::Attribute(..) => false,
+            }
+    })
 }
 
 /// Calls `take` with the value of each cell in a column, in order. Rejects a row with another shape than the

@@ -97,6 +97,7 @@ pub use self::row::{change, doubts, field, fingerprint, input, match_by, patch, 
 pub(crate) use self::value::invisible::hidden_in;
 #[cfg(test)]
 pub(crate) use self::value::separator;
+pub(crate) use self::value::text::has_no_controls;
 pub use self::value::text::{BaseName, Name, Ref, RequestId, Tier, WorkerId};
 pub use self::value::time::{Date, Dob, Timestamp};
 pub use self::value::{text, time};

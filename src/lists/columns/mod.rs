@@ -32,6 +32,8 @@ pub struct Columns {
     pub(super) columns: Vec<Column>,
     /// The names as written in the file, without [`FAILURE_COLUMNS`].
     header: Vec<String>,
+    /// The first of the [`plain_characters`] of the first name.
+    first: Option<char>,
     /// How the cells are read.
     reading: Reading,
     /// Whether each row ends with the cells of [`FAILURE_COLUMNS`].
@@ -144,8 +146,9 @@ impl Columns {
         }
         let reading = if export::is_header(own) { Reading::Exact } else { wanted.reading };
         let has_failures = own.len() < names.len();
-        let header = header.iter().take(columns.len()).cloned().collect();
-        Ok(Self { header, columns, reading, has_failures, sheet })
+        let header: Vec<String> = header.iter().take(columns.len()).cloned().collect();
+        let first = header.first().and_then(|name| plain_characters(&heading(name)).next());
+        Ok(Self { header, first, columns, reading, has_failures, sheet })
     }
 
     /// The names as written in the file, without those of an earlier import's failures.
@@ -199,11 +202,16 @@ impl Columns {
 
     /// Whether the cells repeat the header, as in lists that were pasted together.
     pub(super) fn is_header(&self, cells: &[&str]) -> bool {
-        cells.len() == self.header.len()
-            // Most rows differ in their first character, so comparing is cheap.
-            && cells.iter().zip(&self.header).all(|(cell, name)| {
-                plain_characters(&heading(cell)).eq(plain_characters(&heading(name)))
-            })
+        // Most rows differ in their first character.
+        let begins_otherwise = cells.first().and_then(|cell| cell.bytes().next()).is_some_and(|byte| {
+            byte.is_ascii_alphanumeric() && self.first != Some(char::from(byte.to_ascii_lowercase()))
+        });
+        !begins_otherwise
+            && cells.len() == self.header.len()
+            && cells
+                .iter()
+                .zip(&self.header)
+                .all(|(cell, name)| plain_characters(&heading(cell)).eq(plain_characters(&heading(name))))
     }
 
     /// How many cells a row must have: trailing columns without a name do not count.

@@ -1,7 +1,8 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::lists::columns::Wanted;
-use crate::lists::{ListRow, Options, Reader, Reading, RowAttributes, RowFault, RowRule};
+use crate::lists::{Format, ListRow, Options, Reader, Reading, RowAttributes, RowFault, RowRule};
 use crate::model::{Change, RawRow, RowTexts};
 
 type Read = Result<RawRow<RowAttributes>, RowFault>;
@@ -154,6 +155,7 @@ fn texts_say_what_is_read() {
     assert_eq!(rows.len(), 2);
     for row in rows {
         let (texts, read) = (texts(&row).unwrap(), row.read().unwrap());
+        assert!(texts.has_no_controls);
         let same = |text: &Change<&str>, read: &Change<String>| {
             assert_eq!(text.as_set().map(|text| (*text).to_owned()), read.as_set().cloned());
             assert_eq!(text.is_keep(), read.is_keep());
@@ -172,6 +174,33 @@ fn texts_say_what_is_read() {
         assert_eq!(texts.enable_payroll, read.enable_payroll);
         assert_eq!(texts.status.map(str::to_owned), read.status);
         assert!(texts.clears_account && matches!(read.account_details, Change::Clear));
+    }
+}
+
+proptest! {
+    #[test]
+    fn texts_are_what_is_read_and_none_has_a_control_character_unknown(
+        cells in proptest::collection::vec("[a1 '=\"\\\\N#+.E\t\r\n\u{85}é°]{0,5}", 3),
+        delimiter in prop_oneof![Just(b','), Just(b'\t')],
+        reading in prop_oneof![Just(Reading::Cleaned), Just(Reading::Exact)],
+    ) {
+        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+        writer.write_record(["ref", "phone", "last_name"]).unwrap();
+        writer.write_record(&cells).unwrap();
+        let columns = Wanted { reading, ..Wanted::default() };
+        let format = Some(Format::Csv);
+        let mut reader = Reader::new(Options { format, delimiter: Some(delimiter), columns, ..Options::default() });
+        let mut rows = Vec::new();
+        let bytes = writer.into_inner().unwrap();
+        let is_read = reader.push(&bytes, &mut rows).is_ok() && reader.finish(&mut rows).is_ok();
+        for row in rows.iter().filter(|_| is_read) {
+            let Some(texts) = texts(row) else { continue };
+            let read = row.read().unwrap();
+            let told = [&texts.ref_, &texts.phone, &texts.last_name].map(|text| text.as_set().copied());
+            prop_assert_eq!(told, [&read.ref_, &read.phone, &read.last_name].map(|text| text.as_set().map(String::as_str)));
+            let has_controls = told.iter().flatten().any(|text| text.contains(char::is_control));
+            prop_assert!(!(texts.has_no_controls && has_controls));
+        }
     }
 }
 

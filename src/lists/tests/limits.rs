@@ -34,6 +34,19 @@ fn rows_before_a_fault_are_returned_and_the_refusal_stays() {
 }
 
 #[test]
+fn rows_of_a_long_push_are_those_of_many_short_ones() {
+    let line = |n: usize| format!("r{n},\"t, {n}\",{}\n", "x".repeat(n % 90));
+    let text = format!("ref,tier,role\n{}", (0..3_000).map(line).collect::<String>());
+    let (rows, end) = read(text.as_bytes(), &csv());
+    assert_eq!((rows.len(), end.unwrap().rows), (3_000, 3_000));
+    for (n, row) in rows.iter().enumerate() {
+        assert_eq!(row.number(), u64::try_from(n).unwrap() + 2);
+        let cells: Vec<&str> = row.cells().collect();
+        assert_eq!(cells, [format!("r{n}"), format!("t, {n}"), "x".repeat(n % 90)]);
+    }
+}
+
+#[test]
 fn a_row_without_end_is_refused_before_it_is_held() {
     let mut reader = Reader::new(csv());
     let mut rows = Vec::new();

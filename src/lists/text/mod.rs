@@ -8,6 +8,7 @@ mod encoding;
 mod fault;
 mod limits;
 mod lines;
+mod marks;
 mod records;
 mod split;
 
@@ -18,3 +19,4 @@ pub use self::fault::{EncodingFault, TextFault};
 pub use self::limits::{BOM, MAX_ROW_BYTES};
 pub(super) use self::lines::Lines;
 pub(super) use self::records::Records;
+pub(super) use self::split::{cells, short};

@@ -89,7 +89,7 @@ impl Records {
                 if !is_record {
                     return Ok(false);
                 }
-                if !is_blank(splitter.text()) {
+                if !is_blank(splitter) {
                     return Ok(true);
                 }
             }
@@ -122,9 +122,8 @@ impl Records {
 }
 
 /// Whether a record has only white space.
-fn is_blank(text: &str) -> bool {
-    // Nearly every record has a letter or a digit soon.
-    !text.bytes().any(|byte| byte.is_ascii_graphic()) && text.trim().is_empty()
+fn is_blank(record: &Splitter) -> bool {
+    record.cells().all(|cell| cell.trim().is_empty())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 
 use super::fault::TextFault;
 use super::limits::MAX_ROW_BYTES;
+use super::marks::{BLOCK, Marks};
 
 /// The position of the next byte in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +42,12 @@ pub struct Splitter {
     opened: u64,
     /// The size of the row in the file so far, in bytes.
     size: usize,
+    /// The cells of the row, with one byte between two of them.
     cells: String,
-    ends: Vec<usize>,
+    /// Where each cell ends in `cells`.
+    ends: Vec<u32>,
     is_whole: bool,
+    marks: Marks,
     /// For each byte, whether it ends plain text outside of quotes ([`ENDS_PLAIN`]) and within them
     /// ([`ENDS_QUOTED`]).
     ending: Box<[u8; 256]>,
@@ -67,6 +71,7 @@ impl Splitter {
             cells: String::new(),
             ends: Vec::new(),
             is_whole: false,
+            marks: Marks::of(delimiter),
             ending: Box::new(std::array::from_fn(|byte| {
                 let byte = u8::try_from(byte).unwrap_or_default();
                 let ends_both = byte == b'"' || (byte < b' ' && byte != b'\t') || byte == 0x7f;
@@ -103,21 +108,16 @@ impl Splitter {
 
     /// The cells of the last complete row.
     pub fn cells(&self) -> impl Iterator<Item = &str> {
-        let mut start = 0;
-        self.ends.iter().map(move |&end| {
-            let cell = self.cells.get(start..end).unwrap_or_default();
-            start = end;
-            cell
-        })
+        cells(&self.cells, &self.ends)
     }
 
-    /// The last complete row without delimiters.
+    /// The cells of the last complete row, with the delimiter between two of them.
     pub fn text(&self) -> &str {
         &self.cells
     }
 
     /// Where each cell ends in that text.
-    pub fn ends(&self) -> &[usize] {
+    pub fn ends(&self) -> &[u32] {
         &self.ends
     }
 
@@ -131,11 +131,12 @@ impl Splitter {
         let mut rest = input;
         while let Some(&byte) = rest.as_bytes().first() {
             // The way of nearly every cell, beside which the rest of this loop is slow.
-            if byte == self.delimiter && matches!(self.state, State::CellStart | State::Plain) {
-                rest = rest.get(1..).unwrap_or_default();
-                self.size += 1;
-                self.ends.push(self.cells.len());
-                self.state = State::CellStart;
+            let plain = self.plain_cells(rest);
+            if plain > 0 {
+                rest = rest.get(plain..).unwrap_or_default();
+                if self.is_whole {
+                    break;
+                }
                 continue;
             }
             // What ends plain text is ASCII.
@@ -173,6 +174,55 @@ impl Splitter {
         self.state = State::RowStart;
         self.is_whole = true;
         Ok(true)
+    }
+
+    /// Consumes the next cells, and the end of their row, as far as they have no quotes and no control
+    /// characters, and lie in `rest` with some bytes after them. Returns how many bytes.
+    fn plain_cells(&mut self, rest: &str) -> usize {
+        if !matches!(self.state, State::RowStart | State::CellStart) {
+            return 0;
+        }
+        let bytes = rest.as_bytes();
+        let (before, room) = (self.cells.len(), MAX_ROW_BYTES.saturating_sub(self.size));
+        // What belongs to whole cells, and where a row ends.
+        let (mut whole, mut line_end) = (0, None);
+        let mut at = 0;
+        'blocks: while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>)
+            && at <= room
+        {
+            for place in self.marks.places(block) {
+                let end = at + place;
+                match bytes.get(end).filter(|_| end <= room) {
+                    Some(byte) if *byte == self.delimiter => {
+                        self.ends.push(short(before + end));
+                        whole = end + 1;
+                    }
+                    // A line without any cell is none.
+                    Some(byte @ (b'\r' | b'\n')) if end > 0 || self.state == State::CellStart => {
+                        line_end = Some((end, *byte));
+                        break 'blocks;
+                    }
+                    _ => break 'blocks,
+                }
+            }
+            at += BLOCK;
+        }
+        let taken = line_end.map_or(whole, |(end, _)| end + 1);
+        if taken == 0 {
+            return 0;
+        }
+        self.cells.push_str(rest.get(..line_end.map_or(whole, |(end, _)| end)).unwrap_or_default());
+        self.size += taken;
+        self.begin(State::CellStart);
+        self.after_cr = false;
+        if let Some((end, byte)) = line_end {
+            self.ends.push(short(before + end));
+            self.line += 1;
+            self.after_cr = byte == b'\r';
+            self.state = State::RowStart;
+            self.is_whole = true;
+        }
+        taken
     }
 
     /// How many of the next bytes are plain text.
@@ -230,6 +280,7 @@ impl Splitter {
             {
                 self.begin(State::Plain);
                 self.end_cell()?;
+                self.cells.push(char::from(byte));
                 self.state = State::CellStart;
             }
             (State::Closed, _) if self.is_after_backslash() => return Err(TextFault::Backslash { line }),
@@ -245,7 +296,7 @@ impl Splitter {
         if self.state == State::Closed && self.is_after_backslash() {
             return Err(TextFault::Backslash { line: self.opened });
         }
-        self.ends.push(self.cells.len());
+        self.ends.push(short(self.cells.len()));
         Ok(())
     }
 
@@ -260,8 +311,33 @@ impl Splitter {
 
     /// The cell so far.
     fn cell(&self) -> &str {
-        self.cells.get(self.ends.last().copied().unwrap_or_default()..).unwrap_or_default()
+        let start = self.ends.last().map_or(0, |end| after(*end));
+        self.cells.get(start..).unwrap_or_default()
     }
+}
+
+/// The cells of a row whose text has one byte between two of them.
+pub fn cells<'a>(text: &'a str, ends: &'a [u32]) -> impl ExactSizeIterator<Item = &'a str> {
+    let mut start = 0;
+    ends.iter().map(move |end| {
+        let cell = text.get(start..long(*end)).unwrap_or_default();
+        start = after(*end);
+        cell
+    })
+}
+
+/// Where the cell after one begins.
+fn after(end: u32) -> usize {
+    long(end).saturating_add(1)
+}
+
+/// Places in a row, which is far shorter than 4 GiB.
+pub fn short(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+fn long(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! A row as borrowed texts, to compare with a stored member before anything is copied or parsed.
 
 use crate::model::limits::{NAME_MAX_CHARS, REF_MAX_BYTES, TIER_MAX_CHARS, WORKER_ID_MAX_BYTES};
-use crate::model::refusal::error::Reason;
 use crate::model::row::change::Change;
 use crate::model::value::invisible::loses_nothing;
-use crate::model::value::text::{Limit, check};
+use crate::model::value::text::{Limit, has_control_character, is_within};
 use crate::model::value::time::{Date, Dob};
 
 /// A row that only sets and clears fields of the profile: it has no id, no bank details and no attributes.
@@ -39,6 +38,8 @@ pub struct RowTexts<'a> {
     pub clears_account: bool,
     /// The status.
     pub status: Option<&'a str>,
+    /// Whether it is known that none of its texts has a control character.
+    pub has_no_controls: bool,
 }
 
 impl RowTexts<'_> {
@@ -48,18 +49,19 @@ impl RowTexts<'_> {
     /// [`Doubts`](crate::model::Doubts)).
     #[must_use]
     pub fn are_stored_as_they_are(&self, today: Date) -> bool {
-        let is_good = |reason, limit, text: &Change<&str>| {
-            text.as_set().is_none_or(|text| check(reason, limit, text).is_ok())
+        let has_no_controls = |text: &str| self.has_no_controls || !has_control_character(text);
+        let is_good = |limit, text: &Change<&str>| {
+            text.as_set().is_none_or(|text| is_within(limit, text) && has_no_controls(text))
         };
-        let is_bare = |reason, chars, text: &Change<&str>| {
-            text.as_set().is_none_or(|text| loses_nothing(text)) && is_good(reason, Limit::Chars(chars), text)
+        let is_bare = |chars, text: &Change<&str>| {
+            text.as_set().is_none_or(|text| loses_nothing(text)) && is_good(Limit::Chars(chars), text)
         };
         let Self { first_name, last_name, role, company, .. } = self;
         let names = [first_name, last_name, role, company];
-        is_good(Reason::RefInvalid, Limit::Bytes(REF_MAX_BYTES), &self.ref_)
-            && is_good(Reason::WorkerIdInvalid, Limit::Bytes(WORKER_ID_MAX_BYTES), &self.worker_id)
-            && names.into_iter().all(|name| is_bare(Reason::NameInvalid, NAME_MAX_CHARS, name))
-            && is_bare(Reason::TierInvalid, TIER_MAX_CHARS, &self.tier)
+        is_good(Limit::Bytes(REF_MAX_BYTES), &self.ref_)
+            && is_good(Limit::Bytes(WORKER_ID_MAX_BYTES), &self.worker_id)
+            && names.into_iter().all(|name| is_bare(NAME_MAX_CHARS, name))
+            && is_bare(TIER_MAX_CHARS, &self.tier)
             && self.dob.as_set().is_none_or(|text| Dob::parse(text, today).is_ok())
     }
 }

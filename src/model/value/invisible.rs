@@ -13,7 +13,8 @@ pub(in crate::model) fn is_stray(character: char) -> bool {
     // Most letters of names are in these ranges, and the table is slow.
     match character {
         '\0'..='\u{377}' => return character == '\u{ad}',
-        '\u{400}'..='\u{52f}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => return false,
+        '\u{3a3}'..='\u{52f}' | '\u{620}'..='\u{64a}' => return false,
+        '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => return false,
         _ => {}
     }
     character == char::REPLACEMENT_CHARACTER || is_of_a_stray_category(character)

@@ -119,6 +119,16 @@ pub(in crate::model) fn check(reason: Reason, limit: Limit, text: &str) -> Resul
 }
 
 fn fault(limit: Limit, text: &str) -> Option<Fault> {
+    let control = || has_control_character(text).then_some(Fault::ControlCharacter);
+    fault_of_length(limit, text).or_else(control)
+}
+
+/// Whether `text` may be a value as far as its length goes.
+pub(in crate::model) fn is_within(limit: Limit, text: &str) -> bool {
+    fault_of_length(limit, text).is_none()
+}
+
+fn fault_of_length(limit: Limit, text: &str) -> Option<Fault> {
     if text.is_empty() {
         return Some(Fault::Empty);
     }
@@ -135,11 +145,17 @@ fn fault(limit: Limit, text: &str) -> Option<Fault> {
         }
         Limit::Bytes(_) | Limit::Chars(_) => {}
     }
-    has_control_character(text).then_some(Fault::ControlCharacter)
+    None
+}
+
+/// Whether it is clear at a glance that `text` has no character of the Unicode category Cc.
+pub(crate) fn has_no_controls(text: &str) -> bool {
+    // U+0080 to U+009F begin with C2 in UTF-8, as do some signs such as the degree.
+    !text.bytes().fold(false, |found, byte| found | byte.is_ascii_control() | (byte == 0xc2))
 }
 
 /// Whether `text` has a character of the Unicode category Cc.
-fn has_control_character(text: &str) -> bool {
+pub(in crate::model) fn has_control_character(text: &str) -> bool {
     // Without an early exit, so that the compiler can check many bytes at once.
     let in_ascii = text.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
     // Beyond ASCII these are U+0080 to U+009F, whose first byte in UTF-8 is C2.

@@ -145,6 +145,7 @@ mod tests {
                 enable_payroll: patch.enable_payroll.clone(),
                 clears_account: patch.account_details == Change::Clear,
                 status: status.map(Status::as_str),
+                has_no_controls: false,
             };
             let now = Timestamp::from_micros(9);
             let is_unchanged = upsert::patch(&member, &patch, Semantics::Merge, now) == Ok(Update::Unchanged);

@@ -126,6 +126,22 @@ fn a_row_without_end_is_refused() {
     assert_eq!(split_by(&text, 4096), Ok(Vec::new()));
 }
 
+#[test]
+fn a_row_may_be_as_long_as_the_longest_and_no_longer() {
+    for cells in [1, 2, 3, 700] {
+        let cell = (MAX_ROW_BYTES - (cells - 1)) / cells;
+        let first = "a".repeat(MAX_ROW_BYTES - (cells - 1) * (cell + 1));
+        let row = format!("{first}{}", format!(",{}", "b".repeat(cell)).repeat(cells - 1));
+        assert_eq!(row.len(), MAX_ROW_BYTES);
+        for end in ["", "\n", "\r\nc", &format!("\n{}", "d,".repeat(99))] {
+            let cut = split_by(&format!("{row}{end}"), 9_999_999).unwrap();
+            assert_eq!((cut[0].0, cut[0].1.len(), &cut[0].1[0]), (1, cells, &first));
+            let longer = format!("x{row}{end}");
+            assert_eq!(split_by(&longer, 9_999_999), Err(TextFault::TooLong { line: 1 }), "{cells} {end:?}");
+        }
+    }
+}
+
 /// A cell of a well-formed file, often with special characters.
 fn cell() -> impl Strategy<Value = String> {
     proptest::collection::vec(
@@ -183,6 +199,37 @@ proptest! {
     ) {
         let text = String::from_iter(text);
         let cut = split_by(&text, text.len().max(1));
+        prop_assert_eq!(&cut, &split_by(&text, step));
+        if let Ok(cut) = cut {
+            let cells: Vec<Vec<String>> = cut.into_iter().map(|(_, cells)| cells).collect();
+            prop_assert_eq!(cells, read_by_csv(&text));
+        }
+    }
+
+    /// Cells of long rows are cut many at a time, and one by one in short pieces.
+    #[test]
+    fn long_rows_are_cut_the_same_in_pieces_and_as_by_the_csv_crate_or_refused(
+        parts in proptest::collection::vec(
+            prop_oneof![
+                20 => "[a-zé ]{0,9},",
+                4 => "[a-z]{0,40}(\n|\r\n|\r)",
+                3 => "\"[a-z,\n]{0,9}(\"\")?\",",
+                1 => "[,\n\r]{1,3}",
+                1 => "a\"b,",
+                1 => Just(" \t,".to_owned()),
+                1 => "[a-z,]{300}",
+            ],
+            0..60,
+        ),
+        has_fault in prop_oneof![9 => Just(""), 1 => Just("a\u{1}b"), 1 => Just("\"a\"b"), 1 => Just(" \"")],
+        at: prop::sample::Index,
+        step in prop_oneof![1_usize..90, Just(usize::MAX)],
+    ) {
+        let mut parts = parts;
+        parts.insert(at.index(parts.len() + 1), has_fault.to_owned());
+        let text = parts.concat();
+        let cut = split_by(&text, usize::MAX);
+        prop_assert_eq!(&cut, &split_by(&text, 1));
         prop_assert_eq!(&cut, &split_by(&text, step));
         if let Ok(cut) = cut {
             let cells: Vec<Vec<String>> = cut.into_iter().map(|(_, cells)| cells).collect();
