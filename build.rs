@@ -41,6 +41,8 @@ fn compile_wire(out: &Path) -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .codec_path("crate::api::grpc::codec::WireCodec")
         .btree_map(".")
+        // A piece of a file is not copied out of its message.
+        .bytes(".publisher.v1.SyncMembersRequest.data")
         // Boxed, so that thousands of results without a member do not take the memory of one each.
         .boxed(".publisher.v1.BatchGetResult.member")
         .compile_fds(files)?;

@@ -10,7 +10,7 @@
 use std::any::Any;
 use std::marker::PhantomData;
 
-use bytes::{Buf, BufMut};
+use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
@@ -95,7 +95,7 @@ impl<U: Message + Default + 'static> Decoder for WireDecoder<U> {
             let decode = || {
                 let mut message = U::default();
                 make_room(&mut message, large.entries);
-                fill(message, &large.bytes)
+                fill_large(message, &large.bytes, large.entries)
             };
             return if large.size == Size::Large { compute::in_place(decode) } else { decode() };
         }
@@ -115,6 +115,20 @@ fn decode<U: Message + Default>(message: &[u8]) -> Result<Option<U>, tonic::Stat
 
 fn fill<U: Message>(mut message: U, bytes: &[u8]) -> Result<Option<U>, tonic::Status> {
     message.merge(bytes).map_err(|fault| refuse(&fault))?;
+    Ok(Some(message))
+}
+
+/// Decodes a large message. A piece of a file shares the bytes of its message. Lists are decoded from the slice.
+fn fill_large<U: Message + 'static>(
+    mut message: U,
+    bytes: &Bytes,
+    entries: usize,
+) -> Result<Option<U>, tonic::Status> {
+    let any: &mut dyn Any = &mut message;
+    match any.downcast_mut::<v1::SyncMembersRequest>().filter(|_| entries == 0) {
+        Some(piece) => piece.merge(bytes.clone()).map_err(|fault| refuse(&fault))?,
+        None => return fill(message, bytes),
+    }
     Ok(Some(message))
 }
 
@@ -155,6 +169,21 @@ mod tests {
         assert_eq!(error::reason_of(&utf8).as_deref(), Some("INVALID_UTF8"));
         let cut = refused(&[0x0a, 0x05, b'a']);
         assert_eq!(cut.code(), tonic::Code::InvalidArgument);
+        assert_eq!(error::reason_of(&cut).as_deref(), Some("MESSAGE_MALFORMED"));
+    }
+
+    #[test]
+    fn a_piece_of_a_file_shares_the_bytes_of_its_message() {
+        let options = Some(v1::SyncOptions { name: "nightly".to_owned(), ..Default::default() });
+        let sent = v1::SyncMembersRequest { data: vec![7; 100_000].into(), options, ..Default::default() };
+        let bytes = Bytes::from(sent.encode_to_vec());
+        for entries in [0, 1] {
+            let piece = fill_large(v1::SyncMembersRequest::default(), &bytes, entries).unwrap().unwrap();
+            assert_eq!(piece, sent);
+            let is_shared = bytes.as_ptr_range().contains(&piece.data.as_ptr());
+            assert_eq!(is_shared, entries == 0);
+        }
+        let cut = fill_large(v1::SyncMembersRequest::default(), &bytes.slice(..9_000), 0).unwrap_err();
         assert_eq!(error::reason_of(&cut).as_deref(), Some("MESSAGE_MALFORMED"));
     }
 }

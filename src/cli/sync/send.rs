@@ -100,7 +100,7 @@ impl Sending {
                     return Some(v1::SyncMembersRequest { complete: Some(complete), ..empty });
                 }
                 self.hash.update(&data);
-                Some(v1::SyncMembersRequest { data, ..empty })
+                Some(v1::SyncMembersRequest { data: data.into(), ..empty })
             }
         }
     }

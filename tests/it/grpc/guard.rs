@@ -310,7 +310,7 @@ async fn a_tier_has_a_limit_of_its_own_for_calls_and_for_plans() {
     let listed: String = (15..100).chain(113..200).map(|n| format!("a{n}\n")).collect();
     let messages = [
         v1::SyncMembersRequest { options: Some(options), ..Default::default() },
-        v1::SyncMembersRequest { data: format!("ref\n{listed}").into_bytes(), ..Default::default() },
+        v1::SyncMembersRequest { data: format!("ref\n{listed}").into(), ..Default::default() },
         v1::SyncMembersRequest { complete: Some(v1::SyncComplete::default()), ..Default::default() },
     ];
     let sent = jobs.sync_members(tokio_stream::iter(messages)).await.unwrap().into_inner().job;

@@ -138,7 +138,7 @@ async fn no_damaged_list_removes_or_mixes_up_anybody() {
     let options = v1::SyncOptions { member_base_id: attacked.base.id.clone(), ..Default::default() };
     let first = v1::SyncMembersRequest { options: Some(options), ..Default::default() };
     let data = whole.as_bytes()[..line_end].chunks(1 << 20);
-    let data = data.map(|data| v1::SyncMembersRequest { data: data.to_vec(), ..Default::default() });
+    let data = data.map(|data| v1::SyncMembersRequest { data: data.to_vec().into(), ..Default::default() });
     let half: Vec<_> = std::iter::once(first).chain(data).collect();
     let refusal = attacked.jobs.sync_members(tokio_stream::iter(half)).await.unwrap_err();
     refused(&refusal, Code::InvalidArgument, "LIST_INCOMPLETE");

@@ -22,7 +22,7 @@ pub async fn send(
     let file = file.as_ref();
     let pieces = file
         .chunks(37 + file.len() / 500)
-        .map(|data| v1::SyncMembersRequest { data: data.to_vec(), ..Default::default() });
+        .map(|data| v1::SyncMembersRequest { data: data.to_vec().into(), ..Default::default() });
     let complete = Some(v1::SyncComplete::default());
     let last = v1::SyncMembersRequest { complete, ..Default::default() };
     let messages: Vec<_> = std::iter::once(first).chain(pieces).chain([last]).collect();
@@ -124,7 +124,7 @@ async fn a_list_that_is_not_whole_makes_no_job() {
     let (base, mut jobs) = with_members(&server, 5).await;
     let options = v1::SyncOptions { member_base_id: base.id.clone(), ..Default::default() };
     let first = v1::SyncMembersRequest { options: Some(options), ..Default::default() };
-    let data = v1::SyncMembersRequest { data: list(1).into_bytes(), ..Default::default() };
+    let data = v1::SyncMembersRequest { data: list(1).into_bytes().into(), ..Default::default() };
     let complete = |rows, sha256: Option<&str>| {
         let complete = v1::SyncComplete { rows, sha256: sha256.map(str::to_owned) };
         v1::SyncMembersRequest { complete: Some(complete), ..Default::default() }

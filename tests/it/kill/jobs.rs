@@ -271,7 +271,8 @@ async fn send(jobs: &mut Jobs, base: &str, list: &List) -> Result<String, Status
     };
     let first = v1::SyncMembersRequest { options: Some(options), ..Default::default() };
     let pieces = list.text.as_bytes().chunks(MESSAGE_BYTES);
-    let pieces = pieces.map(|data| v1::SyncMembersRequest { data: data.to_vec(), ..Default::default() });
+    let pieces =
+        pieces.map(|data| v1::SyncMembersRequest { data: data.to_vec().into(), ..Default::default() });
     let complete = v1::SyncComplete { rows: Some(list.outcomes.len() as u64), sha256: None };
     let last = v1::SyncMembersRequest { complete: Some(complete), ..Default::default() };
     let messages: Vec<_> = std::iter::once(first).chain(pieces).chain([last]).collect();

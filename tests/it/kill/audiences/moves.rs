@@ -275,7 +275,7 @@ impl Caller {
             apply_status: self.random.percent(50),
             ..Default::default()
         };
-        let data = format!("ref,tier\n{rows}").into_bytes();
+        let data = format!("ref,tier\n{rows}").into();
         let complete = v1::SyncComplete { rows: Some(refs.len() as u64), sha256: None };
         let messages = [
             v1::SyncMembersRequest { options: Some(options), ..Default::default() },
