@@ -75,7 +75,7 @@ pub use self::store::open::{Table, TableConfig};
 pub use self::store::status::{BudgetStatus, TableStatus};
 pub use self::sync::{
     ActionPlan, ActionsRequest, Causes, Example, ExampleOf, Examples, ListEnd, ListPlan, ListRequest,
-    ListRow, Listed, PlannedAction, PlannedRow, Recogniser, SentRow,
+    ListRow, Listed, PlannedAction, PlannedRow, Recogniser, RowReader,
 };
 pub use self::tokens::{LiveToken, MayMake, TokenChange, Tokens};
 pub use self::upkeep::copy::{Contents, CopyError, copy};

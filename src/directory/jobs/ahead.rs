@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::input::{Parser, Sent};
+use super::input::Parser;
 use super::plan::{Recognising, Results, begin, plan_rows, recognise};
 use crate::lists;
 use crate::model::{Job, JobNumber, JobTask};
@@ -18,8 +18,9 @@ use crate::tasks;
 
 /// Rows that are planned together.
 const ROWS: usize = 1_000;
-/// Pieces of rows that are recognised or wait to be planned.
-const WAITING: usize = 8;
+/// Pieces of rows that are recognised or wait to be planned: enough work for two cores while the sender makes
+/// its next message.
+const WAITING: usize = 16;
 /// Once what a plan says about rows takes so many bytes, it is not made ahead: it is held in memory.
 const MAX_RESULT_BYTES: usize = 16 * 1024 * 1024;
 
@@ -52,7 +53,8 @@ impl Ahead {
         let plan = begin(table, &base, job, options).await.ok()?;
         let recogniser = plan.recogniser();
         let (rows, waiting) = mpsc::channel(WAITING);
-        let planning = tasks::for_caller(plan_all(Arc::clone(table), base, plan, waiting));
+        let all = plan_all(Arc::clone(table), base, plan, Arc::clone(&parser), waiting);
+        let planning = tasks::for_caller(all);
         Some(Self { table: Arc::clone(table), parser, recogniser, rows, planning, turn })
     }
 
@@ -61,11 +63,11 @@ impl Ahead {
         if !self.turn.lasts(self.table.now()) {
             return false;
         }
-        let mut sent = rows.map(|row| Sent { row, parser: Arc::clone(&self.parser) }).peekable();
-        while sent.peek().is_some() {
+        let mut rows = rows.peekable();
+        while rows.peek().is_some() {
             // The task ends early if it fails.
             let Ok(place) = self.rows.reserve().await else { return false };
-            place.send(recognise(&self.recogniser, sent.by_ref().take(ROWS).collect()));
+            place.send(recognise(&self.recogniser, &self.parser, rows.by_ref().take(ROWS).collect()));
         }
         true
     }
@@ -87,6 +89,7 @@ async fn plan_all(
     table: Arc<Table>,
     base: Arc<Base>,
     mut plan: ListPlan,
+    parser: Arc<Parser>,
     mut waiting: mpsc::Receiver<Recognising>,
 ) -> Result<Option<Planned>, TableError> {
     let mut results = Results::default();
@@ -95,7 +98,7 @@ async fn plan_all(
         let Ok(listed) = some.await else { return Ok(None) };
         let listed = listed?;
         rows += u64::try_from(listed.len()).unwrap_or(u64::MAX);
-        results.add(plan_rows(&table, base.number(), &mut plan, listed).await?);
+        results.add(plan_rows(&table, base.number(), &mut plan, &parser, listed).await?);
         if results.bytes() > MAX_RESULT_BYTES {
             return Ok(None);
         }

@@ -15,7 +15,7 @@ use crate::model::{
     BaseNumber, Change, Date, Finder, Job, JobInput, JobTask, ListFormat, ListMatch, ListOptions, MatchBy,
     MemberRow, RawRow, Reason, Refusal, Row, RowError, RowKeys, RowTexts, Sealer, UnreadRow,
 };
-use crate::table::{Jobs, ListRow, SentRow, Table, TableError};
+use crate::table::{Jobs, ListRow, RowReader, Table, TableError};
 
 /// Values read at once.
 const VALUES: usize = 4;
@@ -83,20 +83,6 @@ impl Parser {
         self.today
     }
 
-    /// The row for the plan: with the keys that can be read, if it cannot be applied.
-    fn listed(&self, row: &lists::ListRow) -> ListRow {
-        let id = row.identity().id;
-        let named = id.and_then(|id| self.sealer.open_member_of(self.base, &id).ok().flatten());
-        ListRow { line: row.number(), row: self.row(row), named }
-    }
-
-    /// Fills in the texts of the row, if it may be recognised by them.
-    fn texts<'a>(&self, row: &'a lists::ListRow, texts: &mut RowTexts<'a>) -> bool {
-        let is_plain = row.texts(texts) && texts.are_stored_as_they_are(self.today);
-        texts.clears_account &= !self.options.keeps_bank_details;
-        is_plain
-    }
-
     /// The row.
     pub fn row(&self, row: &lists::ListRow) -> Result<MemberRow, UnreadRow> {
         let mut raw = match row.read() {
@@ -151,23 +137,25 @@ impl Parser {
     }
 }
 
-/// A row of a list as it was read, and what parses it.
-pub struct Sent {
-    pub row: lists::ListRow,
-    pub parser: Arc<Parser>,
-}
+impl RowReader for Parser {
+    type Row = lists::ListRow;
 
-impl SentRow for Sent {
-    fn texts<'a>(&'a self, texts: &mut RowTexts<'a>) -> bool {
-        self.parser.texts(&self.row, texts)
+    /// Fills in the texts of the row, if it may be recognised by them.
+    fn texts<'a>(&self, row: &'a lists::ListRow, texts: &mut RowTexts<'a>) -> bool {
+        let is_plain = row.texts(texts) && texts.are_stored_as_they_are(self.today);
+        texts.clears_account &= !self.options.keeps_bank_details;
+        is_plain
     }
 
-    fn line(&self) -> u64 {
-        self.row.number()
+    fn line(&self, row: &lists::ListRow) -> u64 {
+        row.number()
     }
 
-    fn parse(&self) -> ListRow {
-        self.parser.listed(&self.row)
+    /// The row for the plan: with the keys that can be read, if it cannot be applied.
+    fn parse(&self, row: &lists::ListRow) -> ListRow {
+        let id = row.identity().id;
+        let named = id.and_then(|id| self.sealer.open_member_of(self.base, &id).ok().flatten());
+        ListRow { line: row.number(), row: self.row(row), named }
     }
 }
 

@@ -16,5 +16,5 @@ mod version;
 mod write;
 
 pub use self::form::{RequestResult, RowResult, StoredResult};
-pub use self::rows::{PART_BYTES, decode_row as read_row, encode_rows};
+pub use self::rows::{PART_BYTES, decode_row as read_row, encode_rows, write_row};
 pub use self::size::Size;

@@ -15,19 +15,22 @@ const STATUS_KEPT: u8 = 0x08;
 #[must_use]
 pub fn encode_rows(rows: &[RowResult]) -> Vec<u8> {
     let mut w = Writer(Vec::with_capacity(rows.len().saturating_mul(4)));
-    for result in rows {
-        w.u8(outcome_byte(result.outcome) | if result.status_kept { STATUS_KEPT } else { 0 });
-        w.varint(result.row.map_or(0, |row| row.0 + 1));
-        let Some(error) = &result.error else { continue };
-        w.slice(error.reason.as_str().as_bytes());
-        w.varint(error.taken_by.map_or(0, |row| row.0 + 1));
-        w.varint(error.violations.len().try_into().unwrap_or(u64::MAX));
-        for fault in &error.violations {
-            w.slice(fault.field.as_bytes());
-            w.slice(fault.description.as_bytes());
-        }
-    }
+    rows.iter().for_each(|result| write_row(&mut w, result));
     w.0
+}
+
+/// Adds the stored form of the result of a row.
+pub fn write_row(w: &mut Writer, result: &RowResult) {
+    w.u8(outcome_byte(result.outcome) | if result.status_kept { STATUS_KEPT } else { 0 });
+    w.varint(result.row.map_or(0, |row| row.0 + 1));
+    let Some(error) = &result.error else { return };
+    w.slice(error.reason.as_str().as_bytes());
+    w.varint(error.taken_by.map_or(0, |row| row.0 + 1));
+    w.varint(error.violations.len().try_into().unwrap_or(u64::MAX));
+    for fault in &error.violations {
+        w.slice(fault.field.as_bytes());
+        w.slice(fault.description.as_bytes());
+    }
 }
 
 /// Reads the result of a row.

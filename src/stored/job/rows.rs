@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use crate::model::Row;
 use crate::stored::DecodeError;
 use crate::stored::bytes::{Reader, Writer};
-use crate::stored::idempotency::{RowResult, encode_rows, read_row};
+use crate::stored::idempotency::{RowResult, read_row, write_row};
 
 const PLANNED: &str = "planned rows of a job";
 const REMOVALS: &str = "removals of a job";
@@ -81,7 +81,7 @@ pub fn encode_planned(rows: &[PlannedResult]) -> Vec<u8> {
         w.varint(row.line.wrapping_sub(line));
         line = row.line;
         w.u8(if row.is_unreadable { UNREADABLE } else { 0 });
-        w.0.extend_from_slice(&encode_rows(std::slice::from_ref(&row.result)));
+        write_row(&mut w, &row.result);
     }
     w.0
 }
@@ -136,7 +136,7 @@ pub fn encode_step(step: &StepResults) -> Vec<u8> {
     for (place, result) in &step.rows {
         w.varint(place.wrapping_sub(last));
         last = *place;
-        w.0.extend_from_slice(&encode_rows(std::slice::from_ref(result)));
+        write_row(&mut w, result);
     }
     w.varint(step.removals.len().try_into().unwrap_or(u64::MAX));
     last = 0;

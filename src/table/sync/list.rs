@@ -12,7 +12,7 @@ use crate::table::plan::{Freed, Plan, Prepared, READ_TOGETHER, prepare};
 use crate::table::sync::guarded::{Causes, Judged};
 use crate::table::sync::missing::{self, Criteria};
 use crate::table::sync::request::{Begun, ListEnd, ListRequest, ListRow, PlannedRow};
-use crate::table::sync::same::{Listed, Recogniser, Same, SentRow};
+use crate::table::sync::same::{Listed, Recogniser, RowReader, Same};
 use crate::table::sync::scope::Scope;
 use crate::table::sync::so_far::{Line, Slice, SoFar};
 
@@ -57,8 +57,12 @@ impl ListPlan {
     }
 
     /// Plans the next rows of the list, in slices of up to 1,000. The result is in the same order.
-    pub async fn rows<R: SentRow>(&mut self, rows: Vec<Listed<R>>) -> Result<Vec<PlannedRow>, TableError> {
-        let mut ready: Vec<Ready<R>> = Vec::with_capacity(rows.len());
+    pub async fn rows<P: RowReader>(
+        &mut self,
+        reader: &P,
+        rows: Vec<Listed<P::Row>>,
+    ) -> Result<Vec<PlannedRow>, TableError> {
+        let mut ready: Vec<Ready<P::Row>> = Vec::with_capacity(rows.len());
         for row in rows {
             ready.push(match row {
                 Listed::Same(same, row) => Ready::Same(same, row),
@@ -67,7 +71,7 @@ impl ListPlan {
         }
         let mut planned = Vec::with_capacity(ready.len());
         while let Some(rows) = ready.get(planned.len()..).filter(|rows| !rows.is_empty()) {
-            self.slice(rows.get(..SLICE_ROWS).unwrap_or(rows), &mut planned).await?;
+            self.slice(reader, rows.get(..SLICE_ROWS).unwrap_or(rows), &mut planned).await?;
             tokio::task::yield_now().await;
         }
         Ok(planned)
@@ -80,9 +84,10 @@ impl ListPlan {
     }
 
     /// Plans a slice, or the first rows of it if their members are very large.
-    async fn slice<R: SentRow>(
+    async fn slice<P: RowReader>(
         &mut self,
-        rows: &[Ready<R>],
+        reader: &P,
+        rows: &[Ready<P::Row>],
         planned: &mut Vec<PlannedRow>,
     ) -> Result<(), TableError> {
         let open = Arc::clone(&self.open);
@@ -92,14 +97,24 @@ impl ListPlan {
         plan.act_for(self.request.origin, self.request.sight);
         plan.count_only();
         plan.after(&freed);
-        plan.prefetch_keys(prepared_of(rows).flatten()).await?;
+        let prepared = prepared_of(rows);
+        plan.prefetch_keys(read(&prepared)).await?;
         for together in rows.chunks(READ_TOGETHER) {
             plan.work(together.len()).await;
-            plan.prefetch_blocks(prepared_of(together).flatten()).await?;
-            let unread = prepared_of(together).filter_map(|row| row.as_ref().err());
-            plan.prefetch_named(unread.map(|unread| &*unread.keys)).await?;
+            let prepared = if prepared.is_empty() { Vec::new() } else { prepared_of(together) };
+            if !prepared.is_empty() {
+                plan.prefetch_blocks(read(&prepared)).await?;
+                plan.prefetch_named(keys_of_unread(&prepared)).await?;
+            }
             for row in together {
-                planned.push(self.row(&mut plan, first_new, row).await?);
+                let done = match row {
+                    Ready::Same(same, row) => self.so_far.same(reader.line(row), same),
+                    Ready::Prepared(_) => None,
+                };
+                planned.push(match done {
+                    Some(planned) => planned,
+                    None => self.row(&mut plan, first_new, reader, row).await?,
+                });
             }
             if plan.is_full() {
                 break;
@@ -113,21 +128,19 @@ impl ListPlan {
         Ok(())
     }
 
-    /// Plans the next row.
-    async fn row<R: SentRow>(
+    /// Plans the next row, which is parsed if that was not done.
+    async fn row<P: RowReader>(
         &mut self,
         plan: &mut Plan<'_>,
         first_new: Row,
-        row: &Ready<R>,
+        reader: &P,
+        row: &Ready<P::Row>,
     ) -> Result<PlannedRow, TableError> {
         let parsed;
         let (line, row) = match row {
             Ready::Prepared(row) => &**row,
-            Ready::Same(same, row) => {
-                if let Some(planned) = self.so_far.same(row.line(), same) {
-                    return Ok(planned);
-                }
-                parsed = self.prepare(row.parse());
+            Ready::Same(_, row) => {
+                parsed = self.prepare(reader.parse(row));
                 &parsed
             }
         };
@@ -202,11 +215,22 @@ enum Ready<R> {
 }
 
 /// The rows that were not recognised.
-fn prepared_of<R>(rows: &[Ready<R>]) -> impl Iterator<Item = &Result<Prepared, UnreadRow>> + Clone {
-    rows.iter().filter_map(|row| match row {
+fn prepared_of<R>(rows: &[Ready<R>]) -> Vec<&Result<Prepared, UnreadRow>> {
+    let prepared = rows.iter().filter_map(|row| match row {
         Ready::Same(..) => None,
         Ready::Prepared(prepared) => Some(&prepared.1),
-    })
+    });
+    prepared.collect()
+}
+
+/// Those of them that can be applied.
+fn read<'a>(rows: &'a [&'a Result<Prepared, UnreadRow>]) -> impl Iterator<Item = &'a Prepared> + Clone {
+    rows.iter().filter_map(|row| row.as_ref().ok())
+}
+
+/// The keys of the others.
+fn keys_of_unread<'a>(rows: &'a [&'a Result<Prepared, UnreadRow>]) -> impl Iterator<Item = &'a RowKeys> {
+    rows.iter().filter_map(|row| row.as_ref().err()).map(|unread| &*unread.keys)
 }
 
 /// Hashes a row. One without the key that it is to be matched by keeps its other keys.

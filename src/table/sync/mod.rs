@@ -38,4 +38,4 @@ pub use self::example::{Example, ExampleOf, Examples};
 pub use self::guarded::{Causes, Judged};
 pub use self::list::ListPlan;
 pub use self::request::{Begun, ListEnd, ListRequest, ListRow, PlannedRow};
-pub use self::same::{Listed, Recogniser, SentRow};
+pub use self::same::{Listed, Recogniser, RowReader};

@@ -13,7 +13,7 @@ use crate::table::tests::reference::{KEYS, same_key};
 mod cases;
 mod sent;
 
-use self::sent::plan_rows;
+use self::sent::{Reads, plan_rows};
 
 /// Values of keys come from a small range, so that rows of a list collide.
 const VALUES: u16 = 9;
@@ -369,11 +369,11 @@ proptest! {
             let options = UpsertOptions { reactivate: true, apply_status: true, ..UpsertOptions::default() };
             for (line, row) in (1..).zip(&case.rows) {
                 subject.tick();
-                let listed = plan.recogniser().rows(vec![row.sent(line)]).await.unwrap();
+                let listed = plan.recogniser().rows(&Reads, vec![row.sent(line)]).await.unwrap();
                 // Others write between recognising a row and planning it.
                 let row = MemberRow { found_by_id: None, ..member_row(others.next().unwrap()) };
                 subject.upsert(&[row], options, WriteMode::Partial).await;
-                plan.rows(listed).await.unwrap();
+                plan.rows(&Reads, listed).await.unwrap();
             }
             let end = plan.end().await.unwrap();
             assert_nobody_named_is_removed(&case, &reference.rows, &end, subject.table.now());

@@ -10,9 +10,10 @@ use tokio::task::JoinHandle;
 
 use super::decide::Made;
 use super::filter;
-use super::written::{Written, stored};
-use crate::directory::jobs::input::{Parser, Rows, Sent};
+use super::written::{Written, put_at_once, stored};
+use crate::directory::jobs::input::{Parser, Rows};
 use crate::directory::jobs::work::{Halt, Work};
+use crate::lists;
 use crate::model::{BaseNumber, Hold, Job, JobState, JobTask, ListOptions, MemberRow, Parsed, Reason};
 use crate::table::{
     Base, ListEnd, ListPlan, ListRequest, Listed, PlanAhead, PlannedExample, PlannedRow, Recogniser, Table,
@@ -26,7 +27,7 @@ const ROWS: usize = 1_000;
 const AHEAD: usize = 4;
 
 /// Rows that a task recognises.
-pub type Recognising = JoinHandle<Result<Vec<Listed<Sent>>, TableError>>;
+pub type Recognising = JoinHandle<Result<Vec<Listed<lists::ListRow>>, TableError>>;
 
 /// Plans the list of a job, unless that was done while the list arrived.
 pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOptions) -> Result<Made, Halt> {
@@ -36,25 +37,26 @@ pub async fn plan(work: &Work, base: &Arc<Base>, job: &Job, options: &ListOption
     if let Some(ahead) = ahead.filter(|ahead| ahead.today == today && ahead.rows == job.input.rows) {
         let PlanAhead { base: _base, plan, results, rows, hidden, .. } = ahead;
         work.jobs().note_progress(Job { planned_rows: rows, ..job.clone() });
-        let mut written = Written::new(work);
-        written.put(&results).await?;
-        return end(work, plan, hidden).await;
+        // Both go to their end, so that neither writes after a failure of the other.
+        let (put, made) = tokio::join!(put_at_once(work, results), end(work, plan, hidden));
+        return put.and(made);
     }
     let mut plan = begin(&work.table, base, job, options).await?;
     let Some(parser) = Parser::new(&work.table, job) else {
         return Err(Halt::Failed("INTERNAL".to_owned(), "the job has no list".to_owned()));
     };
+    let parser = Arc::new(parser);
     let (send, mut read) = mpsc::channel(AHEAD);
     // The task ends when nobody receives any more.
     let rows = Rows::open(Arc::clone(work.jobs()), job);
-    let reading = tasks::for_caller(read_all(rows, Arc::new(parser), plan.recogniser(), send));
+    let reading = tasks::for_caller(read_all(rows, Arc::clone(&parser), plan.recogniser(), send));
     let mut written = Written::new(work);
     let mut done = 0_u64;
     while let Some(rows) = read.recv().await {
         work.check()?;
         // A piece whose task panicked leaves the plan short of rows.
         let Ok(rows) = rows?.await else { break };
-        let planned = plan_rows(&work.table, work.base, &mut plan, rows?).await?;
+        let planned = plan_rows(&work.table, work.base, &mut plan, &parser, rows?).await?;
         done += u64::try_from(planned.len()).unwrap_or(u64::MAX);
         written.add(planned).await?;
         work.jobs().note_progress(Job { planned_rows: done, ..job.clone() });
@@ -86,10 +88,11 @@ pub async fn plan_rows(
     table: &Table,
     base: BaseNumber,
     plan: &mut ListPlan,
-    mut rows: Vec<Listed<Sent>>,
+    parser: &Parser,
+    mut rows: Vec<Listed<lists::ListRow>>,
 ) -> Result<Vec<PlannedRow>, TableError> {
     table.mark_accounts(base, &mut rows, parsed).await?;
-    plan.rows(rows).await
+    plan.rows(parser, rows).await
 }
 
 /// Ends a plan after its last row. The list has so many hidden rows.
@@ -121,7 +124,7 @@ async fn check_newest(work: &Work, job: &Job, options: &ListOptions) -> Result<(
 }
 
 /// The row to apply, unless its member is what it says already.
-fn parsed(listed: &mut Listed<Sent>) -> Option<&mut MemberRow> {
+fn parsed(listed: &mut Listed<lists::ListRow>) -> Option<&mut MemberRow> {
     match listed {
         Listed::Parsed(row) => row.row.as_mut().ok(),
         Listed::Same(..) => None,
@@ -136,13 +139,13 @@ async fn read_all(
     send: mpsc::Sender<Result<Recognising, TableError>>,
 ) -> u64 {
     loop {
-        let some = read_some(&mut rows, &parser).await;
+        let some = read_some(&mut rows).await;
         let is_over = match &some {
             Ok(some) if some.is_empty() => return rows.hidden(),
             some => some.is_err(),
         };
         let Ok(place) = send.reserve().await else { return 0 };
-        place.send(some.map(|some| recognise(&recogniser, some)));
+        place.send(some.map(|some| recognise(&recogniser, &parser, some)));
         if is_over {
             return 0;
         }
@@ -150,18 +153,18 @@ async fn read_all(
 }
 
 /// Begins to recognise the next rows of a list, in a task of their own.
-pub fn recognise(recogniser: &Recogniser, rows: Vec<Sent>) -> Recognising {
-    let recogniser = recogniser.clone();
-    tasks::for_caller(async move { recogniser.rows(rows).await })
+pub fn recognise(recogniser: &Recogniser, parser: &Arc<Parser>, rows: Vec<lists::ListRow>) -> Recognising {
+    let (recogniser, parser) = (recogniser.clone(), Arc::clone(parser));
+    tasks::for_caller(async move { recogniser.rows(&*parser, rows).await })
 }
 
 /// The next rows; none at the end.
-async fn read_some(rows: &mut Rows, parser: &Arc<Parser>) -> Result<Vec<Sent>, TableError> {
+async fn read_some(rows: &mut Rows) -> Result<Vec<lists::ListRow>, TableError> {
     let mut some = Vec::with_capacity(ROWS);
     while some.len() < ROWS
         && let Some(row) = rows.next().await?
     {
-        some.push(Sent { row, parser: Arc::clone(parser) });
+        some.push(row);
     }
     Ok(some)
 }

@@ -1,15 +1,19 @@
 //! What a plan says about rows, as it is stored while the plan is made.
 
-use crate::directory::jobs::work::Work;
+use std::sync::Arc;
+
+use crate::directory::jobs::work::{Halt, Work};
 use crate::table::{
     Example, ExampleOf, Jobs, PlannedExample, PlannedResult, PlannedRow, RowResult, TableError,
 };
+use crate::tasks;
 
 /// Planned rows in one value.
 const ROWS_IN_VALUE: usize = 4_096;
-/// Values written together: while the plan is made, and those of a plan that was made before.
+/// Values written together while the plan is made.
 const VALUES: usize = 4;
-const MADE_BEFORE: usize = 32;
+/// Most values in one batch.
+const IN_BATCH: usize = 32;
 /// The most planned rows with details of a failure in one value: a failure takes some hundred bytes, and
 /// never more than 4 KiB.
 const FAILED_IN_VALUE: usize = 12;
@@ -81,9 +85,9 @@ impl<'a> Written<'a> {
     }
 
     /// Stores values that are whole.
-    pub async fn put(&mut self, values: &[Vec<u8>]) -> Result<(), TableError> {
+    async fn put(&mut self, values: &[Vec<u8>]) -> Result<(), TableError> {
         let Work { base, number, .. } = *self.work;
-        for values in values.chunks(MADE_BEFORE) {
+        for values in values.chunks(IN_BATCH) {
             self.work.jobs().put_planned(base, number, self.next, values).await?;
             self.next += u64::try_from(values.len()).unwrap_or(u64::MAX);
         }
@@ -95,6 +99,25 @@ impl<'a> Written<'a> {
         let left = std::mem::take(&mut self.results).finish();
         self.put(&left).await
     }
+}
+
+/// Stores all that a plan says about rows, which was made before. Returns once every value is stored or has failed.
+pub async fn put_at_once(work: &Work, mut values: Vec<Vec<u8>>) -> Result<(), Halt> {
+    let Work { base, number, .. } = *work;
+    let (mut storing, mut next) = (Vec::new(), 0);
+    while !values.is_empty() {
+        let later = values.split_off(values.len().min(IN_BATCH));
+        let now = std::mem::replace(&mut values, later);
+        let (jobs, first) = (Arc::clone(work.jobs()), next);
+        next += u64::try_from(now.len()).unwrap_or(u64::MAX);
+        storing.push(tasks::for_caller(async move { jobs.put_planned(base, number, first, &now).await }));
+    }
+    let mut all = Ok(());
+    for stored in storing {
+        // A task that panicked has stored nothing.
+        all = all.and(stored.await.unwrap_or(Err(TableError::Closing)));
+    }
+    Ok(all?)
 }
 
 /// An example as it is stored.

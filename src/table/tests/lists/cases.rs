@@ -1,5 +1,7 @@
 //! Single cases of full lists.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn list(rows: &[SmallListRow]) -> Case {
@@ -91,6 +93,38 @@ fn a_key_that_an_earlier_row_frees_is_free() {
 }
 
 #[test]
+fn rows_in_the_order_of_their_members_are_recognised_as_in_any_order() {
+    block_on(async {
+        let subject = base_of(600).await;
+        // Some members have left, and some rows change theirs, are new, or come twice.
+        let rows = (0..600_u16).filter(|n| n % 50 > 1).flat_map(|n| match n % 40 {
+            7 | 8 => vec![row(n, n + 1_000)],
+            20 => vec![row(n, n), row(n + 2_000, n + 2_000)],
+            30 => vec![row(n, n), row(n, n)],
+            _ => vec![row(n, n)],
+        });
+        let lines: Vec<(u64, SmallListRow)> = (1..).zip(rows).collect();
+        let plan = subject.begin_list(&list(&[])).await;
+        let recognised = async |lines: &[(u64, SmallListRow)]| {
+            let sent = lines.iter().map(|(line, row)| row.sent(*line)).collect();
+            let listed = plan.recogniser().rows(&sent::Reads, sent).await.unwrap();
+            let of = |listed| match listed {
+                crate::table::Listed::Same(same, row) => (sent::Reads.line(&row), Some(same)),
+                crate::table::Listed::Parsed(row) => (row.line, None),
+            };
+            listed.into_iter().map(of).collect::<BTreeMap<_, _>>()
+        };
+        let in_order = recognised(&lines).await;
+        let reversed: Vec<_> = lines.iter().rev().cloned().collect();
+        assert_eq!(recognised(&reversed).await, in_order);
+        for (line, row) in &lines {
+            let is_as_it_is = row.row.ref_.map(Some) == row.row.email && row.row.ref_ < Some(600);
+            assert_eq!(in_order[line].is_some(), is_as_it_is, "{row:?}");
+        }
+    });
+}
+
+#[test]
 fn a_member_that_leaves_while_its_slice_is_planned_comes_back() {
     block_on(async {
         let subject = base_of(1_000).await;
@@ -100,7 +134,7 @@ fn a_member_that_leaves_while_its_slice_is_planned_comes_back() {
             crate::table::Listed::<sent::Sent>::Parsed(Box::new(row.listed(line)))
         };
         let lines: Vec<_> = (1_u64..).zip(&rows).map(listed).collect();
-        let mut planning = Box::pin(plan.rows(lines));
+        let mut planning = Box::pin(plan.rows(&sent::Reads, lines));
         // The slice has begun, with nobody inactive, and lets others go first.
         assert!(futures_util::poll!(planning.as_mut()).is_pending());
         let leaves = SmallRow { status: Some(Status::Inactive), ..row(999, 999).row };

@@ -31,9 +31,13 @@ impl SmallListRow {
     }
 }
 
-impl SentRow for Sent {
-    fn texts<'a>(&'a self, texts: &mut RowTexts<'a>) -> bool {
-        let Self(_, small, row) = self;
+/// Reads them.
+pub(super) struct Reads;
+
+impl RowReader for Reads {
+    type Row = Sent;
+
+    fn texts<'a>(&self, Sent(_, small, row): &'a Sent, texts: &mut RowTexts<'a>) -> bool {
         let is_plain = small.has_texts && small.fault.is_none() && small.id().is_none();
         let patch = &row.patch;
         *texts = RowTexts {
@@ -47,12 +51,12 @@ impl SentRow for Sent {
         is_plain
     }
 
-    fn line(&self) -> u64 {
-        self.0
+    fn line(&self, row: &Sent) -> u64 {
+        row.0
     }
 
-    fn parse(&self) -> ListRow {
-        self.1.listed(self.0)
+    fn parse(&self, row: &Sent) -> ListRow {
+        row.1.listed(row.0)
     }
 }
 
@@ -66,6 +70,6 @@ fn text_of<T: AsRef<str>>(change: &Change<T>) -> Change<&str> {
 
 /// Plans rows as a job does.
 pub(super) async fn plan_rows(plan: &mut ListPlan, rows: Vec<Sent>) -> Vec<PlannedRow> {
-    let listed = plan.recogniser().rows(rows).await.unwrap();
-    plan.rows(listed).await.unwrap()
+    let listed = plan.recogniser().rows(&Reads, rows).await.unwrap();
+    plan.rows(&Reads, listed).await.unwrap()
 }
