@@ -2,7 +2,7 @@
 //!
 //! Rows are recognised in tasks of their own, some pieces of the list at once, and planned in another task, in
 //! the order of the list. If anything fails there, the job plans its stored list again, and reports what it
-//! finds. The sender of a list waits while the plan is more than a few thousand rows behind.
+//! finds. The sender of a list waits while the plan is more than 16,000 rows behind.
 
 use std::sync::Arc;
 
