@@ -127,8 +127,7 @@ impl Directory {
     ) -> Result<(Row, Member, u64), Error> {
         let base = self.guarded.base(AccessLevel::Read, base).await?;
         let view = view(&base, min_revision).await?;
-        let found = view.find(&[key]).await?.into_iter().next().flatten();
-        let (row, member) = found.ok_or(Error::MemberNotFound)?;
+        let (row, member) = view.find_one(&key).await?.ok_or(Error::MemberNotFound)?;
         Ok((row, self.guarded.show(member), view.revision()))
     }
 }

@@ -62,6 +62,17 @@ pub async fn resolve(
         .collect()
 }
 
+/// The candidates of a value in the published state, if no bucket has to be read for them.
+pub fn known(published: &Published, (kind, hash): Wanted) -> Option<Candidates> {
+    let lookup = published.lookups.get(kind);
+    if lookup.bucket_to_read(hash).is_some() {
+        return None;
+    }
+    let image = lookup.image(hash).and_then(|image| Some((image, image.entry(image.place(hash, 0)?)?)));
+    let image = image.map(|(image, first)| image.entries(hash, first)).into_iter().flatten();
+    Some(candidates(lookup.in_memory(hash).chain(image)))
+}
+
 /// The buckets that a resolution needs.
 struct Buckets(HashMap<(LookupKind, u32), Value>);
 

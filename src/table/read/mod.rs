@@ -8,6 +8,7 @@ pub mod attached;
 pub mod before;
 pub mod deleted;
 pub mod history;
+mod one;
 pub mod returned;
 pub mod summary;
 pub mod view;

@@ -41,7 +41,7 @@ pub enum MemberKey {
 }
 
 impl MemberKey {
-    fn as_match_key(&self) -> Option<MatchKey<'_>> {
+    pub(super) fn as_match_key(&self) -> Option<MatchKey<'_>> {
         match self {
             Self::Row(_) => None,
             Self::Ref(value) => Some(MatchKey::Ref(value)),
@@ -54,8 +54,8 @@ impl MemberKey {
 /// A view holds the view lock of a base shared: everything read through it has one revision, and no commit
 /// becomes visible until the view is dropped. Keep it for one point read, batch or page only.
 pub struct View<'a> {
-    open: &'a OpenBase,
-    published: RwLockReadGuard<'a, Published>,
+    pub(super) open: &'a OpenBase,
+    pub(super) published: RwLockReadGuard<'a, Published>,
 }
 
 impl<'a> View<'a> {
@@ -198,7 +198,7 @@ impl<'a> View<'a> {
     }
 
     /// The stored members at `rows`, from the member cache where it has them.
-    async fn records(
+    pub(super) async fn records(
         &self,
         rows: impl Iterator<Item = Row>,
     ) -> Result<HashMap<Row, CachedMember>, TableError> {
@@ -255,7 +255,7 @@ impl<'a> View<'a> {
         backward: bool,
         limit: usize,
     ) -> Result<Option<Vec<(u64, MemberRecord)>>, TableError> {
-        if self.find(&[MemberKey::Row(row)]).await?.into_iter().flatten().next().is_none() {
+        if self.find_one(&MemberKey::Row(row)).await?.is_none() {
             return Ok(None);
         }
         let range = record_key::records_of(self.open.number, row, kind, after, backward);
