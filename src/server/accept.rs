@@ -158,7 +158,7 @@ pub async fn run(
 /// What serves the calls of a peer's connection.
 fn service(front: &Front, connections: &Connections, peer: Peer) -> Served {
     let Connections { refusals, metrics, origins, recorder, .. } = connections.clone();
-    let noted = Layer { around: Noted { peer, refusals }, inner: Edge(front.clone()) };
+    let noted = Layer { around: Noted { peer, refusals }, inner: Edge(front.of(peer)) };
     let measured = Layer { around: metrics, inner: noted };
     Traced { inner: Layer { around: Web(origins), inner: measured }, recorder }
 }

@@ -5,24 +5,27 @@ use std::convert::Infallible;
 use std::pin::pin;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::StdError;
 
-use super::access::Admitted;
+use super::access::{self, Admitted};
 use super::calls::Services;
 use super::methods::{Method, method};
 use super::receiving::{Arriving, Messages, Terms};
 use super::replies::leaving::leave;
 use super::v1::MESSAGE_MAX_BYTES;
 use crate::api::bearer::bearer;
-use crate::api::peer::{Peer, peer_of};
+use crate::api::peer::Peer;
 use crate::api::untaken::{self, Counted};
 use crate::directory::{Caller, Error, Gate, Incoming};
 
-/// The services behind authentication. Each request carries its caller.
+/// The header with the compressions that a client knows.
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+
+/// The services behind authentication.
 pub struct Authenticated {
     /// Identifies and admits callers.
     gate: Gate,
@@ -39,15 +42,15 @@ impl Authenticated {
         Self { gate: gate.clone(), incoming: incoming.clone(), services }
     }
 
-    /// Handles one call.
-    pub async fn call<B>(&self, request: Request<B>) -> Result<Response<Body>, Infallible>
+    /// Handles one call of this peer.
+    pub async fn call<B>(&self, request: Request<B>, peer: Option<Peer>) -> Result<Response<Body>, Infallible>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<StdError>,
     {
         // An unknown path needs no access; no service has it either.
         let method = method(request.uri().path());
-        let caller = match self.admit(request.headers(), peer_of(request.extensions()), method).await {
+        let caller = match self.admit(request.headers(), peer, method).await {
             Ok(caller) => caller,
             Err(error) => return Ok(Status::from(error).into_http()),
         };
@@ -63,13 +66,14 @@ impl Authenticated {
             is_stream: method.is_some_and(|method| method.is_stream),
         };
         let terms = terms.with_headers(request.headers());
-        let mut request = request.map(|body| Messages::new(body, terms));
+        let takes_packed = request.headers().contains_key(ACCEPT_ENCODING);
+        let request = request.map(|body| Messages::new(body, terms));
         let (Some(method), Some(arriving)) = (method, arriving) else {
             return self.services.call(request).await;
         };
-        request.extensions_mut().insert(Admitted { caller, needs: method.needs });
+        let admitted = Admitted { caller, needs: method.needs, takes_packed };
         // Pinned here, so that the large future is not copied.
-        let call = pin!(arriving.scope(self.services.call(request)));
+        let call = pin!(access::scope(admitted, arriving.scope(self.services.call(request))));
         let (response, taken) = untaken::count(replies, method.needs, call).await;
         let response = leave(response?);
         Ok(match taken {

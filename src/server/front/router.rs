@@ -26,6 +26,7 @@ use crate::api::grpc::auth::Authenticated;
 use crate::api::grpc::receiving::{Messages, Terms};
 use crate::api::grpc::{plain, v1};
 use crate::api::http::{Bodies, Door, console, onsi, orbiit, publisher};
+use crate::api::peer::Peer;
 use crate::directory::{Error, Gate, Incoming};
 use crate::model::{Reason, origin};
 use crate::server::ServeError;
@@ -49,6 +50,8 @@ pub struct Front {
     console: Option<console::Settings>,
     /// The budget for the bytes of requests.
     incoming: Incoming,
+    /// The peer whose requests it routes, if known.
+    peer: Option<Peer>,
 }
 
 /// The services that need the store.
@@ -75,7 +78,13 @@ impl Front {
             .add_service(reflection().build_v1alpha()?)
             .prepare();
         let (services, is_standby) = (Arc::default(), Arc::default());
-        Ok(Self { health, always, services, is_standby, on_loopback, console, incoming })
+        Ok(Self { health, always, services, is_standby, on_loopback, console, incoming, peer: None })
+    }
+
+    /// The same, for the requests of a peer.
+    #[must_use]
+    pub fn of(&self, peer: Peer) -> Self {
+        Self { peer: Some(peer), ..self.clone() }
     }
 
     /// Says to callers and probes what the opening of the store waits for.
@@ -202,7 +211,7 @@ impl Front {
     /// no store is open here.
     fn json<B>(
         &self,
-        request: Request<B>,
+        mut request: Request<B>,
         router: fn(&Services) -> &axum::Router,
         closed: fn(Reason, Duration) -> axum::response::Response,
     ) -> Reply
@@ -210,6 +219,9 @@ impl Front {
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<tonic::codegen::StdError>,
     {
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
         match self.services.get() {
             Some(services) => {
                 let reply = router(services).clone().call(request.map(axum::body::Body::new));
@@ -303,14 +315,14 @@ impl Front {
             DoorOf::Grpc => {}
         }
         if request.uri().path().starts_with("/grpc.") {
-            let terms = Terms::of_open(&request, self.incoming.clone());
+            let terms = Terms::of_open(self.peer, self.incoming.clone());
             return Box::pin(self.always.call(request.map(|body| Messages::new(body, terms))));
         }
-        let (services, closed) = (Arc::clone(&self.services), self.closed());
+        let (services, closed, peer) = (Arc::clone(&self.services), self.closed(), self.peer);
         Box::pin(async move {
             match services.get() {
                 Some(services) => {
-                    let reply = services.grpc.call(request).await?;
+                    let reply = services.grpc.call(request, peer).await?;
                     Ok(held(reply, &services.tenure, true, || held::status().into_http()))
                 }
                 None => Ok(error::unavailable(closed, CLOSED_RETRY).into_http()),

@@ -28,7 +28,6 @@ impl Around for Noted {
     type Call = NotedCall;
 
     fn begin<B>(&self, request: &mut Request<B>) -> NotedCall {
-        request.extensions_mut().insert(self.peer);
         NotedCall { uri: request.uri().clone(), noted: self.clone() }
     }
 

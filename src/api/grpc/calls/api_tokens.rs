@@ -48,7 +48,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<v1::ListApiTokensRequest>,
     ) -> Result<Response<v1::ListApiTokensResponse>, Status> {
-        let directory = enter(&self.0, &request).await?;
+        let directory = enter(&self.0).await?;
         let request = request.into_inner();
         let page = directory.list_tokens(list::page(request.pagination, request.sorts)).await?;
         let info = list::page_info(page.tokens.len(), page.cursor);

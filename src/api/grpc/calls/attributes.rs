@@ -36,7 +36,7 @@ impl AttributeService for Attributes {
         &self,
         request: Request<v1::GetAttributeSchemaRequest>,
     ) -> Result<Response<v1::GetAttributeSchemaResponse>, Status> {
-        let directory = enter(&self.0, &request).await?;
+        let directory = enter(&self.0).await?;
         let base = directory.base_number(&request.get_ref().member_base_id, "member_base_id")?;
         let schema = directory.get_schema(base).await?;
         let attribute_schema = Some(to_wire(directory.sealer().base_id(base), schema));
@@ -83,7 +83,7 @@ impl AttributeService for Attributes {
         &self,
         request: Request<v1::ListMemberAttributesRequest>,
     ) -> Result<Response<v1::ListMemberAttributesResponse>, Status> {
-        let directory = enter(&self.0, &request).await?;
+        let directory = enter(&self.0).await?;
         let request = request.into_inner();
         let page = list::page(request.pagination, Vec::new());
         let found = directory.list_attributes(&request.member_id, page).await?;

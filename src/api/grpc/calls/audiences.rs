@@ -41,7 +41,7 @@ impl AudienceService for Audiences {
         &self,
         request: Request<v1::GetAudienceRequest>,
     ) -> Result<Response<v1::GetAudienceResponse>, Status> {
-        let directory = enter(&self.0, &request).await?;
+        let directory = enter(&self.0).await?;
         let (base, number) = directory.audience_number(&request.get_ref().audience_id, ID)?;
         let found = directory.get_audience(base, number).await?;
         Ok(reply(v1::GetAudienceResponse { audience: wire(&directory, &found) }))
@@ -51,7 +51,7 @@ impl AudienceService for Audiences {
         &self,
         request: Request<v1::ListAudiencesRequest>,
     ) -> Result<Response<v1::ListAudiencesResponse>, Status> {
-        let directory = enter(&self.0, &request).await?;
+        let directory = enter(&self.0).await?;
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let include_archived = request.include_archived;
@@ -133,7 +133,7 @@ impl AudienceService for Audiences {
         &self,
         request: Request<v1::PreviewAudienceRequest>,
     ) -> Result<Response<v1::PreviewAudienceResponse>, Status> {
-        let directory = enter(&self.0, &request).await?;
+        let directory = enter(&self.0).await?;
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let filters = value::filters(request.filters);
@@ -146,7 +146,7 @@ impl AudienceService for Audiences {
         &self,
         request: Request<v1::ExplainMembershipRequest>,
     ) -> Result<Response<v1::ExplainMembershipResponse>, Status> {
-        let directory = enter(&self.0, &request).await?;
+        let directory = enter(&self.0).await?;
         let request = request.into_inner();
         let (base, number) = directory.audience_number(&request.audience_id, ID)?;
         let key = key::one_key(request.key.unwrap_or_default(), "key");

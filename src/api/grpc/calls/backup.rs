@@ -28,7 +28,7 @@ impl BackupService for Backups {
         &self,
         request: Request<v1::StreamBackupRequest>,
     ) -> Result<Response<Self::StreamBackupStream>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let held = held(request.into_inner())?;
         let reader = directory.backup(held).await?;

@@ -15,7 +15,7 @@ pub async fn list(
     gate: &Gate,
     request: Request<v1::ListMemberChangesRequest>,
 ) -> Result<Response<v1::ListMemberChangesResponse>, Status> {
-    let directory = enter(gate, &request).await?;
+    let directory = enter(gate).await?;
     let request = request.into_inner();
     let v1::ListMemberChangesRequest {
         id,

@@ -75,7 +75,7 @@ pub async fn begin<T: WithRequestId>(
     gate: &Gate,
     request: Request<T>,
 ) -> Result<(Directory, T, Option<Instant>), Status> {
-    let directory = enter(gate, &request).await?;
+    let directory = enter(gate).await?;
     let deadline = deadline(&request);
     let mut request = request.into_inner();
     Ok((with_request_id(directory, &mut request).await?, request, deadline))

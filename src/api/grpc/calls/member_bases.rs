@@ -46,7 +46,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::GetMemberBaseRequest>,
     ) -> Result<Response<v1::GetMemberBaseResponse>, Status> {
-        let directory = enter(&self.0, &request).await?;
+        let directory = enter(&self.0).await?;
         let number = directory.base_number(&request.get_ref().id, "id")?;
         let found = directory.get_base(number).await?;
         Ok(reply(v1::GetMemberBaseResponse { member_base: wire(&directory, found) }))
@@ -56,7 +56,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::ListMemberBasesRequest>,
     ) -> Result<Response<v1::ListMemberBasesResponse>, Status> {
-        let directory = enter(&self.0, &request).await?;
+        let directory = enter(&self.0).await?;
         let request = request.into_inner();
         let page = directory
             .list_bases(BaseList {
@@ -94,7 +94,7 @@ impl MemberBaseService for MemberBases {
         &self,
         request: Request<v1::ListTiersRequest>,
     ) -> Result<Response<v1::ListTiersResponse>, Status> {
-        let directory = enter(&self.0, &request).await?;
+        let directory = enter(&self.0).await?;
         let number = directory.base_number(&request.get_ref().member_base_id, "member_base_id")?;
         let list = directory.tiers(number).await?;
         Ok(reply(v1::ListTiersResponse {

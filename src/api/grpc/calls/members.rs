@@ -33,7 +33,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::BulkUpsertMembersRequest>,
     ) -> Result<Response<v1::BulkUpsertMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         upsert::bulk_upsert(directory, request).await
     }
 
@@ -43,7 +43,7 @@ impl MemberService for Members {
         &self,
         request: Request<Streaming<v1::ImportMembersRequest>>,
     ) -> Result<Response<import::ChunkReplies>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let deadline = deadline(&request);
         let stopping = self.stopping.clone();
         Ok(Response::new(import::start(directory, request.into_inner(), deadline, stopping)))
@@ -55,7 +55,7 @@ impl MemberService for Members {
         &self,
         request: Request<Streaming<v1::UpsertMembersRequest>>,
     ) -> Result<Response<stream::RowAnswers>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let deadline = deadline(&request);
         let stopping = self.stopping.clone();
         Ok(stream::start(directory, request.into_inner(), deadline, stopping))
@@ -67,7 +67,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::ExportMembersRequest>,
     ) -> Result<Response<export::Pages>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
@@ -80,7 +80,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::GetMemberRequest>,
     ) -> Result<Response<v1::GetMemberResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let request = request.into_inner();
         let min_revision = request.min_revision;
         let v1::GetMemberRequest { id, r#ref, email, worker_id, member_base_id, .. } = request;
@@ -95,7 +95,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::BatchGetMembersRequest>,
     ) -> Result<Response<v1::BatchGetMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let keys = batch_keys(request.keys).map_err(|refusal| error::refused(&refusal))?;
@@ -120,7 +120,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::ListMembersRequest>,
     ) -> Result<Response<v1::ListMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let page = directory
@@ -149,7 +149,7 @@ impl MemberService for Members {
         &self,
         request: Request<v1::CountMembersRequest>,
     ) -> Result<Response<v1::CountMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let counted = directory

@@ -56,7 +56,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ListClipsRequest>,
     ) -> Result<Response<v1::ListClipsResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let v1::ListClipsRequest { member_id, pagination, sorts, min_revision } = request.into_inner();
         let page = list::page(pagination, sorts);
         let wanted = RecordList { member_id, kind: RecordKind::Clip, page, min_revision };
@@ -99,7 +99,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ListStampCollectionsRequest>,
     ) -> Result<Response<v1::ListStampCollectionsResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let v1::ListStampCollectionsRequest { member_id, pagination, sorts, min_revision } =
             request.into_inner();
         let page = list::page(pagination, sorts);
@@ -146,7 +146,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ListTransactionsRequest>,
     ) -> Result<Response<v1::ListTransactionsResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let v1::ListTransactionsRequest { member_id, pagination, sorts, min_revision } = request.into_inner();
         let page = list::page(pagination, sorts);
         let wanted = RecordList { member_id, kind: RecordKind::Transaction, page, min_revision };
@@ -162,7 +162,7 @@ impl RecordService for Records {
         &self,
         request: Request<v1::ExportRecordsRequest>,
     ) -> Result<Response<Parts>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;

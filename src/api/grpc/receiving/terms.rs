@@ -1,6 +1,6 @@
 //! Limits and accounting of the messages of one request.
 
-use http::{HeaderMap, Request};
+use http::HeaderMap;
 
 use super::requests::Arriving;
 use super::unpack::Encoding;
@@ -27,9 +27,8 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// The rules for a request that needs no token: to health checks or reflection.
-    pub fn of_open<B>(request: &Request<B>, incoming: Incoming) -> Self {
-        let peer = request.extensions().get::<Peer>().copied();
+    /// The rules for a request of this peer that needs no token: to health checks or reflection.
+    pub fn of_open(peer: Option<Peer>, incoming: Incoming) -> Self {
         let party = peer.map_or(Party::Nobody, |peer| Party::Peer(peer.address));
         let whose = Whose { party, connection: peer.map(|peer| peer.connection) };
         let most = OPEN_MESSAGE_MAX_BYTES;

@@ -4,6 +4,7 @@ use prost::Message;
 use tonic::Response;
 
 use super::leaving;
+use crate::api::grpc::access::takes_packed;
 use crate::api::untaken;
 
 /// Shorter replies, in bytes, are sent as they are: compressing them costs more than it saves.
@@ -15,7 +16,7 @@ pub fn reply<T: Message>(message: T) -> Response<T> {
     untaken::note(bytes);
     let mut response = Response::new(message);
     leaving::has_bytes(response.extensions_mut(), bytes);
-    if bytes < COMPRESS_FROM_BYTES {
+    if bytes < COMPRESS_FROM_BYTES && takes_packed() {
         response.disable_compression();
     }
     response

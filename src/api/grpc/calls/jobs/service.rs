@@ -35,7 +35,7 @@ impl JobService for JobCalls {
         &self,
         request: Request<Streaming<v1::SyncMembersRequest>>,
     ) -> Result<Response<v1::SyncMembersResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         sync::sync(directory, request, self.stopping.clone()).await
     }
 
@@ -73,7 +73,7 @@ impl JobService for JobCalls {
         &self,
         request: Request<v1::GetJobRequest>,
     ) -> Result<Response<v1::GetJobResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let job = directory.job(&request.into_inner().id).await?;
         let mut shown = job::to_wire(&job, directory.sealer());
         if let Some(plan) = &mut shown.plan {
@@ -87,7 +87,7 @@ impl JobService for JobCalls {
         &self,
         request: Request<v1::ListJobsRequest>,
     ) -> Result<Response<v1::ListJobsResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
         let states = states(&request.states).map_err(|refusal| error::refused(&refusal))?;
@@ -109,7 +109,7 @@ impl JobService for JobCalls {
         &self,
         request: Request<v1::WatchJobRequest>,
     ) -> Result<Response<Self::WatchJobStream>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let watch = directory.watch_job(&request.into_inner().id).await?;
         Ok(pull::stream(pull(Watching::new(directory, watch), replies, ends)))
@@ -119,7 +119,7 @@ impl JobService for JobCalls {
         &self,
         request: Request<v1::ApproveJobRequest>,
     ) -> Result<Response<v1::ApproveJobResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let request = request.into_inner();
         let job = directory.approve_job(&request.id, &request.plan_hash).await?;
         Ok(reply(v1::ApproveJobResponse { job: wire(&directory, &job) }))
@@ -129,7 +129,7 @@ impl JobService for JobCalls {
         &self,
         request: Request<v1::RejectJobRequest>,
     ) -> Result<Response<v1::RejectJobResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let job = directory.reject_job(&request.into_inner().id).await?;
         Ok(reply(v1::RejectJobResponse { job: wire(&directory, &job) }))
     }
@@ -138,7 +138,7 @@ impl JobService for JobCalls {
         &self,
         request: Request<v1::CancelJobRequest>,
     ) -> Result<Response<v1::CancelJobResponse>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let job = directory.cancel_job(&request.into_inner().id).await?;
         Ok(reply(v1::CancelJobResponse { job: wire(&directory, &job) }))
     }
@@ -149,7 +149,7 @@ impl JobService for JobCalls {
         &self,
         request: Request<v1::ListJobResultsRequest>,
     ) -> Result<Response<Self::ListJobResultsStream>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let request = request.into_inner();
         let shows = if request.with_input { ShownInput::Rows } else { ShownInput::Nothing };
@@ -163,7 +163,7 @@ impl JobService for JobCalls {
         &self,
         request: Request<v1::DownloadJobInputRequest>,
     ) -> Result<Response<Self::DownloadJobInputStream>, Status> {
-        let directory = enter(&self.gate, &request).await?;
+        let directory = enter(&self.gate).await?;
         let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let reader = directory.job_input(&request.into_inner().id).await?;
         Ok(pull::stream(pull(Input(reader), replies, ends)))
