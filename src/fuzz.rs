@@ -57,7 +57,7 @@ fn records(bytes: &[u8]) {
     if let Ok(mut block) = block::Block::decode_first(&shared) {
         let _ = block.decode_more(&shared);
         // A block that was decoded can be encoded.
-        let _ = block.encode();
+        let _ = block.write();
     }
     if let Ok(member) = member::decode(bytes) {
         let _ = member::encode(&member);

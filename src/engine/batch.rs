@@ -28,6 +28,9 @@ pub struct Batch {
     pub puts: Vec<(Key, Value)>,
     /// Keys to remove; removing an absent key is not an error.
     pub deletes: Vec<Key>,
+    /// For some of the puts, by their index: the difference that makes the value from the one before it (see
+    /// `difference`). An engine may store it in the place of the value.
+    pub differences: Vec<(usize, Value)>,
     /// Its values are packed already, or are of a kind that does not pack, such as hashes: packing them again
     /// would cost time and save next to nothing.
     pub is_packed: bool,
@@ -37,6 +40,13 @@ impl Batch {
     /// Adds a put.
     pub fn put(&mut self, key: Key, value: impl Into<Value>) {
         self.puts.push((key, value.into()));
+    }
+
+    /// Adds a put of a value that the stored one becomes by `difference`. The key must be stored, and the
+    /// batch must check something that changes with every write of the key.
+    pub fn put_changed(&mut self, key: Key, value: impl Into<Value>, difference: impl Into<Value>) {
+        self.differences.push((self.puts.len(), difference.into()));
+        self.put(key, value);
     }
 
     /// Adds a delete.

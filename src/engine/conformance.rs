@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Batch, Direction, Engine, EngineError, Key, KeyRange, MAX_KEY_BYTES, MAX_VALUE_BYTES, Value};
+use super::{
+    Batch, Direction, Engine, EngineError, Key, KeyRange, MAX_KEY_BYTES, MAX_VALUE_BYTES, Value, put_item,
+};
 
 mod cases;
 mod model;

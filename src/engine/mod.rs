@@ -20,7 +20,8 @@
 //! Scans are not snapshots: a scan may see a part of a batch that is published while the scan runs. Callers
 //! that need more hold their own locks (as the table does with its view lock).
 //!
-//! Nothing in this module knows what the keys and values mean.
+//! Nothing in this module knows what the keys and values mean. A caller that changes little of a value may
+//! say what it changes ([`Batch::put_changed`]), so that an engine need not store the rest again.
 //!
 //! # The map, lower ones first
 //!
@@ -28,6 +29,7 @@
 //! | --- | --- |
 //! | `error` | what can go wrong in an engine |
 //! | `batch`, `range` | keys, values, batches with their limits; ranges of keys |
+//! | `difference` | differences of values that consist of items |
 //! | `backup` | backups as data that a receiver takes file by file |
 //! | `contract` | the trait of an engine, durable batches, and the status |
 //! | `lock` | how the engines lock a mutex |
@@ -39,6 +41,7 @@ mod batch;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod contract;
+mod difference;
 mod error;
 #[cfg(test)]
 pub(crate) mod faulty;
@@ -52,5 +55,7 @@ pub mod sled;
 
 pub use batch::{Batch, Key, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, SMALL_BATCH_BYTES, Value};
 pub use contract::{Append, Durable, Engine, EngineStatus};
+#[cfg(test)]
+pub(crate) use difference::{apply as apply_difference, put_item};
 pub use error::EngineError;
 pub use range::{Direction, KeyRange};

@@ -14,6 +14,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::merge::Overlay;
 use super::{Batch, Direction, KeyRange, Value};
@@ -23,6 +24,8 @@ use super::{Batch, Direction, KeyRange, Value};
 pub(crate) struct Op {
     pub(crate) key: Bytes,
     pub(crate) value: Option<Value>,
+    /// Whether the key is known to have a value already, for those that would look otherwise.
+    pub(crate) is_known: bool,
 }
 
 impl Op {
@@ -47,8 +50,12 @@ pub(crate) type Ops = Arc<[Op]>;
 
 /// The writes of `batch`. Keys and values are moved, not copied.
 pub(crate) fn ops_of(batch: Batch) -> Ops {
-    let puts = batch.puts.into_iter().map(|(key, value)| Op { key: key.into(), value: Some(value) });
-    let deletes = batch.deletes.into_iter().map(|key| Op { key: key.into(), value: None });
+    let mut changed = batch.differences.iter().map(|(index, _)| *index).peekable();
+    let puts = batch.puts.into_iter().enumerate().map(|(index, (key, value))| {
+        let is_known = changed.next_if_eq(&index).is_some();
+        Op { key: key.into(), value: Some(value), is_known }
+    });
+    let deletes = batch.deletes.into_iter().map(|key| Op { key: key.into(), value: None, is_known: false });
     puts.chain(deletes).collect()
 }
 
@@ -69,14 +76,17 @@ struct Version {
     value: Option<Value>,
 }
 
+/// Most keys have one.
+type Versions = SmallVec<[Version; 1]>;
+
 /// See the module documentation.
 #[derive(Debug)]
 pub(crate) struct Pending {
     /// The number of `batches[0]`, or the next number if `batches` is empty.
     first: u64,
     batches: VecDeque<Numbered>,
-    /// Every pending version of each key, by ascending number; no deque is empty.
-    keys: BTreeMap<Bytes, VecDeque<Version>>,
+    /// Every pending version of each key, by ascending number; none is without any.
+    keys: BTreeMap<Bytes, Versions>,
     bytes: usize,
     /// The number of ready batches.
     ready: usize,
@@ -117,7 +127,7 @@ impl Pending {
         for op in ops.iter() {
             bytes += op.bytes() + OP_OVERHEAD_BYTES;
             let version = Version { number, value: op.value.clone() };
-            self.keys.entry(op.key.clone()).or_default().push_back(version);
+            self.keys.entry(op.key.clone()).or_default().push(version);
         }
         self.bytes += bytes;
         self.batches.push_back(Numbered { ops, bytes, published: false });
@@ -199,7 +209,7 @@ impl Pending {
     /// The newest value, published or not: `None` if no pending batch writes the key, `Some(None)` if the
     /// newest one removes it.
     pub(crate) fn newest(&self, key: &[u8]) -> Option<Option<Value>> {
-        self.keys.get(key)?.back().map(|v| v.value.clone())
+        self.keys.get(key)?.last().map(|v| v.value.clone())
     }
 
     /// The newest value of the batches before `number`, in the form of [`Pending::newest`].
@@ -226,7 +236,7 @@ impl Pending {
         Overlay { writes, more }
     }
 
-    fn shown<'a>(&self, versions: &'a VecDeque<Version>) -> Option<&'a Version> {
+    fn shown<'a>(&self, versions: &'a Versions) -> Option<&'a Version> {
         versions.iter().rev().find(|v| {
             let batch = self.index(v.number).and_then(|i| self.batches.get(i));
             batch.is_some_and(|b| b.published)

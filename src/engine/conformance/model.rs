@@ -138,18 +138,17 @@ impl World {
     }
 
     async fn append(&mut self, writes: &[(u8, Option<u16>)], check: Option<(u8, bool)>) {
-        let writes: BTreeMap<Key, Option<Value>> =
-            writes.iter().map(|(k, v)| (name(*k), v.map(content))).collect();
-        let mut batch = Batch::default();
-        for (key, value) in &writes {
-            match value {
-                Some(value) => batch.put(key.clone(), value.clone()),
-                None => batch.delete(key.clone()),
+        let written: BTreeMap<Key, Option<u16>> = writes.iter().map(|(k, v)| (name(*k), *v)).collect();
+        let newest = state(self.batches.iter().map(|(writes, _)| writes));
+        let (mut batch, mut writes) = (Batch::default(), Writes::new());
+        for (key, value) in written {
+            writes.push((key.clone(), value.map(|n| put(&mut batch, &key, &newest, n))));
+            if value.is_none() {
+                batch.delete(key);
             }
         }
         let mut holds = true;
         if let Some((key, right)) = check {
-            let newest = state(self.batches.iter().map(|(writes, _)| writes));
             let found = newest.get(&name(key)).cloned();
             let wrong = if found.is_some() { None } else { Some(Value::from_static(b"wrong")) };
             batch.checks.push((name(key), if right { found } else { wrong }));
@@ -158,7 +157,7 @@ impl World {
         let append = self.engine().append(batch);
         if holds {
             self.numbered.push((append, self.batches.len()));
-            self.batches.push((writes.into_iter().collect(), false));
+            self.batches.push((writes, false));
         } else {
             assert_eq!(append.await.unwrap_err(), EngineError::Conflict);
         }
@@ -217,6 +216,17 @@ fn state<'a>(batches: impl Iterator<Item = &'a Writes>) -> BTreeMap<Key, Value> 
         };
     }
     state
+}
+
+/// Puts a value, or changes an item of the newest one.
+fn put(batch: &mut Batch, key: &Key, newest: &BTreeMap<Key, Value>, n: u16) -> Value {
+    let [high, low] = n.to_be_bytes();
+    if high % 2 == 0 {
+        return put_item(batch, key.clone(), newest.get(key).map(|value| &value[..]), low % 8, high, low);
+    }
+    let value = content(n);
+    batch.put(key.clone(), value.clone());
+    value
 }
 
 /// Keys of different lengths, some of them prefixes of others.

@@ -213,7 +213,9 @@ mod tests {
     fn backlog_with(bytes: usize) -> Arc<Backlog> {
         let backlog = Backlog::new(1, usize::MAX, Behind::default());
         let value = Some(vec![0; bytes].into());
-        backlog.write(|pending| pending.push([Op { key: Bytes::from_static(b"key"), value }].into()));
+        backlog.write(|pending| {
+            pending.push([Op { key: Bytes::from_static(b"key"), value, is_known: false }].into())
+        });
         Arc::new(backlog)
     }
 
@@ -246,7 +248,7 @@ mod tests {
         let backlog = Backlog::new(1, limit, Behind::default());
         let publish = |bytes: usize| {
             let value = Some(vec![0; bytes].into());
-            let ops = [Op { key: Bytes::from_static(b"key"), value }].into();
+            let ops = [Op { key: Bytes::from_static(b"key"), value, is_known: false }].into();
             backlog.publish(backlog.write(|pending| pending.push(ops)));
         };
         publish(limit);

@@ -11,7 +11,7 @@ use super::log::segment::{self, Timeline};
 use super::working::{boot, confirmed};
 use super::{SledConfig, SledEngine, check};
 use crate::engine::pending::ops_of;
-use crate::engine::{Batch, Direction, Engine, EngineError, KeyRange, Value};
+use crate::engine::{Batch, Direction, Engine, EngineError, KeyRange, Value, put_item};
 
 mod backpressure;
 mod backup_chains;

@@ -304,13 +304,13 @@ async fn blocks_out_of_order_are_found() {
     );
     // A member in the place of another one: two members have its keys.
     let mut block = Block::decode_first(&store.get(key::block(BASE, 3, 0)).await).unwrap();
-    block.set(4, block.get(3).cloned());
-    let (_, bytes) = block.encode().remove(0);
+    block.set(4, block.shared(3));
+    let bytes = block.write().parts.remove(0).bytes.to_vec();
     let found = store.found_with(key::block(BASE, 3, 0), Some(bytes)).await;
     found!(&found, Damage::SharedKey { lookup: LookupKind::Ref, row: 51, other: 52 });
     found!(&found, Damage::LookupMisses { lookup: LookupKind::Email, row: 52, .. });
     block.set(4, Some(Value::from_static(&[1, 9])));
-    let (_, bytes) = block.encode().remove(0);
+    let bytes = block.write().parts.remove(0).bytes.to_vec();
     found!(
         store.found_with(key::block(BASE, 3, 0), Some(bytes)).await,
         Damage::UnreadableMember { row: 52, .. }

@@ -102,7 +102,7 @@ fn check(base: BaseNumber, number: u64, parts: &[(u8, Value)], see: &mut impl Fn
                 } else if !listed.contains(first) {
                     see(Seen::Damaged(Damage::PartSurplus { block: number, first: *first }));
                 }
-                take(&mut whole, part, number, *first, &listed, see);
+                take(&mut whole, &part, number, *first, &listed, see);
             }
             Err(error) => {
                 is_readable = false;
@@ -123,22 +123,20 @@ fn check(base: BaseNumber, number: u64, parts: &[(u8, Value)], see: &mut impl Fn
 }
 
 /// Takes the members of a part, whose slots end where the next listed part begins.
-fn take(whole: &mut Block, part: Block, number: u64, first: u8, listed: &[u8], see: &mut impl FnMut(Seen)) {
+fn take(whole: &mut Block, part: &Block, number: u64, first: u8, listed: &[u8], see: &mut impl FnMut(Seen)) {
     let end = listed.iter().copied().filter(|next| *next > first).min().unwrap_or(u8::MAX);
-    for (slot, record) in (0_u8..).zip(part.slots) {
-        let Some(record) = record else { continue };
+    for (slot, _) in part.members() {
         if slot < first || slot >= end {
             see(Seen::Damaged(Damage::SlotMisplaced { block: number, first, slot }));
         }
-        whole.set(usize::from(slot), Some(record));
+        whole.set(usize::from(slot), part.shared(usize::from(slot)));
     }
 }
 
 fn hand_over(number: u64, block: &Block, see: &mut impl FnMut(Seen)) {
-    for (slot, record) in (0_u64..).zip(&block.slots) {
-        let Some(record) = record else { continue };
+    for (slot, record) in block.members() {
         // Blocks with rows that can be assigned have far smaller numbers.
-        let row = number.saturating_mul(ROWS_PER_BLOCK).saturating_add(slot);
+        let row = number.saturating_mul(ROWS_PER_BLOCK).saturating_add(slot.into());
         match member::decode(record) {
             Ok(member) => see(Seen::Member(row, Box::new(member))),
             Err(error) => see(Seen::Damaged(Damage::UnreadableMember { row, error })),

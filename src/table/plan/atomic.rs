@@ -58,12 +58,12 @@ impl Plan<'_> {
     /// The bytes that the current request counts as one commit, if its sender does not see all fields. For
     /// other senders this is `None`, and the batch is measured once it is encoded.
     pub fn counted(&self) -> Option<usize> {
-        (self.sight != Sight::Whole).then(|| self.weight.of_one_commit(self.sight))
+        (self.sight != Sight::Whole).then(|| self.bytes_of_one_commit())
     }
 
     /// Refuses a request of this many rows that certainly does not fit into one commit.
     pub(super) fn check_one_commit(&self, rows: usize) -> Result<(), TableError> {
-        let bytes = self.weight.of_one_commit(self.sight);
+        let bytes = self.bytes_of_one_commit();
         // A change may take fewer bytes than are counted for it.
         let most = match self.sight {
             Sight::Whole => ATOMIC_MAX_BYTES + rows * CHANGE_BYTES,

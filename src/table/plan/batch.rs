@@ -9,7 +9,7 @@ use crate::compute::Stretch;
 use crate::engine::{Batch, Key, Value};
 use crate::model::origin::Call;
 use crate::model::{
-    Allowance, BaseNumber, GuardCounts, Held, Member, Origin, Row, Sight, Step, TierCounts, Timestamp,
+    Allowance, BaseNumber, GuardCounts, Held, Member, Origin, Row, Sight, TierCounts, Timestamp,
 };
 use crate::stored::block::{Block, place};
 use crate::stored::commit::{AudienceDelta, Change, CommitHead, CommitWriter, Deltas, LookupDelta, SetDelta};
@@ -30,12 +30,6 @@ use crate::table::plan::freed::Freed;
 use crate::table::plan::keeper::{Keeper, Kept};
 use crate::table::plan::weight::Weight;
 
-/// A batch takes no more requests, and a slice of a large request ends, once the batch has this many bytes
-/// that are not hidden. One row adds less than a tenth of this. A request that is decided as one and shares
-/// its batch adds about as much again, so it never makes the batch larger than the engine accepts.
-pub(super) const FULL_BYTES: usize = 16 * 1024 * 1024;
-/// A batch of this many bytes is encoded outside the threads that serve calls.
-const LARGE_BYTES: usize = 4 * 1024 * 1024;
 /// The bytes of one change in a commit, without the previous member and the values of sets.
 pub(super) const CHANGE_BYTES: usize = 128;
 /// The bytes of a move into or out of an audience.
@@ -100,8 +94,10 @@ pub struct Plan<'a> {
     pub(super) records_changed: HashMap<Row, Timestamp>,
     /// Whether any member has published records; `None` until the plan has checked.
     pub(super) has_records: Option<bool>,
-    /// The bytes of blocks, commits, keys of records and stored results.
+    /// The bytes of commits, keys of records and stored results, and of blocks that are weighed.
     pub(super) weight: Weight,
+    /// The bytes of the blocks in the layer as long as they are not weighed.
+    pub(super) unweighed: Option<usize>,
 }
 
 /// The sets, audiences and search sets that a row enters and leaves with one write of its member.
@@ -176,6 +172,7 @@ impl<'a> Plan<'a> {
             records_changed: HashMap::new(),
             has_records: None,
             weight: Weight::default(),
+            unweighed: Some(0),
         }
     }
 
@@ -214,26 +211,14 @@ impl<'a> Plan<'a> {
         &self.layer.header
     }
 
-    /// Whether the batch has grown so large that it should be closed.
-    pub fn is_full(&self) -> bool {
-        self.weight.seen() >= FULL_BYTES
-    }
-
-    /// Whether so many more bytes would make the batch larger than it should be.
-    pub(super) fn has_no_room(&self, more: usize) -> bool {
-        self.weight.seen().saturating_add(more) > FULL_BYTES
-    }
-
-    /// Whether encoding the batch takes more than a few milliseconds.
-    pub fn is_large(&self) -> bool {
-        self.weight.all() >= LARGE_BYTES
-    }
-
     /// Begins a request of this origin, whose sender may see this much of members. The guard allows it
     /// nothing yet.
     pub fn act_for(&mut self, origin: Origin, sight: Sight) {
         self.origin = origin;
         self.sight = sight;
+        if sight != Sight::Whole {
+            self.weigh();
+        }
         self.allowance = Allowance::default();
         (self.counted, self.held) = (GuardCounts::default(), None);
     }
@@ -254,7 +239,7 @@ impl<'a> Plan<'a> {
     /// The stored form of the member at a row, in the current state.
     pub(super) fn stored_member(&self, row: Row) -> Result<Option<Bytes>, Stop> {
         let (number, slot) = place(row);
-        Ok(self.block(number).ok_or(Stop::Need(Need::Block(number)))?.get(slot).cloned())
+        Ok(self.block(number).ok_or(Stop::Need(Need::Block(number)))?.shared(slot))
     }
 
     /// A block in the current state, if it is in memory.
@@ -287,35 +272,6 @@ impl<'a> Plan<'a> {
             }
         }
         Ok(None)
-    }
-
-    /// Takes a block into the layer. A new block need not be read.
-    pub(super) fn ensure_block(&mut self, number: u64, is_new: bool) -> Result<(), Stop> {
-        if self.layer.blocks.contains_key(&number) {
-            return Ok(());
-        }
-        let block = match self.block(number) {
-            Some(block) => block.clone(),
-            None if is_new => Block::default(),
-            None => return Err(Stop::Need(Need::Block(number))),
-        };
-        self.weight.add_block(&block);
-        self.layer.blocks.insert(number, block);
-        Ok(())
-    }
-
-    /// Writes or removes the member at a row, which `_step` allows. The layer must have its block
-    /// ([`Plan::ensure_block`]).
-    pub(super) fn set_member(&mut self, row: Row, stored: Option<Vec<u8>>, _step: Step) {
-        let (number, slot) = place(row);
-        let Some(block) = self.layer.blocks.get_mut(&number) else { return };
-        if let Some(old) = block.get(slot) {
-            self.weight.remove_member(old);
-        }
-        if let Some(new) = &stored {
-            self.weight.add_member(new);
-        }
-        block.set(slot, stored.map(Bytes::from));
     }
 
     /// The moves of a row whose member becomes `after`; `None` before it exists and after it is deleted.

@@ -21,12 +21,10 @@ impl Plan<'_> {
     pub fn carry_off(mut self) -> Carried {
         let mut carried = take(&mut self.carried);
         for (number, block) in &self.layer.blocks {
-            let before = self.fetched.get(number);
             let first = number.saturating_mul(ROWS_PER_BLOCK);
-            for (row, (slot, member)) in (first..).zip(block.slots.iter().enumerate()) {
-                let Some(member) = member else { continue };
-                if before.and_then(|block| block.get(slot)) != Some(member) {
-                    carried.members.insert(row, member.clone());
+            for (row, slot) in (first..).zip(0..16) {
+                if let Some(member) = block.shared(slot).filter(|_| block.is_changed(slot)) {
+                    carried.members.insert(row, member);
                 }
             }
         }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-
 use crate::model::Row;
 use crate::stored::block::{Block, ROWS_PER_BLOCK, place};
 use crate::table::TableError;
@@ -85,7 +83,7 @@ impl Plan<'_> {
 
     fn remember(&mut self, number: u64, mut block: Block) {
         self.carried.put_into(number, &mut block);
-        self.fetched_bytes += block.slots.iter().flatten().map(Bytes::len).sum::<usize>();
+        self.fetched_bytes += block.bytes();
         self.fetched.insert(number, block);
     }
 

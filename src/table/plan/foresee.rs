@@ -7,7 +7,7 @@
 
 use std::mem::take;
 
-use crate::model::{Row, RowError, UpsertOptions};
+use crate::model::{Row, RowError, Sight, UpsertOptions};
 use crate::stored::block::ROWS_PER_BLOCK;
 use crate::table::open::OpenBase;
 use crate::table::plan::batch::Plan;
@@ -86,6 +86,6 @@ impl Plan<'_> {
             self.layer.header.revision += 1;
         }
         self.foreseen.extend(take(&mut self.layer.blocks));
-        self.weight = Weight::default();
+        (self.weight, self.unweighed) = (Weight::default(), (self.sight == Sight::Whole).then_some(0));
     }
 }

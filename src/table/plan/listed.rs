@@ -116,9 +116,8 @@ impl<'a> Plan<'a> {
     /// A member before this plan and after it. The plan must have just written it.
     pub fn before_and_after(&self, row: Row) -> Result<BeforeAfter, TableError> {
         let (number, slot) = place(row);
-        let in_block = |blocks: &Blocks| {
-            blocks.get(&number).and_then(|block| block.get(slot)).map(|bytes| member::decode(bytes))
-        };
+        let in_block =
+            |blocks: &Blocks| blocks.get(&number).and_then(|block| block.get(slot)).map(member::decode);
         Ok((in_block(&self.fetched).transpose()?, in_block(&self.layer.blocks).transpose()?))
     }
 

@@ -16,6 +16,7 @@ mod attributes;
 pub mod audience_request;
 mod audiences;
 mod batch;
+mod blocks;
 mod carried;
 mod carry;
 mod decide;

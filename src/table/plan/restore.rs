@@ -8,17 +8,16 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-
 use crate::engine::Key;
 use crate::model::{Member, Outcome, Reason, RecordCounts, Refusal, Row, Status};
-use crate::stored::block::place;
+use crate::stored::block::{Block, place};
 use crate::stored::commit::Change;
 use crate::stored::job::{Reversal, Undo};
 use crate::stored::{member, record_key};
 use crate::table::index::entries::{lookup_deltas, match_keys};
 use crate::table::index::resolve::Wanted;
-use crate::table::plan::batch::{CHANGE_BYTES, FULL_BYTES, Plan, Stop};
+use crate::table::plan::batch::{CHANGE_BYTES, Plan, Stop};
+use crate::table::plan::blocks::FULL_BYTES;
 use crate::table::plan::guard::FETCHED_MAX_BYTES;
 use crate::table::plan::reversal::{Decided, Draft};
 use crate::table::plan::step_request::StepOutcome;
@@ -144,7 +143,7 @@ impl Plan<'_> {
     fn bytes_of_group(&self, group: &[Reversal]) -> usize {
         let blocks: BTreeSet<u64> = group.iter().filter_map(|one| Some(place(one.row?).0)).collect();
         let blocks = blocks.into_iter().filter_map(|number| self.block(number));
-        let stored: usize = blocks.flat_map(|block| block.slots.iter().flatten()).map(Bytes::len).sum();
+        let stored: usize = blocks.map(Block::bytes).sum();
         let records = group.iter().map(|one| match &one.does {
             Undo::Back { record, .. } | Undo::Returns { record, .. } => record.len(),
             Undo::Stays(_) | Undo::Unchanged | Undo::Delete(_) | Undo::Offboard(_) => 0,

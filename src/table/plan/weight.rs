@@ -57,7 +57,7 @@ impl Weight {
 
     /// Adds the members of a block.
     pub fn add_block(&mut self, block: &Block) {
-        block.slots.iter().flatten().for_each(|stored| self.add_member(stored));
+        block.members().for_each(|(_, stored)| self.add_member(stored));
     }
 
     /// Adds another weight.

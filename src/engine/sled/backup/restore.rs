@@ -12,12 +12,23 @@ use crate::engine::EngineError;
 use crate::engine::sled::config::SledConfig;
 use crate::engine::sled::dir::{files, folder};
 use crate::engine::sled::disk::Disk;
+use crate::engine::sled::log::payload::{Logged, Write as Logs};
 use crate::engine::sled::log::segment::{self, Segment};
 use crate::engine::sled::log::{chain, prepare};
 use crate::engine::sled::snapshot::{self, Generation, Listing, Origin, Writes};
 
 /// A write in a backup: the key and its new value; `None` removes the key.
 pub type Write<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// The write, if it does not depend on the value before it.
+fn write_of(logged: &Logged) -> Option<Write<'_>> {
+    let value = match &logged.write {
+        Logs::Value(value) => Some(value.as_ref()),
+        Logs::Removal => None,
+        Logs::Difference(_) => return None,
+    };
+    Some((&logged.key, value))
+}
 
 /// A finished restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,25 +71,27 @@ pub fn find(from: &Path, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
         let mut writes = Writes::open(&base.path)?;
         while let Some(op) = writes.next()? {
             if op.key.as_ref() >= key {
-                return Ok(op.value.filter(|_| op.key.as_ref() == key).map(|value| value.to_vec()));
+                let found = write_of(&op).filter(|(found, _)| *found == key).and_then(|(_, value)| value);
+                return Ok(found.map(<[u8]>::to_vec));
             }
         }
     }
     let mut found = None;
     let Manifest { base, position, .. } = opened.manifest;
     let read = chain::replay(&opened.segments, base, position, |_, ops| {
-        found = ops.into_iter().find(|op| op.key.as_ref() == key).and_then(|op| op.value);
+        let mut written = ops.iter().filter_map(write_of).filter(|(written, _)| *written == key);
+        found = written.next().and_then(|(_, value)| value).map(<[u8]>::to_vec);
         if found.is_some() { Err(Over::Enough) } else { Ok(()) }
     });
     match read {
-        Ok(()) | Err(Over::Enough) => Ok(found.map(|value| value.to_vec())),
+        Ok(()) | Err(Over::Enough) => Ok(found),
         Err(Over::Failed(error)) => Err(error),
     }
 }
 
 /// Restores the backup in `from` into the directory `config.dir`, such as that of a [`Site`](super::Site), up
-/// to the last batch before the first write that is `too_late`. The log of the new store continues after that
-/// batch, on a new timeline.
+/// to the last batch before the first write that is `too_late`; it is not asked about writes that only say
+/// what changes of a value. The log of the new store continues after that batch, on a new timeline.
 pub fn restore(
     from: &Path,
     config: &SledConfig,
@@ -111,7 +124,7 @@ fn stop(
     if let Some(base) = base {
         let mut writes = Writes::open(&base.path)?;
         while let Some(op) = writes.next()? {
-            if too_late((&op.key, op.value.as_deref()))? {
+            if write_of(&op).map(&mut *too_late).transpose()?.unwrap_or_default() {
                 let why = "the backup does not go back that far: even its snapshot is later";
                 return Err(EngineError::Io(why.to_owned()));
             }
@@ -120,8 +133,8 @@ fn stop(
     let Manifest { base, position, .. } = opened.manifest;
     let mut last = base;
     let read = chain::replay(&opened.segments, base, position, |number, ops| {
-        for op in ops {
-            if too_late((&op.key, op.value.as_deref()))? {
+        for write in ops.iter().filter_map(write_of) {
+            if too_late(write)? {
                 return Err(Over::Enough);
             }
         }

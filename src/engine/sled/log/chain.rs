@@ -5,11 +5,10 @@
 //! position. Otherwise it is the torn tail of a power cut, and nothing from there on was ever acknowledged.
 
 use super::entry::{Entry, Kind};
-use super::payload;
+use super::payload::{self, Logged};
 use super::reader::{SegmentReader, Step};
 use super::segment::Segment;
 use crate::engine::EngineError;
-use crate::engine::pending::Op;
 
 /// The end of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +66,13 @@ pub(crate) fn replay<E: From<EngineError>>(
     segments: &[Segment],
     after: u64,
     last: u64,
-    mut apply: impl FnMut(u64, Vec<Op>) -> Result<(), E>,
+    mut apply: impl FnMut(u64, Vec<Logged>) -> Result<(), E>,
 ) -> Result<(), E> {
     read(segments, after, last, |reader, entry| {
         let number = entry.header.number;
-        let ops =
+        let writes =
             payload::decode(&entry.payload).map_err(|e| reader.corrupt(format!("batch {number}: {e}")))?;
-        apply(number, ops)
+        apply(number, writes)
     })
 }
 

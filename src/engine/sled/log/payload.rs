@@ -4,19 +4,22 @@
 //! payload := write*                       (to the end of the payload)
 //! write   := key-length:u16 key value
 //! value   := 0xFFFF_FFFF                  (the key is removed)
+//!          | 0xFFFF_FFFE length:u32 byte* (a difference: what the value before it becomes)
 //!          | length:u32 byte*
 //! ```
 //!
 //! Numbers are little-endian. A payload over [`COMPRESS_FROM_BYTES`] is stored as one zstd frame if that is
-//! smaller, unless its values are packed already.
+//! smaller, unless its values are packed already. Differences are described in [`difference`]. The value
+//! before one is in an earlier batch or in a snapshot. No snapshot has differences, and segments of version 1
+//! have none.
 
 use std::sync::Mutex;
 
 use bytes::{Buf, Bytes};
 
-use crate::engine::EngineError;
 use crate::engine::lock::lock;
 use crate::engine::pending::{Op, bytes_of};
+use crate::engine::{EngineError, Value, difference};
 
 /// Payloads of at least this many bytes are compressed.
 const COMPRESS_FROM_BYTES: usize = 1024;
@@ -29,6 +32,59 @@ pub(crate) const MAX_PAYLOAD_BYTES: usize = 128 * 1024 * 1024;
 const LENGTHS_BYTES: usize = 6;
 /// In place of a value's length: the key is removed.
 const REMOVED: u32 = u32::MAX;
+/// In place of a value's length: a difference follows, with its length.
+const DIFFERENCE: u32 = u32::MAX - 1;
+
+/// A write as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Logged {
+    pub(crate) key: Bytes,
+    pub(crate) write: Write,
+}
+
+/// What the log says about a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// It has this value.
+    Value(Value),
+    /// Its value becomes another one by this difference.
+    Difference(Bytes),
+    /// It is removed.
+    Removal,
+}
+
+impl Logged {
+    /// The bytes of key and value.
+    pub(crate) fn bytes(&self) -> usize {
+        self.key.len() + self.write.bytes().len()
+    }
+}
+
+impl Write {
+    /// The value that it sets, or the difference.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Value(bytes) | Self::Difference(bytes) => bytes,
+            Self::Removal => &[],
+        }
+    }
+
+    /// This write and the one before it as one write; `None` if they do not belong together.
+    pub(crate) fn over(self, older: &Self) -> Option<Self> {
+        let Self::Difference(newer) = self else { return Some(self) };
+        match older {
+            Self::Value(value) => difference::apply(value, &newer).map(|value| Self::Value(value.into())),
+            Self::Difference(older) => {
+                difference::join(older, &newer).map(|joined| Self::Difference(joined.into()))
+            }
+            Self::Removal => None,
+        }
+    }
+
+    fn is_difference(&self) -> bool {
+        matches!(self, Self::Difference(_))
+    }
+}
 
 /// A payload as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,29 +100,79 @@ static COMPRESSORS: Mutex<Vec<zstd::bulk::Compressor<'static>>> = Mutex::new(Vec
 /// The number of idle compressors that are kept, at about 600 KB each.
 const SPARE_COMPRESSORS: usize = 2;
 
-/// Encodes `ops`; values that are packed already are not compressed. The CPU time is proportional to the
-/// batch, so the caller does this, not the syncer.
-pub(crate) fn encode(ops: &[Op], is_packed: bool) -> Result<Payload, EngineError> {
-    let size = ops.len() * LENGTHS_BYTES + bytes_of(ops);
-    if size > MAX_PAYLOAD_BYTES {
-        return Err(EngineError::TooLarge { what: "batch", bytes: size, limit: MAX_PAYLOAD_BYTES });
-    }
-    let mut plain = Vec::with_capacity(size);
-    for op in ops {
-        let too_long = |what, bytes| EngineError::TooLarge { what, bytes, limit: MAX_PAYLOAD_BYTES };
-        let key_len = u16::try_from(op.key.len()).map_err(|_| too_long("key", op.key.len()))?;
-        plain.extend_from_slice(&key_len.to_le_bytes());
-        plain.extend_from_slice(&op.key);
-        match &op.value {
-            Some(value) => {
-                let len = u32::try_from(value.len()).map_err(|_| too_long("value", value.len()))?;
-                plain.extend_from_slice(&len.to_le_bytes());
-                plain.extend_from_slice(value);
-            }
-            None => plain.extend_from_slice(&REMOVED.to_le_bytes()),
+/// Encodes `ops`, some by their difference, by their index and in this order. Values that are packed already
+/// are not compressed. The CPU time is proportional to what is written, so the caller does this, not the
+/// syncer.
+pub(crate) fn encode(
+    ops: &[Op],
+    differences: &[(usize, Value)],
+    is_packed: bool,
+) -> Result<Payload, EngineError> {
+    let mut left = differences.iter().peekable();
+    let saved = |(of, difference): &(usize, Value)| {
+        let value = ops.get(*of).and_then(|op| op.value.as_ref());
+        value.map_or(0, |value| value.len().saturating_sub(difference.len()))
+    };
+    let bytes = bytes_of(ops).saturating_sub(differences.iter().map(saved).sum());
+    let mut plain = Plain::with_room(ops.len() + differences.len(), bytes);
+    for (index, op) in ops.iter().enumerate() {
+        match (left.next_if(|(of, _)| *of == index), &op.value) {
+            (Some((_, difference)), _) => plain.push(&op.key, Some(difference), true)?,
+            (None, value) => plain.push(&op.key, value.as_deref(), false)?,
         }
     }
-    Ok(if is_packed { Payload { stored: plain.into(), plain_len: None } } else { compress(plain) })
+    plain.finish(is_packed)
+}
+
+/// Encodes writes that the log has.
+pub(crate) fn encode_logged(writes: &[Logged]) -> Result<Payload, EngineError> {
+    let mut plain = Plain::with_room(writes.len(), writes.iter().map(Logged::bytes).sum());
+    for Logged { key, write } in writes {
+        let bytes = (*write != Write::Removal).then(|| write.bytes());
+        plain.push(key, bytes, write.is_difference())?;
+    }
+    plain.finish(false)
+}
+
+/// A payload in the making.
+struct Plain(Vec<u8>);
+
+impl Plain {
+    fn with_room(writes: usize, bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes.saturating_add(writes.saturating_mul(LENGTHS_BYTES))))
+    }
+
+    fn push(&mut self, key: &[u8], value: Option<&[u8]>, is_difference: bool) -> Result<(), EngineError> {
+        let Self(plain) = self;
+        let too_long = |what, bytes| EngineError::TooLarge { what, bytes, limit: MAX_PAYLOAD_BYTES };
+        let key_len = u16::try_from(key.len()).map_err(|_| too_long("key", key.len()))?;
+        plain.extend_from_slice(&key_len.to_le_bytes());
+        plain.extend_from_slice(key);
+        let Some(value) = value else {
+            plain.extend_from_slice(&REMOVED.to_le_bytes());
+            return Ok(());
+        };
+        if is_difference {
+            plain.extend_from_slice(&DIFFERENCE.to_le_bytes());
+        }
+        let len = u32::try_from(value.len()).ok().filter(|len| *len < DIFFERENCE);
+        let len = len.ok_or_else(|| too_long("value", value.len()))?;
+        plain.extend_from_slice(&len.to_le_bytes());
+        plain.extend_from_slice(value);
+        Ok(())
+    }
+
+    fn finish(self, is_packed: bool) -> Result<Payload, EngineError> {
+        let Self(plain) = self;
+        if plain.len() > MAX_PAYLOAD_BYTES {
+            return Err(EngineError::TooLarge {
+                what: "batch",
+                bytes: plain.len(),
+                limit: MAX_PAYLOAD_BYTES,
+            });
+        }
+        Ok(if is_packed { Payload { stored: plain.into(), plain_len: None } } else { compress(plain) })
+    }
 }
 
 fn compress(plain: Vec<u8>) -> Payload {
@@ -95,7 +201,7 @@ fn compressed(plain: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Decodes a payload; the error says what is wrong with it.
-pub(crate) fn decode(payload: &Payload) -> Result<Vec<Op>, String> {
+pub(crate) fn decode(payload: &Payload) -> Result<Vec<Logged>, String> {
     let mut plain = match payload.plain_len {
         None => payload.stored.clone(),
         Some(len) if len > MAX_PAYLOAD_BYTES => {
@@ -109,20 +215,30 @@ pub(crate) fn decode(payload: &Payload) -> Result<Vec<Op>, String> {
             plain.into()
         }
     };
-    let mut ops = Vec::new();
+    let mut writes = Vec::new();
     while plain.has_remaining() {
         let key_len = plain.try_get_u16_le().map_err(|e| format!("key length: {e}"))?;
         let key = take(&mut plain, usize::from(key_len)).ok_or("a key is cut off")?;
-        let value = match plain.try_get_u32_le().map_err(|e| format!("value length: {e}"))? {
-            REMOVED => None,
-            len => {
-                let len = usize::try_from(len).map_err(|e| format!("value length: {e}"))?;
-                Some(take(&mut plain, len).ok_or("a value is cut off")?)
+        let write = match length(&mut plain)? {
+            REMOVED => Write::Removal,
+            DIFFERENCE => {
+                let len = length(&mut plain)?;
+                Write::Difference(take_value(&mut plain, len)?)
             }
+            len => Write::Value(take_value(&mut plain, len)?),
         };
-        ops.push(Op { key, value });
+        writes.push(Logged { key, write });
     }
-    Ok(ops)
+    Ok(writes)
+}
+
+fn length(from: &mut Bytes) -> Result<u32, String> {
+    from.try_get_u32_le().map_err(|e| format!("value length: {e}"))
+}
+
+fn take_value(from: &mut Bytes, len: u32) -> Result<Bytes, String> {
+    let len = usize::try_from(len).map_err(|e| format!("value length: {e}"))?;
+    take(from, len).ok_or_else(|| "a value is cut off".to_owned())
 }
 
 fn take(from: &mut Bytes, len: usize) -> Option<Bytes> {

@@ -12,7 +12,8 @@
 //! 56   8    zero
 //! ```
 //!
-//! The magic and the version keep their places in every future format. When a segment is created, every batch
+//! The magic and the version keep their places in every future format. The version is 2; in version 1, batches
+//! had no differences (`payload`). When a segment is created, every batch
 //! before its `first` is durable in earlier segments; batches from `first` on in an earlier segment are void.
 //! The header and the directory are synced before the first entry is written. Zeros after the last entry are
 //! room for more entries.
@@ -25,7 +26,9 @@ use crate::engine::EngineError;
 use crate::engine::sled::dir::files;
 
 /// The format of the log.
-const FORMAT: Format = Format { magic: *b"mbWALseg", version: 1 };
+const FORMAT: Format = Format { magic: *b"mbWALseg", version: 2 };
+/// The format of segments without differences.
+const WITHOUT_DIFFERENCES: Format = Format { magic: FORMAT.magic, version: 1 };
 const SUFFIX: &str = ".log";
 /// A segment that is written as a whole; it gets its final name once it is durable.
 const UNFINISHED_SUFFIX: &str = ".new";
@@ -44,7 +47,11 @@ pub(crate) struct Header {
 
 impl Header {
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
-        FORMAT.encode(&[
+        self.encode_as(&FORMAT)
+    }
+
+    fn encode_as(&self, format: &Format) -> [u8; HEADER_BYTES] {
+        format.encode(&[
             &self.sequence.to_le_bytes(),
             &self.id.to_le_bytes(),
             &self.timeline,
@@ -55,7 +62,9 @@ impl Header {
     /// `Ok(None)` if the bytes are damaged, `Err(version)` if a newer version of this program wrote them.
     pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Option<Self>, u32> {
         let content = FORMAT.content(bytes)?;
-        Ok(content.and_then(|content| Self::parse(&content)).filter(|header| header.encode() == *bytes))
+        let header = content.and_then(|content| Self::parse(&content));
+        let formats = [&FORMAT, &WITHOUT_DIFFERENCES];
+        Ok(header.filter(|header| formats.iter().any(|format| header.encode_as(format) == *bytes)))
     }
 
     fn parse(content: &[u8; CONTENT_BYTES]) -> Option<Self> {

@@ -52,9 +52,9 @@ impl SledEngine {
         self.shared.admit(&batch)?;
         let mut batch = batch;
         let checks = std::mem::take(&mut batch.checks);
-        let is_packed = batch.is_packed;
+        let (is_packed, differences) = (batch.is_packed, batch.differences.clone());
         let ops = ops_of(batch);
-        let payload = payload::encode(&ops, is_packed)?;
+        let payload = payload::encode(&ops, &differences, is_packed)?;
         self.shared.warm(&checks)?;
         self.shared.log.append(ops, payload, || self.shared.check(&checks))
     }

@@ -4,17 +4,17 @@ use std::path::Path;
 
 use super::format::Header;
 use super::listing::{Generation, path, unfinished_path};
-use super::merge::{Merged, Source};
+use super::merge::{Merged, Source, misfit};
 use super::pace::{Cut, Pace};
 use super::read::{Writes, verify};
 use super::runs::Runs;
 use super::write::Writer;
 use crate::engine::EngineError;
-use crate::engine::pending::bytes_of;
 use crate::engine::sled::config::SnapshotSizes;
 use crate::engine::sled::dir::files;
 use crate::engine::sled::disk::Disk;
 use crate::engine::sled::log::chain;
+use crate::engine::sled::log::payload::{Logged, Write};
 use crate::engine::sled::log::segment::{Segment, Timeline};
 
 /// What a snapshot is made from.
@@ -38,9 +38,9 @@ pub(crate) fn make(
 ) -> Result<Generation, Cut> {
     let after = from.base.map_or(0, Generation::position);
     let mut runs = Runs::new(disk, dir, timeline, sizes);
-    chain::replay(from.segments, after, position, |_, ops| {
-        let bytes = u64::try_from(bytes_of(&ops)).unwrap_or(u64::MAX);
-        runs.add(ops, pace)?;
+    chain::replay(from.segments, after, position, |_, writes| {
+        let bytes = u64::try_from(writes.iter().map(Logged::bytes).sum::<usize>()).unwrap_or(u64::MAX);
+        runs.add(writes, pace)?;
         pace(bytes)
     })?;
     let mut sources = runs.sources()?;
@@ -76,11 +76,15 @@ fn write(
     let mut writer = Writer::create(disk, path, position, timeline, sizes.block_bytes)?;
     let mut merged = Merged::new(sources)?;
     while let Some(op) = merged.next()? {
-        if op.value.is_some() {
-            let written = writer.push(op)?;
-            if written > 0 {
-                pace(written)?;
+        match op.write {
+            Write::Value(_) => {
+                let written = writer.push(op)?;
+                if written > 0 {
+                    pace(written)?;
+                }
             }
+            Write::Removal => {}
+            Write::Difference(_) => return Err(misfit(&op.key).into()),
         }
     }
     let header = writer.finish()?;

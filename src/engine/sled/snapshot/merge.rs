@@ -1,4 +1,5 @@
-//! Merging sorted writes: of several writes of a key, the newest wins.
+//! Merging sorted writes: of several writes of a key, the newest wins. A difference takes the older one with
+//! it.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap, btree_map};
@@ -6,24 +7,24 @@ use std::collections::{BTreeMap, BinaryHeap, btree_map};
 use bytes::Bytes;
 
 use super::read::Writes;
-use crate::engine::pending::Op;
-use crate::engine::{EngineError, Value};
+use crate::engine::EngineError;
+use crate::engine::sled::log::payload::{Logged, Write};
 
 /// A source of writes in ascending order of their keys.
 pub(super) enum Source {
     File(Box<Writes>),
-    Memory(btree_map::IntoIter<Bytes, Option<Value>>),
+    Memory(btree_map::IntoIter<Bytes, Write>),
 }
 
 impl Source {
-    pub(super) fn memory(writes: BTreeMap<Bytes, Option<Value>>) -> Self {
+    pub(super) fn memory(writes: BTreeMap<Bytes, Write>) -> Self {
         Self::Memory(writes.into_iter())
     }
 
-    fn next(&mut self) -> Result<Option<Op>, EngineError> {
+    fn next(&mut self) -> Result<Option<Logged>, EngineError> {
         match self {
             Self::File(writes) => writes.next(),
-            Self::Memory(writes) => Ok(writes.next().map(|(key, value)| Op { key, value })),
+            Self::Memory(writes) => Ok(writes.next().map(|(key, write)| Logged { key, write })),
         }
     }
 }
@@ -45,12 +46,13 @@ impl Merged {
         Ok(merged)
     }
 
-    /// The next write; it may be a removal.
-    pub(super) fn next(&mut self) -> Result<Option<Op>, EngineError> {
-        let Some(Head { op, source }) = self.heads.pop() else { return Ok(None) };
+    /// The next write; it may be a removal, or a difference of what no source has.
+    pub(super) fn next(&mut self) -> Result<Option<Logged>, EngineError> {
+        let Some(Head { mut op, source }) = self.heads.pop() else { return Ok(None) };
         self.advance(source)?;
         while self.heads.peek().is_some_and(|head| head.op.key == op.key) {
             if let Some(older) = self.heads.pop() {
+                op.write = op.write.over(&older.op.write).ok_or_else(|| misfit(&op.key))?;
                 self.advance(older.source)?;
             }
         }
@@ -65,10 +67,20 @@ impl Merged {
     }
 }
 
+/// The error if the log has a difference of a value that it does not fit.
+pub(super) fn misfit(key: &[u8]) -> EngineError {
+    let detail = format!("a difference of the key {} does not fit the value before it", hex(key));
+    EngineError::Corrupt { file: "the log".to_owned(), offset: 0, detail }
+}
+
+fn hex(key: &[u8]) -> String {
+    key.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The next write of a source. The greatest head has the smallest key, and among those the newest source.
 #[derive(Debug)]
 struct Head {
-    op: Op,
+    op: Logged,
     source: usize,
 }
 

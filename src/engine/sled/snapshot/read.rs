@@ -11,11 +11,10 @@ use crc32c::Crc32cReader;
 use super::format::{self, Header, Totals};
 use super::pace::{Cut, Pace};
 use crate::engine::EngineError;
-use crate::engine::pending::Op;
 use crate::engine::sled::dir::files;
 use crate::engine::sled::log::entry::{Entry, Kind, read_entry};
 use crate::engine::sled::log::header::{FIRST_ENTRY, HEADER_BYTES};
-use crate::engine::sled::log::payload;
+use crate::engine::sled::log::payload::{self, Logged};
 
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 
@@ -29,7 +28,7 @@ pub(crate) struct Writes {
     at: u64,
     blocks: u64,
     found: Totals,
-    block: vec::IntoIter<Op>,
+    block: vec::IntoIter<Logged>,
     last_key: Bytes,
     ended: bool,
 }
@@ -57,7 +56,7 @@ impl Writes {
     }
 
     /// The next write; `None` at the end, after the totals were checked.
-    pub(crate) fn next(&mut self) -> Result<Option<Op>, EngineError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Logged>, EngineError> {
         loop {
             if let Some(op) = self.block.next() {
                 if op.key <= self.last_key {

@@ -1,20 +1,19 @@
 //! The log since a snapshot, sorted by key within bounded memory: what does not fit goes to sorted files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use super::listing::unfinished_path;
-use super::merge::{Merged, Source};
+use super::merge::{Merged, Source, misfit};
 use super::pace::{Cut, Pace};
 use super::read::Writes;
 use super::write::Writer;
-use crate::engine::Value;
-use crate::engine::pending::Op;
 use crate::engine::sled::config::SnapshotSizes;
 use crate::engine::sled::dir::files;
 use crate::engine::sled::disk::Disk;
+use crate::engine::sled::log::payload::{Logged, Write};
 use crate::engine::sled::log::segment::Timeline;
 
 /// The memory that a write takes beside its key and value, in bytes.
@@ -26,7 +25,7 @@ pub(super) struct Runs<'a> {
     dir: &'a Path,
     timeline: Timeline,
     sizes: SnapshotSizes,
-    memory: BTreeMap<Bytes, Option<Value>>,
+    memory: BTreeMap<Bytes, Write>,
     /// The bytes of all writes added since `memory` was last empty. A second write of a key counts again: the
     /// keys and values of a batch share one buffer, which stays in memory while any of them is needed.
     memory_bytes: usize,
@@ -42,10 +41,20 @@ impl<'a> Runs<'a> {
     }
 
     /// Adds the writes of the next batch.
-    pub(super) fn add(&mut self, ops: Vec<Op>, pace: Pace<'_>) -> Result<(), Cut> {
-        for op in ops {
-            self.memory_bytes += op.bytes() + WRITE_BYTES;
-            self.memory.insert(op.key, op.value);
+    pub(super) fn add(&mut self, writes: Vec<Logged>, pace: Pace<'_>) -> Result<(), Cut> {
+        for write in writes {
+            self.memory_bytes += write.bytes() + WRITE_BYTES;
+            let Logged { key, write } = write;
+            match self.memory.entry(key) {
+                btree_map::Entry::Vacant(place) => drop(place.insert(write)),
+                btree_map::Entry::Occupied(mut place) => {
+                    let is_difference = matches!(write, Write::Difference(_));
+                    let whole = write.over(place.get()).ok_or_else(|| misfit(place.key()))?;
+                    // What a difference makes has a buffer of its own.
+                    self.memory_bytes += if is_difference { whole.bytes().len() } else { 0 };
+                    place.insert(whole);
+                }
+            }
         }
         if self.memory_bytes >= self.sizes.memory_bytes { self.spill(pace) } else { Ok(()) }
     }
@@ -79,8 +88,8 @@ impl<'a> Runs<'a> {
         self.files.push(path.clone());
         let mut writer = Writer::create(self.disk, &path, 0, self.timeline, self.sizes.block_bytes)?;
         let mut merged = Merged::new(sources)?;
-        while let Some(op) = merged.next()? {
-            let written = writer.push(op)?;
+        while let Some(write) = merged.next()? {
+            let written = writer.push(write)?;
             if written > 0 {
                 pace(written)?;
             }

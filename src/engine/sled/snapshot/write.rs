@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::format::{Header, Totals};
 use crate::engine::EngineError;
-use crate::engine::pending::Op;
 use crate::engine::sled::dir::files;
 use crate::engine::sled::disk::{self, Disk, LogFile};
 use crate::engine::sled::log::entry::{self, Kind};
 use crate::engine::sled::log::header::FIRST_ENTRY;
-use crate::engine::sled::log::payload::{self, Payload};
+use crate::engine::sled::log::payload::{self, Logged, Payload};
 use crate::engine::sled::log::segment;
 
 /// The bytes written between two syncs: one large sync at the end would delay the syncs of the log.
@@ -24,7 +23,7 @@ pub(super) struct Writer<'a> {
     file: LogFile,
     header: Header,
     block_bytes: usize,
-    block: Vec<Op>,
+    block: Vec<Logged>,
     in_block: usize,
     blocks: u64,
     at: u64,
@@ -67,12 +66,12 @@ impl<'a> Writer<'a> {
     }
 
     /// Adds a write. Returns how many bytes this wrote to the file, which is mostly 0.
-    pub(super) fn push(&mut self, op: Op) -> Result<u64, EngineError> {
-        let bytes = op.bytes();
+    pub(super) fn push(&mut self, write: Logged) -> Result<u64, EngineError> {
+        let bytes = write.bytes();
         self.totals.writes += 1;
         self.totals.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
         self.in_block += bytes;
-        self.block.push(op);
+        self.block.push(write);
         if self.in_block >= self.block_bytes { self.end_block() } else { Ok(0) }
     }
 
@@ -89,7 +88,7 @@ impl<'a> Writer<'a> {
     }
 
     fn end_block(&mut self) -> Result<u64, EngineError> {
-        let payload = payload::encode(&self.block, false)?;
+        let payload = payload::encode_logged(&self.block)?;
         self.block.clear();
         self.in_block = 0;
         self.push_entry(Kind::Block, &payload);

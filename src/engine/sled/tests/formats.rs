@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::super::super::pending::Op;
 use super::super::log::entry::{self, HEADER_BYTES, Header, Kind};
-use super::super::log::payload::{self, Payload};
+use super::super::log::payload::{self, Logged, Payload, Write};
 use super::*;
 
 fn plain(bytes: &[u8]) -> Payload {
@@ -29,6 +29,10 @@ fn decode(seed: u32, bytes: &[u8]) -> Option<(Header, Payload)> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn bytes_of(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
 /// The fixed part of an entry that is not compressed. Everything that differs between entries is passed in,
@@ -61,31 +65,57 @@ fn golden_mark_and_compressed_entry() {
 fn golden_segment_header() {
     let header =
         segment::Header { sequence: 3, id: 0x1122_3344_5566_7788, timeline: *b"0123456789abcdef", first: 42 };
-    let expected = [
-        "6d6257414c736567",
-        "01000000",
-        "01fab88f",
-        "0300000000000000",
-        "8877665544332211",
-        "30313233343536373839616263646566",
-        "2a00000000000000",
-        "0000000000000000",
-    ];
-    assert_eq!(hex(&header.encode()), expected.concat());
+    let golden = |version, crc| {
+        [
+            "6d6257414c736567",
+            version,
+            crc,
+            "0300000000000000",
+            "8877665544332211",
+            "30313233343536373839616263646566",
+            "2a00000000000000",
+            "0000000000000000",
+        ]
+    };
+    assert_eq!(hex(&header.encode()), golden("02000000", "0e91e766").concat());
+    // Version 1 had no differences.
+    let older = bytes_of(&golden("01000000", "01fab88f").concat());
+    assert_eq!(segment::Header::decode(&older.try_into().unwrap()), Ok(Some(header)));
+}
+
+fn op_of(key: &'static [u8], value: Option<Value>) -> Op {
+    Op { key: Value::from_static(key), value, is_known: false }
 }
 
 #[test]
 fn golden_payload() {
-    let ops = [
-        Op { key: Value::from_static(b"ab"), value: Some(Value::from_static(b"xyz")) },
-        Op { key: Value::from_static(b"c"), value: None },
-        Op { key: Value::from_static(b"d"), value: Some(Value::new()) },
-    ];
-    let payload = payload::encode(&ops, false).unwrap();
+    let ops =
+        [op_of(b"ab", Some(Value::from_static(b"xyz"))), op_of(b"c", None), op_of(b"d", Some(Value::new()))];
+    let payload = payload::encode(&ops, &[], false).unwrap();
     let expected = ["0200", "6162", "03000000", "78797a", "0100", "63", "ffffffff", "0100", "64", "00000000"];
     assert_eq!(hex(&payload.stored), expected.concat());
     assert_eq!(payload.plain_len, None);
-    assert_eq!(payload::decode(&payload).unwrap(), ops);
+    assert_eq!(payload::decode(&payload).unwrap(), logged(&ops));
+}
+
+#[test]
+fn golden_payload_with_a_difference() {
+    let put = |key: &'static [u8], value: &'static [u8]| op_of(key, Some(Value::from_static(value)));
+    let ops = [put(b"ab", b"xyz"), put(b"c", &[1, 0, 0, 1, b'a', 7, 1, b'b']), put(b"d", b"")];
+    let difference = Value::from_static(&[2, 7, 1, b'b']);
+    let payload = payload::encode(&ops, &[(1, difference.clone())], false).unwrap();
+    let expected = [
+        ["0200", "6162", "03000000", "78797a"].concat(),
+        ["0100", "63", "feffffff", "04000000", "02", "070162"].concat(),
+        ["0100", "64", "00000000"].concat(),
+    ];
+    assert_eq!(hex(&payload.stored), expected.concat());
+    let mut writes = logged(&ops);
+    writes[1].write = Write::Difference(difference);
+    assert_eq!(payload::decode(&payload).unwrap(), writes);
+    assert_eq!(payload::encode_logged(&writes).unwrap(), payload);
+    let stored = Write::Value(Value::from_static(&[1, 0, 0, 1, b'a']));
+    assert_eq!(writes[1].write.clone().over(&stored), Some(Write::Value(ops[1].value.clone().unwrap())));
 }
 
 #[test]
@@ -124,28 +154,37 @@ fn a_payload_that_announces_more_than_the_limit_is_rejected_without_allocating_i
     assert!(payload::decode(&payload).is_err());
 }
 
+/// Writes as the log has them.
+fn logged(ops: &[Op]) -> Vec<Logged> {
+    let write = |value: Option<Value>| value.map_or(Write::Removal, Write::Value);
+    ops.iter().map(|op| Logged { key: op.key.clone(), write: write(op.value.clone()) }).collect()
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let value = prop_oneof![vec(any::<u8>(), 0..50), vec(Just(7), 0..5000)];
-    (vec(any::<u8>(), 1..40), proptest::option::weighted(0.8, value))
-        .prop_map(|(key, value)| Op { key: key.into(), value: value.map(Into::into) })
+    (vec(any::<u8>(), 1..40), proptest::option::weighted(0.8, value)).prop_map(|(key, value)| Op {
+        key: key.into(),
+        value: value.map(Into::into),
+        is_known: false,
+    })
 }
 
 proptest! {
     #[test]
     fn payloads_come_back(ops in vec(op(), 0..20), is_packed in any::<bool>()) {
-        let payload = payload::encode(&ops, is_packed).unwrap();
+        let payload = payload::encode(&ops, &[], is_packed).unwrap();
         prop_assert!(!is_packed || payload.plain_len.is_none());
-        prop_assert_eq!(payload::decode(&payload).unwrap(), ops);
+        prop_assert_eq!(payload::decode(&payload).unwrap(), logged(&ops));
     }
 
     #[test]
     fn cut_payloads_are_errors_or_fewer_writes(ops in vec(op(), 1..5), cut in any::<prop::sample::Index>()) {
-        let payload = payload::encode(&ops, false).unwrap();
+        let payload = payload::encode(&ops, &[], false).unwrap();
         let len = cut.index(payload.stored.len());
         let cut = Payload { stored: payload.stored.slice(..len), ..payload };
         if let Ok(found) = payload::decode(&cut) {
             prop_assert!(found.len() < ops.len());
-            prop_assert_eq!(&found[..], &ops[..found.len()]);
+            prop_assert_eq!(&found[..], &logged(&ops)[..found.len()]);
         }
     }
 

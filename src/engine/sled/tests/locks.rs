@@ -12,7 +12,7 @@ async fn reading_the_status_holds_no_lock_that_an_append_needs() {
     let engine = Arc::new(store.open());
     faults::settle(&engine, &store).await;
     let ops = ops_of(batch(4));
-    let payload = payload::encode(&ops, false).unwrap();
+    let payload = payload::encode(&ops, &[], false).unwrap();
     let mut asking = None;
     let asked = Arc::clone(&engine);
     let reply = engine.shared.log.append(ops, payload, || {

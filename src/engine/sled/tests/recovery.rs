@@ -27,7 +27,7 @@ fn len(path: &Path) -> u64 {
 
 /// The size of an entry of [`fill`], which is the same for all.
 fn entry_bytes() -> u64 {
-    let payload = payload::encode(&ops_of(batch(1)), false).unwrap();
+    let payload = payload::encode(&ops_of(batch(1)), &[], false).unwrap();
     (entry::HEADER_BYTES + payload.stored.len()).next_multiple_of(ALIGN) as u64
 }
 
@@ -226,6 +226,43 @@ async fn the_log_continues_in_new_segments() {
 }
 
 #[tokio::test]
+async fn differences_are_replayed_after_a_kill_and_after_a_restart_of_the_machine() {
+    let store = Store::new();
+    let engine = store.open();
+    let mut values = vec![None::<Value>; 3];
+    for round in 0..60_u8 {
+        for (key, value) in (0_u8..).zip(&mut values) {
+            let mut batch = Batch::default();
+            match (round + key) % 20 {
+                19 => {
+                    *value = Some(Value::new());
+                    batch.put(vec![b'v', key], Value::new());
+                }
+                18 => {
+                    *value = None;
+                    batch.delete(vec![b'v', key]);
+                }
+                id => {
+                    *value = Some(put_item(&mut batch, vec![b'v', key], value.as_deref(), id % 9, round, 40))
+                }
+            }
+            engine.commit(batch).await.unwrap();
+        }
+        if round % 7 == 0 {
+            for restarts in [false, true] {
+                let copy = store.copy();
+                if restarts {
+                    copy.restart_machine();
+                }
+                let keys: Vec<_> = (0_u8..3).map(|key| vec![b'v', key]).collect();
+                let found = copy.open().get_many(&keys).await.unwrap();
+                assert_eq!(found, values, "{round} {restarts}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_newer_format_is_refused_with_both_versions() {
     let store = Store::new();
     let engine = store.open();
@@ -234,7 +271,7 @@ async fn a_newer_format_is_refused_with_both_versions() {
     let newest = store.segments().pop().unwrap();
     let file = OpenOptions::new().write(true).open(&newest).unwrap();
     file.write_all_at(&7_u32.to_le_bytes(), 8).unwrap();
-    let expected = EngineError::NewerFormat { file: newest.display().to_string(), found: 7, supported: 1 };
+    let expected = EngineError::NewerFormat { file: newest.display().to_string(), found: 7, supported: 2 };
     assert_eq!(store.try_open().unwrap_err(), expected);
 }
 

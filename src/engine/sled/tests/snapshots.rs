@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::super::config::SnapshotSizes;
 use super::super::faults::{ENOSPC, Faults};
+use super::super::log::payload::Write;
 use super::super::snapshot::{self, Writes};
 use super::*;
 
@@ -45,7 +46,8 @@ fn content_of(path: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut writes = Writes::open(path).unwrap();
     let mut found = BTreeMap::new();
     while let Some(op) = writes.next().unwrap() {
-        found.insert(op.key.to_vec(), op.value.unwrap().to_vec());
+        let Write::Value(value) = op.write else { panic!("{op:?}") };
+        found.insert(op.key.to_vec(), value.to_vec());
     }
     found
 }
@@ -75,6 +77,8 @@ async fn expect_from_nothing(store: &Store, last: u64) {
 enum Step {
     /// Keys, and the length of their new value; `None` removes the key.
     Batch(Vec<(u8, Option<u16>)>),
+    /// Keys, and the item of their value that changes.
+    Change(Vec<(u8, u8)>),
     Snapshot,
     Reopen,
 }
@@ -86,7 +90,12 @@ fn step() -> impl Strategy<Value = Step> {
         writes.dedup_by_key(|write| write.0);
         Step::Batch(writes)
     });
-    prop_oneof![12 => batch, 2 => Just(Step::Snapshot), 1 => Just(Step::Reopen)]
+    let change = proptest::collection::vec((0_u8..60, 0_u8..8), 1..12).prop_map(|mut writes| {
+        writes.sort_unstable();
+        writes.dedup_by_key(|write| write.0);
+        Step::Change(writes)
+    });
+    prop_oneof![8 => batch, 8 => change, 2 => Just(Step::Snapshot), 1 => Just(Step::Reopen)]
 }
 
 proptest! {
@@ -120,6 +129,17 @@ async fn follow(steps: Vec<Step>) {
                             batch.delete(key);
                         }
                     }
+                }
+                engine.commit(batch).await.unwrap();
+            }
+            Step::Change(items) => {
+                let mut batch = Batch::default();
+                for (key, id) in items {
+                    let key = vec![b'k', key];
+                    let stored = model.get(&key).map(|value: &Vec<u8>| &value[..]);
+                    let byte = u8::try_from(number % 256).unwrap();
+                    let value = put_item(&mut batch, key.clone(), stored, id, byte, byte);
+                    model.insert(key, value.to_vec());
                 }
                 engine.commit(batch).await.unwrap();
             }

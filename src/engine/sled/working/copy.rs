@@ -32,7 +32,7 @@ use super::position::Position;
 use super::trouble::{LOCKED, Trouble, guarded};
 use super::values::{self, Pointer, Read, Stream, Values, Writer};
 use crate::engine::lock::lock;
-use crate::engine::pending::Ops;
+use crate::engine::pending::{Op, Ops};
 use crate::engine::sled::dir::files;
 #[cfg(test)]
 use crate::engine::sled::faults::Faults;
@@ -205,14 +205,14 @@ impl Sled {
     /// Applies a group of batches without moving the position. It writes each key once, even if several
     /// batches write it, and writes keys in order; both save sled work. Large values go to value files first.
     pub(crate) fn write(&self, group: &[Ops]) -> Result<(), Trouble> {
-        let writes: BTreeMap<&[u8], &Option<Value>> =
-            group.iter().flat_map(|ops| ops.iter()).map(|op| (op.key.as_ref(), &op.value)).collect();
+        let writes: BTreeMap<&[u8], &Op> =
+            group.iter().flat_map(|ops| ops.iter()).map(|op| (op.key.as_ref(), op)).collect();
         let mut writer = lock(&self.writer);
         let mut writes_with_places = Vec::with_capacity(writes.len());
-        for (key, value) in writes {
-            let large = value.as_ref().filter(|value| values::is_large(value));
-            let place = large.map(|value| self.place(&mut writer, key, value)).transpose()?;
-            writes_with_places.push((key, value, place.flatten()));
+        for (key, op) in writes {
+            let large = op.value.as_ref().filter(|value| values::is_large(value));
+            let place = large.map(|value| self.place(&mut writer, op, value)).transpose()?;
+            writes_with_places.push((key, &op.value, place.flatten()));
         }
         writer.flush()?;
         for (key, value, place) in writes_with_places {
@@ -232,10 +232,10 @@ impl Sled {
     }
 
     /// Gathers a large value for a value file; `None` if it has to stay in sled.
-    fn place(&self, writer: &mut Writer, key: &[u8], value: &Value) -> Result<Option<Pointer>, Trouble> {
-        let is_new = self.guarded(|| self.db.get(key))?.is_none();
-        let stream = if is_new { Stream::New } else { Stream::Changed };
-        let place = writer.put(&self.values, stream, key, value)?;
+    fn place(&self, writer: &mut Writer, op: &Op, value: &Value) -> Result<Option<Pointer>, Trouble> {
+        let is_known = op.is_known || self.guarded(|| self.db.get(&op.key))?.is_some();
+        let stream = if is_known { Stream::Changed } else { Stream::New };
+        let place = writer.put(&self.values, stream, &op.key, value)?;
         if place.is_none() && Pointer::decode(value).is_some() {
             let why = "no value file can be created for a value that must not lie in sled";
             return Err(Trouble::Machine(EngineError::Io(why.to_owned())));

@@ -15,6 +15,7 @@
 //! | `bounded` | calls of sled that may never return |
 //! | `confirmed` | the last batch for which sled's files are on stable storage |
 //! | `boot` | whether sled's unsynced writes can still be there |
+//! | `replayed` | differences of the log, replayed into a working copy that may be ahead of them |
 //! | `restore` | opening sled and bringing it to the end of the log |
 
 pub(crate) mod aside;
@@ -24,6 +25,7 @@ pub(crate) mod confirmed;
 pub(crate) mod copy;
 pub(crate) mod mover;
 mod position;
+mod replayed;
 pub(crate) mod restore;
 mod trouble;
 mod values;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use super::aside::move_aside;
 use super::copy::Sled;
 use super::mover;
+use super::replayed::Replayed;
 use super::trouble::Trouble;
 use super::{boot, confirmed};
 use crate::engine::EngineError;
@@ -21,6 +22,7 @@ use crate::engine::pending::{Op, Ops, bytes_of};
 use crate::engine::sled::dir::files;
 use crate::engine::sled::disk::Disk;
 use crate::engine::sled::log::chain;
+use crate::engine::sled::log::payload::{Logged, Write};
 use crate::engine::sled::log::segment::{Segment, Timeline};
 use crate::engine::sled::snapshot::{self, Generation, Listing, Writes};
 
@@ -175,7 +177,7 @@ fn load(sled: &Sled, disk: &Disk, base: &Generation, progress: &dyn Fn(String)) 
     let (mut group, mut group_bytes, mut told) = (Vec::new(), 0, 0);
     while let Some(op) = writes.next()? {
         group_bytes += op.bytes();
-        group.push(op);
+        group.push(whole(op)?);
         if group_bytes >= GROUP_BYTES {
             write(sled, disk, &[Arc::from(std::mem::take(&mut group))])?;
             group_bytes = 0;
@@ -186,6 +188,19 @@ fn load(sled: &Sled, disk: &Disk, base: &Generation, progress: &dyn Fn(String)) 
         }
     }
     Ok(write(sled, disk, &[Arc::from(group)])?)
+}
+
+/// A write of a snapshot, which has no differences.
+fn whole(logged: Logged) -> Result<Op, EngineError> {
+    let Logged { key, write } = logged;
+    match write {
+        Write::Value(value) => Ok(Op { key, value: Some(value), is_known: false }),
+        Write::Removal => Ok(Op { key, value: None, is_known: false }),
+        Write::Difference(_) => {
+            let detail = "a snapshot has a difference in the place of a value".to_owned();
+            Err(EngineError::Corrupt { file: "the snapshot".to_owned(), offset: 0, detail })
+        }
+    }
 }
 
 /// Writes a group to sled: at once if the disk has room for that, and otherwise in steps.
@@ -227,11 +242,14 @@ fn replay(
 ) -> Result<Restored, Trouble> {
     let Source { segments, timeline, last, .. } = source;
     let mut group: Vec<Ops> = Vec::new();
+    let mut replayed = Replayed::default();
     let (mut group_bytes, mut replayed_bytes, mut told) = (0, 0, 0);
-    chain::replay(segments, after, last, |number, ops| {
+    chain::replay(segments, after, last, |number, writes| {
+        let ops = replayed.resolve(writes, |key| sled.get(key))?;
         group_bytes += bytes_of(&ops);
         group.push(Arc::from(ops));
         if group_bytes >= GROUP_BYTES || number == last {
+            replayed.flush();
             write(&sled, disk, &group)?;
             let written = u64::try_from(group_bytes).unwrap_or(u64::MAX);
             sled.move_values(mover::share(written, disk.room_for_moves()))?;
@@ -246,6 +264,7 @@ fn replay(
         }
         Ok::<(), Trouble>(())
     })?;
+    replayed.check_complete()?;
     // A sled that has everything is not written to, so it stays as it was confirmed.
     if sled.position()? != Some((timeline, last)) {
         sled.set_position(timeline, last)?;
