@@ -28,6 +28,7 @@ use crate::table::open::OpenBase;
 use crate::table::plan::carried::Carried;
 use crate::table::plan::freed::Freed;
 use crate::table::plan::keeper::{Keeper, Kept};
+use crate::table::plan::valued::{Valued, ValuedMove};
 use crate::table::plan::weight::Weight;
 
 /// The bytes of one change in a commit, without the previous member and the values of sets.
@@ -75,6 +76,8 @@ pub struct Plan<'a> {
     pub(super) now: Timestamp,
     /// The audiences. A plan that is never written has none.
     pub(super) audiences: Keeper,
+    /// The count of members for a new schema that the lane makes, as of what was planned so far.
+    pub(super) valued: Option<Valued>,
     /// The keys that earlier rows of a list free. Their holders do not have them any more.
     pub(super) freed: Option<&'a Freed>,
     /// What earlier slices of a batch of actions did.
@@ -100,12 +103,13 @@ pub struct Plan<'a> {
     pub(super) unweighed: Option<usize>,
 }
 
-/// The sets, audiences and search sets that a row enters and leaves with one write of its member.
+/// The sets, audiences, search sets and counts that a row enters and leaves with one write of its member.
 #[derive(Debug, Default)]
 pub struct Moves {
     pub sets: Vec<SetChange>,
     pub audiences: Kept,
     pub search: RowMoves,
+    pub valued: ValuedMove,
 }
 
 /// Something that deciding needs and that was not fetched yet.
@@ -161,6 +165,7 @@ impl<'a> Plan<'a> {
             commit: None,
             now,
             audiences: Keeper::default(),
+            valued: None,
             freed: None,
             carried: Carried::default(),
             is_beside: false,
@@ -294,7 +299,8 @@ impl<'a> Plan<'a> {
             (None, Some(member), Some(entered)) => self.audiences.enters(row, member, schema, entered),
             _ => self.audiences.changes(row, before, after),
         };
-        Moves { sets, audiences, search: RowMoves::of(before, after) }
+        let valued = self.valued.as_ref().map(|count| count.moves(row, before, after));
+        Moves { sets, audiences, search: RowMoves::of(before, after), valued: valued.unwrap_or_default() }
     }
 
     /// The commit of the current request.
@@ -312,7 +318,8 @@ impl<'a> Plan<'a> {
         lookups: &[LookupDelta],
         moves: Moves,
     ) {
-        let Moves { sets, audiences: Kept { now, next }, search } = moves;
+        let Moves { sets, audiences: Kept { now, next }, search, valued } = moves;
+        self.valued.iter_mut().for_each(|count| count.follow(&valued));
         let set_deltas: Vec<SetDelta<'_>> = sets
             .iter()
             .map(|change| SetDelta {
@@ -339,11 +346,7 @@ impl<'a> Plan<'a> {
             }
         }
         self.layer.sets.extend(sets);
-        let of_row = |delta: &AudienceDelta| AudienceChange::Row {
-            audience: delta.audience,
-            row,
-            enters: delta.enters,
-        };
+        let of_row = |d: &AudienceDelta| AudienceChange::Row { audience: d.audience, row, enters: d.enters };
         self.layer.audiences.extend(now.iter().map(of_row));
         self.audiences.note(row, &next);
         Arc::make_mut(&mut self.layer.search).add(row, &search);

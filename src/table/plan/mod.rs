@@ -42,6 +42,7 @@ mod step;
 pub mod step_request;
 mod undelete;
 mod upsert;
+mod valued;
 mod weight;
 
 pub use self::atomic::READ_TOGETHER;
@@ -55,3 +56,5 @@ pub use self::judge::{Budget, Expecting, judge_counts};
 pub use self::prepare::{Prepared, prepare, prepare_all};
 pub use self::restore::Reversed;
 pub use self::reversal::{changed_since, is_same};
+pub use self::schema::Fit;
+pub use self::valued::Valued;

@@ -1,7 +1,7 @@
 //! Changes of a base's attribute schema: the check that values fit it, and the building of its indexes.
 //!
-//! The check reads all members. No write of the base is planned meanwhile, so counts are exact. Indexes of a
-//! small base are built in the same way, those of a larger one between other requests.
+//! In a small base both read all members, and no write is planned meanwhile. In a larger one the lane does
+//! both in pieces, between other batches.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,39 +14,62 @@ use crate::table::index::entries::index_changes;
 use crate::table::index::sets::{CHUNK_ROWS, IndexPiece, Sets};
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::guard::FETCHED_MAX_BYTES;
+use crate::table::plan::valued::Valued;
 
 /// How many blocks one chunk of a set covers.
 const BLOCKS_PER_CHUNK: u64 = CHUNK_ROWS / ROWS_PER_BLOCK;
 /// Blocks read together.
 const BLOCKS_TOGETHER: usize = 256;
 
+/// Whether the values of members fit a schema.
+pub enum Fit {
+    /// They do.
+    Fits,
+    /// They do not.
+    Refused(TableError),
+    /// It is not known before the lane has counted, beginning with this.
+    Uncounted(Valued),
+}
+
 impl Plan<'_> {
-    /// Refuses a schema if members have values for a key that it removes or whose type it changes. Reads the
-    /// members only if there is such a key.
-    pub async fn check_schema(
-        &mut self,
-        wanted: &WantedSchema,
-    ) -> Result<Result<(), TableError>, TableError> {
-        let Some(schema) = self.layer.header.schema.clone() else { return Ok(Ok(())) };
+    /// Whether the values of members fit a schema. If it removes an attribute or changes its type, members
+    /// who have a value for it are counted: at once in a small base, otherwise by the lane.
+    pub async fn fit(&mut self, wanted: Option<&WantedSchema>) -> Result<Fit, TableError> {
+        let (Some(schema), Some(wanted)) = (self.layer.header.schema.clone(), wanted) else {
+            return Ok(Fit::Fits);
+        };
         let keys = narrowed(&schema.types, &wanted.types);
         if keys.is_empty() {
-            return Ok(Ok(()));
+            return Ok(Fit::Fits);
         }
-        let mut held: Vec<(String, u64)> = keys.iter().map(|key| ((*key).to_owned(), 0)).collect();
-        let mut members = 0;
-        self.each_member(|_, member| {
-            let mut holds = false;
-            for (key, count) in &mut held {
-                if member.attributes.get(key).is_some() {
-                    *count += 1;
-                    holds = true;
-                }
-            }
-            members += u64::from(holds);
-        })
-        .await?;
-        held.retain(|(_, count)| *count > 0);
-        Ok(if held.is_empty() { Ok(()) } else { Err(TableError::SchemaInUse { held, members }) })
+        if let Some(count) = self.valued.as_ref().filter(|count| count.is_complete() && count.is_of(&keys)) {
+            return Ok(count.refuse().map_or_else(Fit::Refused, |()| Fit::Fits));
+        }
+        let mut count = Valued::new(&keys);
+        if self.layer.header.counts.total() > self.open.parts.audience_build.at_once {
+            return Ok(Fit::Uncounted(count));
+        }
+        self.each_member(|_, member| count.count(member)).await?;
+        Ok(count.refuse().map_or_else(Fit::Refused, |()| Fit::Fits))
+    }
+
+    /// Moves this count, if there is one, with every write.
+    pub fn keep_count(&mut self, count: Option<Valued>) {
+        self.valued = count;
+    }
+
+    /// The count after what was planned.
+    pub fn take_count(&mut self) -> Option<Valued> {
+        self.valued.take()
+    }
+
+    /// Goes on with a count: adds the members of the next `blocks` blocks.
+    pub async fn count_on(&mut self, mut count: Valued, blocks: usize) -> Result<Valued, TableError> {
+        let Some(below) = count.below() else { return Ok(count) };
+        let each = |_, member: &Member| count.count(member);
+        let (below, is_complete) = self.next_members(below, blocks, each).await?;
+        count.pass(below, is_complete);
+        Ok(count)
     }
 
     /// Builds the indexes that `before` did not have, or begins to if there are many members. Reads the

@@ -2,6 +2,7 @@
 //! stored.
 
 mod building;
+mod narrowing;
 
 use std::collections::BTreeSet;
 

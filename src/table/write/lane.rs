@@ -21,6 +21,7 @@
 mod audiences;
 mod build;
 mod indexing;
+mod narrowing;
 mod once;
 mod step;
 mod sums;
@@ -48,6 +49,7 @@ use crate::table::write::in_flight::InFlight;
 use crate::table::write::indexing::Indexing;
 use crate::table::write::job::Job;
 use crate::table::write::limits::BATCH_ROWS;
+use crate::table::write::narrowing::Narrowing;
 use crate::table::write::publisher::{Planned, ToPublish, WaitingReply};
 use crate::table::{TableError, WriteMode};
 
@@ -75,6 +77,8 @@ pub struct Lane {
     build: Build,
     /// Which indexes are built.
     indexing: Indexing,
+    /// Changes of the schema that wait until members are counted.
+    narrowing: Narrowing,
     /// Whether something failed. Building goes on with the next request, or after [`BUILD_AGAIN_AFTER`].
     is_stuck: bool,
     /// What the guard has allowed requests in the queue, and is not planned yet.
@@ -108,6 +112,7 @@ impl Lane {
             definitions,
             build,
             indexing,
+            narrowing: Narrowing::default(),
             is_stuck: false,
             reserved,
             job_left,
@@ -123,6 +128,8 @@ impl Lane {
             if self.build_on().await.is_err() || self.index_on().await.is_err() {
                 break;
             }
+            // Last, because what it puts in front of the queue has to be planned next.
+            self.count_on().await;
             if self.queue.is_empty() {
                 continue;
             }
@@ -135,7 +142,8 @@ impl Lane {
 
     /// Waits for a request, or until there is something to build; false if no request can come any more.
     async fn wait_for_jobs(&mut self) -> bool {
-        if self.queue.is_empty() && (self.has_to_build() || self.has_to_index()) {
+        let is_at_work = || self.has_to_build() || self.has_to_index() || self.has_to_count();
+        if self.queue.is_empty() && is_at_work() {
             match self.jobs.try_recv() {
                 Ok(job) => self.queue.push_back(job),
                 Err(TryRecvError::Empty) => {}
@@ -202,6 +210,7 @@ impl Lane {
         // What was built may have included what failed.
         self.build = published.build.clone();
         self.indexing = Indexing::of(&published.sets);
+        self.narrowing.restart();
         Ok(())
     }
 
@@ -211,6 +220,7 @@ impl Lane {
         let in_flight = std::mem::take(&mut self.in_flight);
         let mut plan = Plan::new(&open, &in_flight, self.head.clone(), (open.parts.clock)());
         plan.keep(Arc::clone(&self.definitions), self.build.below());
+        plan.keep_count(self.narrowing.for_batch());
         plan.know_tiers().await;
         let mut planned = Planned::default();
         let (mut room, mut rows) = (BATCH_ROWS, 0);
@@ -234,6 +244,7 @@ impl Lane {
         }
         open.parts.metrics.batch_rows.add(u64::try_from(rows).unwrap_or(u64::MAX));
         let counted = plan.counted();
+        let valued = plan.take_count();
         let finished = if planned.failure.is_some() || planned.discard {
             None
         } else {
@@ -255,12 +266,18 @@ impl Lane {
                 self.head = layer.header.clone();
                 self.follow(&layer);
                 self.indexing.follow(&layer);
+                self.narrowing.follow(valued);
                 self.in_flight.push(layer);
             }
             planned.replies.iter_mut().for_each(WaitingReply::appended);
             planned.batch = Some(batch);
         }
         planned
+    }
+
+    /// Puts requests in front of all others. The guard has allowed them nothing yet.
+    fn queue_first(&mut self, jobs: VecDeque<Job>) {
+        jobs.into_iter().rev().for_each(|job| self.queue.push_front(job));
     }
 
     /// Puts a request back into the queue, and reserves what it may still do.
@@ -316,7 +333,7 @@ impl Lane {
                 1
             }
             Job::Settings { request, reply, permit } => {
-                once::change_settings(plan, request, reply, permit, planned).await
+                self.change_settings(plan, request, reply, permit, planned).await
             }
         }
     }

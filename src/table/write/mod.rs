@@ -13,6 +13,7 @@ pub mod indexing;
 pub mod job;
 pub mod lane;
 pub mod limits;
+pub mod narrowing;
 pub mod publisher;
 pub mod reply;
 pub mod validate;
