@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -21,12 +20,12 @@ use crate::api::http::publisher::failure::Failure;
 use crate::api::http::publisher::ids;
 use crate::api::http::receive::Received;
 use crate::api::http::tree::Tree;
-use crate::directory::{AttributeDeletion, AttributeEntry, Directory};
+use crate::directory::{AttributeDeletion, AttributeEntry, Directory, ShownSchema};
 use crate::model::faulty_json::twice;
 use crate::model::limits::{ATTRIBUTE_ENTRIES_MAX, ATTRIBUTES_MAX_KEYS};
-use crate::model::schema::{AttributeSchema, SentDefinition};
+use crate::model::schema::SentDefinition;
 use crate::model::token::AccessLevel;
-use crate::model::{self, AttributeValue, BaseNumber, Reason, Rule};
+use crate::model::{self, AttributeValue, BaseNumber, Reason, Row, Rule, Sealer};
 
 /// The schema of a memberbase.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -42,6 +41,20 @@ pub struct Schema {
     created_at: Option<String>,
     #[schemars(with = "Option<model::Timestamp>")]
     updated_at: Option<String>,
+    /// The attributes whose index is being built. Until it is complete, filters on the attribute read members.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<values::AttributeKey, IndexProgress>")]
+    indexing: BTreeMap<String, IndexProgress>,
+}
+
+/// How far an index was built.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct IndexProgress {
+    /// Rows that are in it, of members and of deleted members.
+    done: u64,
+    /// All rows that there are.
+    total: u64,
 }
 
 /// The definition of one attribute.
@@ -55,8 +68,8 @@ struct Definition<T> {
     indexed: bool,
 }
 
-fn render(directory: &Directory, base: BaseNumber, schema: Option<Arc<AttributeSchema>>) -> Schema {
-    let sealer = directory.sealer();
+fn render(sealer: &Sealer, base: BaseNumber, shown: ShownSchema) -> Schema {
+    let ShownSchema { schema, indexing, rows } = shown;
     let schema = schema.as_deref();
     let types = schema.into_iter().flat_map(|schema| {
         schema.types.iter().map(|(key, kind)| {
@@ -64,12 +77,14 @@ fn render(directory: &Directory, base: BaseNumber, schema: Option<Arc<AttributeS
             (key.clone(), Definition { r#type: kind.as_str(), indexed })
         })
     });
+    let progress = |(key, done): (String, Row)| (key, IndexProgress { done: done.0, total: rows.0 });
     Schema {
         id: sealer.schema_id(base),
         member_base_id: sealer.base_id(base),
         schema: types.collect(),
         created_at: schema.map(|schema| schema.created_at.to_string()),
         updated_at: schema.map(|schema| schema.updated_at.to_string()),
+        indexing: indexing.into_iter().map(progress).collect(),
     }
 }
 
@@ -130,8 +145,8 @@ impl Call for SetSchema {
     async fn run(directory: Directory, body: Received) -> Result<Schema, Failure> {
         let SetSchemaRequest { member_base_id, schema } = body.parse::<Self>().await?;
         let base = directory.base_number(&member_base_id, "member_base_id")?;
-        let schema = directory.set_schema(base, schema.0).await?.schema;
-        Ok(render(&directory, base, schema))
+        let shown = directory.set_schema(base, schema.0).await?;
+        Ok(render(directory.sealer(), base, shown))
     }
 }
 
@@ -156,8 +171,8 @@ impl Call for GetSchema {
     async fn run(directory: Directory, body: Received) -> Result<Schema, Failure> {
         let GetSchemaRequest { member_base_id } = body.parse::<Self>().await?;
         let base = directory.base_number(&member_base_id, "member_base_id")?;
-        let schema = directory.get_schema(base).await?.schema;
-        Ok(render(&directory, base, schema))
+        let shown = directory.get_schema(base).await?;
+        Ok(render(directory.sealer(), base, shown))
     }
 }
 
@@ -310,5 +325,30 @@ impl Call for List {
         let entry =
             |(attribute_key, value)| MemberAttribute { member_id: member_id.clone(), attribute_key, value };
         Ok(Listed::new(found.attributes.into_iter().map(entry).collect(), found.cursor, None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::schema::{AttributeSchema, AttributeType, WantedSchema};
+    use crate::model::{IdKey, Timestamp};
+
+    #[test]
+    fn an_index_that_is_built_is_shown_with_its_progress() {
+        let types = [("level".to_owned(), AttributeType::Number), ("city".to_owned(), AttributeType::String)];
+        let wanted = WantedSchema { types: types.into(), indexed: ["level".to_owned()].into() };
+        let schema = AttributeSchema::following(None, &wanted, 1, Timestamp::from_micros(0));
+        let shown = |indexing: Vec<(String, Row)>| {
+            let shown = ShownSchema { schema: Some(Arc::new(schema.clone())), indexing, rows: Row(20_000) };
+            serde_json::to_value(render(&Sealer::new(IdKey([7; 16])), BaseNumber(1), shown)).unwrap()
+        };
+        let building = shown(vec![("level".to_owned(), Row(4_096))]);
+        assert_eq!(building["indexing"], json!({ "level": { "done": 4_096, "total": 20_000 } }));
+        let complete = shown(Vec::new());
+        assert!(complete.get("indexing").is_none(), "{complete}");
+        assert_eq!(complete["schema"], building["schema"]);
     }
 }

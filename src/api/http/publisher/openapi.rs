@@ -103,4 +103,16 @@ mod tests {
         }
         check("", &document());
     }
+
+    #[test]
+    fn the_document_says_how_the_progress_of_an_index_is_shown() {
+        let document = document();
+        let schema = &document["components"]["schemas"]["AttributeSchema"];
+        let by_key = schema["properties"]["indexing"]["patternProperties"].as_object().unwrap();
+        let progress = &by_key.values().next().unwrap()["properties"];
+        assert_eq!(progress["done"]["type"], "integer", "{schema}");
+        assert_eq!(progress["total"]["type"], "integer");
+        let required = schema["required"].as_array().unwrap();
+        assert!(required.contains(&json!("schema")) && !required.contains(&json!("indexing")), "{schema}");
+    }
 }
