@@ -65,7 +65,7 @@ pub async fn matching<'a>(
     if narrowed.exact {
         return Ok(Matching::All(narrowed));
     }
-    let found = find(base, Check::of_count(filter), narrowed, u64::MAX).await?;
+    let found = find(base, Check::of_count(filter), narrowed, Looked::default(), u64::MAX).await?;
     if found.is_whole {
         Ok(Matching::Checked(found.chunks))
     } else {
@@ -82,7 +82,7 @@ pub async fn matching_all<'a>(
     if narrowed.exact {
         return Ok(Matching::All(narrowed));
     }
-    let found = find(base, Check::of_all(filter), narrowed, u64::MAX).await?;
+    let found = find(base, Check::of_all(filter), narrowed, Looked::default(), u64::MAX).await?;
     Ok(Matching::Checked(found.chunks))
 }
 
@@ -102,20 +102,33 @@ pub async fn members_then(base: &Base, revision: u64, rows: &[Row]) -> Result<Ve
 }
 
 /// How many rows among `narrowed` match `filter`, up to `most`, and whether there may be more: because there
-/// are, or because checking them takes more effort than a count may take.
+/// are, or because checking them takes more effort than a count may take. Rows that were `looked` at already
+/// are not read again.
 pub async fn count_to(
     base: &Base,
     filter: &Filter,
     narrowed: &Narrowed,
+    looked: Looked,
     most: u64,
 ) -> Result<(u64, bool), Error> {
     let (count, is_whole) = if narrowed.exact {
         (narrowed.count().await, true)
     } else {
-        let found = find(base, Check::of_count(filter), narrowed, most).await?;
+        let found = find(base, Check::of_count(filter), narrowed, looked, most).await?;
         (found.count, found.is_whole)
     };
     Ok((count.min(most), count > most || !is_whole))
+}
+
+/// The rows from the beginning of a list that were looked at already, at the revision of its narrowing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Looked {
+    /// The direction of the list.
+    pub direction: Direction,
+    /// The last of these rows; `None` if there are none.
+    pub to: Option<Row>,
+    /// How many of them match.
+    pub matching: u64,
 }
 
 /// The rows that were found to match.
@@ -128,11 +141,18 @@ struct Found {
 }
 
 /// Checks the narrowed rows until there are more than `most` that match, or the check is over.
-async fn find(base: &Base, mut check: Check<'_>, narrowed: &Narrowed, most: u64) -> Result<Found, Error> {
-    let all = Part { direction: Direction::Ascending, after: None, skip: 0, limit: 0, bytes: 0 };
-    let mut walk = Walk::new(narrowed, &all).await;
+async fn find(
+    base: &Base,
+    mut check: Check<'_>,
+    narrowed: &Narrowed,
+    looked: Looked,
+    most: u64,
+) -> Result<Found, Error> {
+    let Looked { direction, to, matching } = looked;
+    let rest = Part { direction, after: to.map(|row| row.0), skip: 0, limit: 0, bytes: 0 };
+    let mut walk = Walk::new(narrowed, &rest).await;
     let memberships = Arc::new(narrowed.memberships.clone());
-    let mut found = Found::default();
+    let mut found = Found { count: matching, ..Found::default() };
     let mut changed = BTreeSet::new();
     loop {
         let rows = walk.take(READ_TOGETHER).await;

@@ -13,7 +13,7 @@ mod read;
 mod walk;
 mod weight;
 
-pub use self::matching::{count_to, matching, matching_all, members_then};
+pub use self::matching::{Looked, count_to, matching, matching_all, members_then};
 pub use self::narrow::{FIND_TOGETHER, Narrowed, join, narrow};
 pub use self::page::{Page, RawPage, both};
 pub use self::part::{Part, Read};

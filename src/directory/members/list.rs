@@ -1,7 +1,9 @@
 //! Lists of members, page by page. A page shows one revision. Cursors are row numbers, so a member that
 //! exists throughout appears exactly once, whatever is written between two pages.
 
-use crate::directory::list::{Narrowed, Page, Part, RawPage, Shown, Walk, both, check, count_to, show};
+use crate::directory::list::{
+    Looked, Narrowed, Page, Part, RawPage, Read, Shown, Walk, both, check, count_to, show,
+};
 use crate::directory::{Directory, Error, PageRoom};
 use crate::model::limits::SEARCH_TOTAL_MAX;
 use crate::model::search::SearchText;
@@ -88,7 +90,8 @@ impl Directory {
             // Those on the page are all.
             total = Some(u64::try_from(read.members.len()).unwrap_or(u64::MAX));
         } else if list.total && is_search {
-            let (count, is_minimum) = count_to(&base, &page.filter, &narrowed, SEARCH_TOTAL_MAX).await?;
+            let (filter, looked) = (&page.filter, looked(&page, &read));
+            let (count, is_minimum) = count_to(&base, filter, &narrowed, looked, SEARCH_TOTAL_MAX).await?;
             (total, total_is_minimum) = (Some(count), is_minimum);
         } else if list.total && narrowed.exact {
             total = Some(narrowed.count().await);
@@ -103,6 +106,14 @@ impl Directory {
             room,
         })
     }
+}
+
+/// What a page has looked at, if it begins with the list.
+fn looked(page: &Page, read: &Read) -> Looked {
+    let Some(next) = read.next.filter(|_| page.after.is_none()) else { return Looked::default() };
+    let on_page = u64::try_from(read.members.len()).unwrap_or(u64::MAX);
+    let matching = page.skip.saturating_sub(next.skip).saturating_add(on_page);
+    Looked { direction: page.direction, to: Some(next.after), matching }
 }
 
 /// Where a page with these members lies.

@@ -130,3 +130,33 @@ async fn pages_of_a_search_have_every_member_once_and_totals_end_at_ten_thousand
     assert_eq!(base.refs(vec![prefix("anab")]).await.len(), 0);
     assert_eq!(base.refs(vec![condition("ref", |f| f.prefix = Some("r152".into()))]).await.len(), 111);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_total_of_a_search_is_that_of_the_whole_list_on_every_page() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    // Sets know only the first four letters, so two thirds of these members are read.
+    let member = |i: usize| v1::MemberInput {
+        first_name: Some(["Anabel", "Anabas", "Bea"][i % 3].into()),
+        ..row(&format!("r{i}"))
+    };
+    base.fill((0..1_800).map(member).collect()).await;
+    for order in ["asc", "desc"] {
+        for (limit, skip) in [(1, 0), (30, 0), (30, 40), (599, 0), (600, 0), (700, 0), (30, 590), (30, 650)] {
+            let mut request = search(&base, "anabel");
+            request.sorts = vec![v1::Sort { key: "id".into(), direction: order.into() }];
+            let skip = (skip > 0).then_some(skip);
+            request.pagination = Some(Pagination { limit: Some(limit), skip, cursor: None });
+            let mut found = 0;
+            loop {
+                let reply = base.list(request.clone()).await.unwrap();
+                assert_eq!((reply.total, reply.total_is_minimum), (Some(600), false), "{limit}, {skip:?}");
+                found += reply.members.len();
+                let Some(cursor) = reply.page.unwrap().cursor else { break };
+                let limit = Some(250);
+                request.pagination = Some(Pagination { limit, cursor: Some(cursor), skip: None });
+            }
+            assert_eq!(found, 600_usize.saturating_sub(skip.unwrap_or(0).try_into().unwrap()), "{limit}");
+        }
+    }
+}
