@@ -4,9 +4,10 @@
 //!
 //! The same members, with six attributes each, are loaded into a memberbase without audiences and into one
 //! with audiences (100 unless told otherwise), a thousand rows at a time with eight requests waiting, and
-//! then once more unchanged and once with a tenth of them changed. The two take turns. It prints the rows
-//! that are written in a second of wall time, and the CPU time of the whole process. Then it measures how
-//! long it takes to build one more audience, from sets and from the members.
+//! then six times unchanged and once with a tenth of them changed. The two take ten turns. It prints the rows
+//! that are written in a second of wall time, the CPU time of the whole process, and the shares of both that
+//! each turn has. Then it measures how long it takes to build one more audience, from sets and from the
+//! members.
 //!
 //! With `late` as an argument the lane evaluates new members itself. With `memory` as the first argument it
 //! loads members into one memberbase, changes a fifth of them, and prints the memory of the process. Compare
@@ -38,6 +39,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROWS: u64 = 1_000;
 const WAITING: usize = 8;
+/// How often unchanged rows are loaded again.
+const RESYNCS: u64 = 6;
 
 fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
@@ -79,33 +82,39 @@ async fn run(members: u64, audiences: u64) {
     let (table, _folder) = table().await;
     let without = base(&table, 0).await;
     let with = base(&table, audiences).await;
-    for (what, changed) in [("fresh", None), ("unchanged", None), ("changed", Some(10))] {
-        let (mut wall, mut cpu) = ([0.0; 2], [0.0; 2]);
+    // Unchanged rows are fast, so they are loaded again several times to be measured.
+    for (what, changed, times) in [("fresh", None, 1), ("unchanged", None, RESYNCS), ("changed", Some(10), 1)]
+    {
+        let (mut wall, mut cpu) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
         // In turns, so that both meet the same machine.
         let pieces = 10;
         for piece in 0..pieces {
             let rows = members * piece / pieces..members * (piece + 1) / pieces;
-            for (nth, base) in [&without, &with].into_iter().enumerate() {
-                let requests = requests(rows.clone(), changed);
+            for nth in if piece % 2 == 0 { [0, 1] } else { [1, 0] } {
+                let requests = (0..times).flat_map(|_| requests(rows.clone(), changed)).collect();
                 let (begun, before) = (Instant::now(), cpu_seconds());
-                load(base, requests).await;
-                wall[nth] += begun.elapsed().as_secs_f64();
+                load([&without, &with][nth], requests).await;
+                wall[nth].push(begun.elapsed().as_secs_f64());
                 // What the rows left to be done belongs to them.
                 quiet().await;
-                cpu[nth] += cpu_seconds() - before;
+                cpu[nth].push(cpu_seconds() - before);
             }
         }
-        let rows = members as f64;
-        let [rate, micros] = [wall.map(|seconds| rows / seconds), cpu.map(|seconds| seconds * 1e6 / rows)];
+        let rows = (members * times) as f64;
+        let all = |seconds: &Vec<f64>| seconds.iter().sum::<f64>();
+        let [rate, micros] =
+            [wall.each_ref().map(|s| rows / all(s)), cpu.each_ref().map(|s| all(s) * 1e6 / rows)];
         println!(
-            "{what:10} {members:9} | rows/s: {:8.0} without, {:8.0} with, {:3.0} % | CPU us a row: {:6.2} \
-             without, {:6.2} with, {:3.0} %",
+            "{what:10} {rows:9} | rows/s: {:8.0} without, {:8.0} with, {:3.0} % (of the turns {}) | CPU us a row: \
+             {:6.2} without, {:6.2} with, {:3.0} % (of the turns {})",
             rate[0],
             rate[1],
             rate[1] / rate[0] * 100.0,
+            shares(&wall),
             micros[0],
             micros[1],
-            micros[0] / micros[1] * 100.0
+            micros[0] / micros[1] * 100.0,
+            shares(&cpu)
         );
     }
     println!("a member is in {:.1} audiences", memberships(&with, members).await);
@@ -139,6 +148,20 @@ async fn memory(members: u64, audiences: u64) {
     }
     println!("a member is in {:.1} audiences", memberships(&base, members).await);
     table.close().await.unwrap();
+}
+
+/// The seconds of each turn without audiences, divided by those with: the least, the median and the greatest.
+fn shares([without, with]: &[Vec<f64>; 2]) -> String {
+    let mut shares: Vec<f64> =
+        without.iter().zip(with).map(|(without, with)| without / with * 100.0).collect();
+    shares.sort_by(f64::total_cmp);
+    let last = shares.len() - 1;
+    format!(
+        "{:.0}, {:.0}, {:.0}",
+        shares[0],
+        (shares[last / 2] + shares[last.div_ceil(2)]) / 2.0,
+        shares[last]
+    )
 }
 
 /// The number of audiences that a member is in on average.
