@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 
 from json_bulk import call, row
 
@@ -40,12 +41,16 @@ def load(address, base, first, last):
 
 
 def repeat(address, until, make):
-    """Makes one call after another. A call refused for lack of room is tried again; any other error ends the
-    test."""
+    """Makes one call after another: a POST at the Publisher door, or a GET if there is no body. A call refused
+    for lack of room is tried again; any other error ends the test."""
     connection, made = connect(address), 0
     while time.monotonic() < until:
         action, body = make()
-        connection.request("POST", f"/publisher.v1/{action}", json.dumps(body), {"Content-Type": "application/json"})
+        if body is None:
+            connection.request("GET", action)
+        else:
+            json_body = {"Content-Type": "application/json"}
+            connection.request("POST", f"/publisher.v1/{action}", json.dumps(body), json_body)
         reply = connection.getresponse()
         text = reply.read()
         if reply.status not in (200, 503):
@@ -88,6 +93,20 @@ def filters(base, members):
         {"or": [{"key": key, "regex": {"pattern": "zz"}} for key in ("company", "role")]},
     ]
     return lambda: ("member/list", {"member_base_id": base, "filters": [random.choice(kinds)], "include_total": True})
+
+
+def searches(base, members):
+    """Beginnings of words, which search sets know: those of all members, of some, and of one, alone and
+    together."""
+
+    def make():
+        one = row(random.randrange(members))
+        words = [one["ref"], one["email"].split("@")[0], one["last_name"], one["worker_id"], one["first_name"], "role"]
+        chosen = [word[: random.randint(1, len(word))] for word in random.sample(words, random.randint(1, 3))]
+        query = urllib.parse.urlencode({"search": " ".join(chosen), "limit": 30})
+        return f"/v0/workspaces/{base}/members?{query}", None
+
+    return make
 
 
 def main():
@@ -141,6 +160,8 @@ def measure(pid, address, options, bound):
         "more pages": pages(base, count),
         "filters": filters(base, count),
         "more filters": filters(base, count),
+        "searches": searches(base, count),
+        "more searches": searches(base, count),
     }
     chosen = options.only.split(",") if options.only else kinds
     kinds = {name: make for name, make in kinds.items() if name in chosen}
