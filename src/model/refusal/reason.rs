@@ -284,6 +284,8 @@ reasons! {
     RequestIdReused = "REQUEST_ID_REUSED", InvalidArgument, "the request id was used for another request";
     /// A request with this id is still running.
     RequestRunning = "REQUEST_RUNNING", Aborted, "a request with this id is still running";
+    /// The same writer has begun a newer stream, which goes on from here.
+    StreamReplaced = "STREAM_REPLACED", Aborted, "a newer stream of the same writer has begun";
     /// The request repeats one whose reply showed a secret. The secret was shown once and is not stored.
     SecretNotKept = "SECRET_NOT_KEPT", FailedPrecondition, "the secret was shown once and is not stored";
     /// It is unknown whether the commit happened; read, or send the request again, to find out.

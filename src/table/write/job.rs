@@ -25,23 +25,39 @@ use crate::table::{
 /// A series of requests that take effect in the order in which they were queued, although each of them takes
 /// turns with the requests of others.
 #[derive(Debug, Clone, Default)]
-pub struct Series(Arc<Budget>);
+pub struct Series {
+    /// The same in all of its requests.
+    order: Arc<()>,
+    budget: Arc<Budget>,
+}
 
 impl Series {
     /// A series of which an admin expects so many changes in all.
     #[must_use]
     pub fn expecting(expected: GuardExpectation) -> Self {
-        Self(Arc::new(Budget::new(expected)))
+        Self { order: Arc::default(), budget: Arc::new(Budget::new(expected)) }
+    }
+
+    /// The same series, but as the continuation of another one: its requests take effect after those.
+    #[must_use]
+    pub fn after(&self, other: &Self) -> Self {
+        Self { order: Arc::clone(&other.order), budget: Arc::clone(&self.budget) }
+    }
+
+    /// Whether anybody else has this series, or one that continues it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.order) > 1
     }
 
     pub(in crate::table) fn budget(&self) -> &Budget {
-        &self.0
+        &self.budget
     }
 }
 
 impl PartialEq for Series {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.order, &other.order)
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Members {
     pub gate: Gate,
     /// Ends streams between two messages.
     pub stopping: CancellationToken,
+    /// The streams of writers.
+    pub writers: stream::Writers,
 }
 
 #[tonic::async_trait]
@@ -58,7 +60,8 @@ impl MemberService for Members {
         let directory = enter(&self.gate).await?;
         let deadline = deadline(&request);
         let stopping = self.stopping.clone();
-        Ok(stream::start(directory, request.into_inner(), deadline, stopping))
+        let writers = self.writers.clone();
+        Ok(stream::start(directory, request.into_inner(), writers, deadline, stopping))
     }
 
     type ExportMembersStream = export::Pages;

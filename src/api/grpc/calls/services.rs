@@ -23,6 +23,7 @@ use super::jobs::JobCalls;
 use super::member_bases::MemberBases;
 use super::members::Members;
 use super::records::Records;
+use super::stream::Writers;
 use crate::api::grpc::v1::MESSAGE_MAX_BYTES;
 use crate::api::grpc::v1::api_token_service_server::{self, ApiTokenServiceServer};
 use crate::api::grpc::v1::attribute_service_server::{self, AttributeServiceServer};
@@ -66,7 +67,10 @@ impl Services {
         let (gate, stopping) = (|| gate.clone(), || stopping.clone());
         Self {
             member_bases: compressed!(MemberBaseServiceServer, MemberBases(gate())),
-            members: compressed!(MemberServiceServer, Members { gate: gate(), stopping: stopping() }),
+            members: compressed!(
+                MemberServiceServer,
+                Members { gate: gate(), stopping: stopping(), writers: Writers::default() }
+            ),
             records: compressed!(RecordServiceServer, Records { gate: gate(), stopping: stopping() }),
             api_tokens: compressed!(ApiTokenServiceServer, ApiTokens(gate())),
             attributes: compressed!(AttributeServiceServer, Attributes(gate())),

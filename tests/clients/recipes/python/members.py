@@ -137,7 +137,9 @@ def write_rows(members, base, rows):
     Rows of one member are applied in their order. `rows` should not wait, because answers wait with it: call
     this with the changes that are there, and again when there are more.
     """
-    options = api.UpsertMembersRequest(options=api.UpsertMembersOptions(member_base_id=base))
+    # Each stream ends the one before with the same writer id, wherever its rows are on their way.
+    writer = api.UpsertMembersOptions(member_base_id=base, writer_id=str(uuid.uuid4()))
+    options = api.UpsertMembersRequest(options=writer)
     numbered = enumerate(rows, 1)
     unanswered = {}  # by sequence, in the order in which they were sent
     failures = 0

@@ -182,11 +182,13 @@ export async function* writeRows(
   // By sequence, in the order in which they were sent.
   const unanswered = new Map<bigint, Row>();
   let sequence = 0n;
+  // Each stream ends the one before with the same writer id, wherever its rows are on their way.
+  const options = { memberBaseId, writerId: randomUUID() };
   for (let failures = 0; ; ) {
     const requests = new Requests<UpsertMembersRequest>();
     const send = (sequence: bigint, member: Row) =>
       requests.send(create(UpsertMembersRequestSchema, { sequence, member }));
-    requests.send(create(UpsertMembersRequestSchema, { options: { memberBaseId } }));
+    requests.send(create(UpsertMembersRequestSchema, { options }));
     unanswered.forEach((row, sequence) => send(sequence, row));
     try {
       const answers = members.upsertMembers(requests)[Symbol.asyncIterator]();

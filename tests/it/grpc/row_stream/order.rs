@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use memberbase::api::grpc::v1::{BulkUpsertMembersRequest, GetMemberBaseRequest, MemberInput, Outcome};
+use memberbase::api::grpc::v1::{
+    BulkUpsertMembersRequest, GetMemberBaseRequest, MemberInput, Outcome, UpsertMembersOptions,
+    UpsertMembersRequest,
+};
+use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
 use tonic::{Code, Request};
 
-use super::{first, message, messages, send, upsert};
-use crate::harness::{Server, members, row, rows};
+use super::{first, message, messages, options, send, upsert};
+use crate::harness::{Base, Server, members, refused, row, rows};
 
 /// Most rows of a stream whose answers nobody reads: five groups of a thousand, and the one in hand.
 const AHEAD: usize = 5_001;
@@ -127,4 +132,45 @@ async fn a_stream_ends_at_its_deadline() {
     let (answers, end) = send(&base, messages(&base, vec![row("b")])).await;
     end.unwrap();
     assert_eq!(answers.len(), 1);
+}
+
+/// The first message of a stream of this writer.
+fn first_of(base: &Base, writer: &str) -> UpsertMembersRequest {
+    let options = UpsertMembersOptions { writer_id: writer.into(), ..options(base) };
+    UpsertMembersRequest { options: Some(options), ..Default::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_stream_of_a_writer_ends_the_older_one_and_none_of_another() {
+    let server = Server::start().await;
+    let mut base = server.base().await;
+    let in_tier = |tier: &str| MemberInput { tier: Some(tier.into()), ..row("one") };
+    let mut open = Vec::new();
+    for writer in ["w", "other", ""] {
+        let (rows, sent) = mpsc::channel(10);
+        rows.send(first_of(&base, writer)).await.unwrap();
+        rows.send(message(1, in_tier(&format!("of {writer}")))).await.unwrap();
+        let mut client = base.client.clone();
+        let answers = client.upsert_members(ReceiverStream::new(sent)).await.unwrap();
+        let mut answers = answers.into_inner();
+        assert_eq!(answers.message().await.unwrap().unwrap().sequence, 1);
+        open.push((rows, answers));
+    }
+    // The newer stream begins while the older one is open, as after a connection that only one side has lost.
+    let (answers, end) = send(&base, vec![first_of(&base, "w"), message(7, in_tier("newer"))]).await;
+    end.unwrap();
+    assert_eq!(answers[0].outcome(), Outcome::Updated);
+    let (rows, answers) = &mut open[0];
+    // The end of the stream may have closed the channel already.
+    let _ = rows.send(message(2, in_tier("late"))).await;
+    refused(&answers.message().await.unwrap_err(), Code::Aborted, "STREAM_REPLACED");
+    assert_eq!(base.get("one").await.unwrap().tier.as_deref(), Some("newer"));
+    for (rows, answers) in &mut open[1..] {
+        rows.send(message(2, row("one"))).await.unwrap();
+        assert_eq!(answers.message().await.unwrap().unwrap().outcome(), Outcome::Unchanged);
+    }
+    let (_, end) = send(&base, vec![first_of(&base, "no spaces")]).await;
+    let refusal = end.unwrap_err();
+    refused(&refusal, Code::InvalidArgument, "FIELD_INVALID");
+    assert!(refusal.message().contains("options.writer_id"), "{refusal:?}");
 }

@@ -16,8 +16,9 @@
 //!   one member. A larger one takes memory before it takes more rows, and keeps it until its answers were
 //!   read. A stream has at most [`start::IN_FLIGHT`] groups, and one that is being answered; then it is not
 //!   read, and flow control stops the client.
-//! - **A stream has no identity, and nothing of it is kept.** Every row has a key or an id, so a client that
-//!   sends its unanswered rows again does no harm.
+//! - **Nothing of a stream is stored.** Every row has a key or an id, so a client that sends its unanswered rows
+//!   again makes no second member. A client that names itself ([`writers`]) is sure that no row of the stream
+//!   before is applied after those.
 //!
 //! A group waits for memory of one kind at a time, in the order of all calls: for incoming bytes
 //! (`receiving`), for itself and its answers, and for its rows (the table).
@@ -26,5 +27,7 @@ mod answers;
 mod group;
 mod read;
 mod start;
+mod writers;
 
 pub use self::start::{RowAnswers, start};
+pub use self::writers::Writers;

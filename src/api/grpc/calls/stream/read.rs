@@ -2,10 +2,12 @@
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::answers::Submitted;
 use super::group::{GROUP_BYTES, Group, Row};
+use super::writers::{Turn, Writer, Writers};
 use crate::api::error;
 use crate::api::grpc::calls::until::Until;
 use crate::api::grpc::calls::upsert::{Given, Rows, options};
@@ -14,7 +16,7 @@ use crate::api::grpc::faults::translate;
 use crate::api::grpc::receiving::Arriving;
 use crate::api::grpc::v1;
 use crate::directory::{Directory, Series, Upsert, WriteMode};
-use crate::model::{BaseNumber, Reason, Refusal, UpsertOptions, Violations};
+use crate::model::{BaseNumber, Reason, Refusal, RequestId, UpsertOptions, Violations};
 
 /// The queue from reading to the answers.
 pub type Pending = mpsc::Sender<Result<Submitted, Status>>;
@@ -29,6 +31,10 @@ pub struct Reading {
     pub arriving: Option<Arriving>,
     /// What ends it early.
     pub until: Until<Result<Submitted, Status>>,
+    /// The streams of all writers.
+    pub writers: Writers,
+    /// Cancelled once a newer stream of the same writer has begun.
+    pub replaced: CancellationToken,
 }
 
 /// How a stream treats its rows, from the first message.
@@ -37,6 +43,8 @@ struct Begun {
     options: UpsertOptions,
     /// Its groups.
     series: Series,
+    /// Kept until the last group was handed in, if the stream has a writer.
+    _turn: Option<Turn>,
 }
 
 /// What follows a group: more of the stream, or its end.
@@ -51,7 +59,7 @@ impl Reading {
             first = self.messages.message() => first.map_err(translate)?,
         };
         let Some(v1::UpsertMembersRequest { options, sequence, member }) = first else { return Ok(()) };
-        let begun = self.begin(options)?;
+        let begun = self.begin(options).await?;
         let mut row = member.map(|member| Row { sequence, member });
         loop {
             let first = match row.take() {
@@ -63,7 +71,7 @@ impl Reading {
             };
             let place = tokio::select! {
                 biased;
-                unwanted = self.until.unwanted() => return Err(unwanted),
+                unwanted = self.unwanted() => return Err(unwanted),
                 // It fails when nobody waits for answers any more.
                 place = pending.reserve() => match place {
                     Ok(place) => place,
@@ -71,6 +79,9 @@ impl Reading {
                 },
             };
             let (group, rest) = self.take(first).await?;
+            if self.replaced.is_cancelled() {
+                return Err(replaced());
+            }
             place.send(Ok(self.submit(&begun, group).await?));
             if let Some(arriving) = &self.arriving {
                 arriving.became_rows();
@@ -83,10 +94,11 @@ impl Reading {
 
     /// Waits for the next row.
     async fn wait(&mut self) -> Result<Option<Row>, Status> {
-        let Self { messages, until, .. } = self;
+        let Self { messages, until, replaced: ended, .. } = self;
         tokio::select! {
             biased;
             ended = until.over() => Err(ended),
+            () = ended.cancelled() => Err(replaced()),
             row = next_row(messages) => row,
         }
     }
@@ -101,7 +113,7 @@ impl Reading {
                 let replies = self.directory.replies();
                 group.room = tokio::select! {
                     biased;
-                    unwanted = self.until.unwanted() => return Err(unwanted),
+                    unwanted = self.unwanted() => return Err(unwanted),
                     room = replies.wait(GROUP_BYTES) => Some(room?),
                 };
             }
@@ -115,7 +127,16 @@ impl Reading {
         Ok((group, None))
     }
 
-    fn begin(&self, given: Option<v1::UpsertMembersOptions>) -> Result<Begun, Status> {
+    /// Waits until what was read must not be handed in, and says why.
+    async fn unwanted(&self) -> Status {
+        tokio::select! {
+            biased;
+            unwanted = self.until.unwanted() => unwanted,
+            () = self.replaced.cancelled() => replaced(),
+        }
+    }
+
+    async fn begin(&mut self, given: Option<v1::UpsertMembersOptions>) -> Result<Begun, Status> {
         let Some(given) = given else {
             let text = "is required in the first message of the stream";
             return Err(error::refused(&Refusal::field(Reason::FieldRequired, "options", text)));
@@ -133,11 +154,23 @@ impl Reading {
         let expected = guard::expected(given.expect, None);
         let expected = expected.map_err(|refusal| error::refused(&refusal.under("options")))?;
         let series = self.directory.clone().expecting(expected).series();
-        Ok(Begun { base, options, series })
+        if given.writer_id.is_empty() {
+            return Ok(Begun { base, options, series, _turn: None });
+        }
+        let id = RequestId::parse(given.writer_id);
+        let id = id.map_err(|rule| error::refused(&Refusal::rule("options.writer_id", &rule)))?;
+        let token = self.directory.token().map(|token| token.id);
+        let turn = tokio::select! {
+            biased;
+            ended = self.until.over() => return Err(ended),
+            turn = self.writers.take_turn(Writer { base, token, id }, &series) => turn,
+        };
+        self.replaced = turn.replaced.clone();
+        Ok(Begun { base, options, series: turn.series.clone(), _turn: Some(turn) })
     }
 
     async fn submit(&self, begun: &Begun, group: Group) -> Result<Submitted, Status> {
-        let &Begun { base, options, ref series } = begun;
+        let &Begun { base, options, ref series, .. } = begun;
         let Group { sequences, members, sent, room, .. } = group;
         let hand_in = async {
             let Rows { rows, .. } = Rows::parse(&self.directory, base, members, options.match_by, sent).await;
@@ -152,6 +185,11 @@ impl Reading {
         };
         Ok(Submitted { base, sequences, upsert, room })
     }
+}
+
+/// Why a stream ended whose writer has begun a newer one.
+fn replaced() -> Status {
+    error::refused(&Refusal::new(Reason::StreamReplaced))
 }
 
 /// The next row of a stream. Dropping this before it is ready loses nothing.

@@ -9,6 +9,7 @@ use tonic::{Response, Streaming};
 
 use super::answers::{Answering, next_answers};
 use super::read::Reading;
+use super::writers::Writers;
 use crate::api::grpc::calls::until::Until;
 use crate::api::grpc::receiving::Arriving;
 use crate::api::grpc::replies::pull::{Ends, Pulled};
@@ -27,13 +28,15 @@ pub type RowAnswers = Pulled<v1::UpsertMembersResponse>;
 pub fn start(
     directory: Directory,
     messages: Streaming<v1::UpsertMembersRequest>,
+    writers: Writers,
     deadline: Option<Instant>,
     stopping: CancellationToken,
 ) -> Response<RowAnswers> {
     let (pending, submitted) = mpsc::channel(IN_FLIGHT);
     let arriving = Arriving::now();
     let until = Until { ends: Ends { stopping, deadline }, pending: pending.clone() };
-    let reading = Reading { directory: directory.clone(), messages, arriving, until };
+    let replaced = CancellationToken::new();
+    let reading = Reading { directory: directory.clone(), messages, arriving, until, writers, replaced };
     tasks::for_caller(trace::keep(async move {
         // The receiver is dropped when the client no longer waits for answers.
         if let Err(status) = reading.read(&pending).await {
