@@ -1,5 +1,6 @@
 //! From the text of a DSN to its parts.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
@@ -35,9 +36,14 @@ fn dsn(text: &str) -> Result<Dsn, DsnError> {
         schema: DEFAULT_SCHEMA.to_owned(),
         application_name: "memberbase".to_owned(),
     };
+    let mut names = BTreeSet::new();
     for pair in options.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         option(&mut found, name, &decoded(value, "options")?)?;
+        // It is known, so it is no part of a password.
+        if !names.insert(name) {
+            return Err(DsnError::Twice(name.to_owned()));
+        }
     }
     // Ignored, it would promise a check that nobody makes.
     if found.root_certificates.is_some() && found.ssl != Ssl::VerifyFull {
@@ -93,7 +99,11 @@ fn is_schema(name: &str) -> bool {
 }
 
 fn named_hosts(text: &str) -> Result<Vec<Host>, DsnError> {
-    text.split(',').filter(|host| !host.is_empty()).map(named_host).collect()
+    if text.is_empty() {
+        // The option names them.
+        return Ok(Vec::new());
+    }
+    text.split(',').map(named_host).collect()
 }
 
 /// A host of the DSN's front part: `name`, `name:port`, `[::1]:port`, or an encoded folder.
@@ -126,6 +136,9 @@ fn option_host(text: &str) -> Result<Host, DsnError> {
 fn host(name: &str, port: u16) -> Result<Host, DsnError> {
     if name.is_empty() || name.contains(char::is_whitespace) {
         return Err(DsnError::Unreadable("host"));
+    }
+    if port == 0 {
+        return Err(DsnError::Unreadable("port"));
     }
     Ok(if name.starts_with('/') {
         Host::Unix { folder: PathBuf::from(name), port }

@@ -75,6 +75,9 @@ pub enum DsnError {
          schema and application_name"
     )]
     UnknownOption(String),
+    /// An option is given more than once.
+    #[error("the DSN gives the option {0} more than once")]
+    Twice(String),
     /// An option has a value that it cannot have.
     #[error("{option} of the DSN must be {expected}")]
     BadOption {

@@ -62,6 +62,14 @@ fn what_it_does_not_know_is_refused() {
         ("postgres://a@[::1/d", DsnError::Unreadable("host")),
         ("postgres://a@b%20c/d", DsnError::Unreadable("host")),
         ("postgres://a%00@b/d", DsnError::Unreadable("user")),
+        ("postgres://a@b,,c/d", DsnError::Unreadable("host")),
+        ("postgres://a@b,/d", DsnError::Unreadable("host")),
+        ("postgres://a@/d?host=", DsnError::Unreadable("host")),
+        ("postgres://a@/d?host=/run/pg,", DsnError::Unreadable("host")),
+        ("postgres://a@b:0/d", DsnError::Unreadable("port")),
+        ("postgres://a@/d?host=/run/pg:0", DsnError::Unreadable("port")),
+        ("postgres://a@b/d?sslmode=require&sslmode=disable", DsnError::Twice("sslmode".to_owned())),
+        ("postgres://a@/d?host=b&host=c", DsnError::Twice("host".to_owned())),
     ] {
         assert_eq!(Dsn::parse(text), Err(expected), "{text}");
     }
