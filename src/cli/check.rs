@@ -9,6 +9,8 @@ use super::{Error, output};
 use crate::config::Config;
 use crate::server;
 
+/// The variable that names the data directory.
+const DATA: &str = "MEMBERBASE_DATA";
 /// More than any `delete-retention` in use.
 const LONGEST: &str = "36500d";
 
@@ -23,7 +25,7 @@ const LONGEST: &str = "36500d";
 )]
 pub struct Args {
     /// The data directory [default: ./memberbase-data]
-    #[arg(long, env = "MEMBERBASE_DATA", value_name = "FOLDER")]
+    #[arg(long, env = DATA, value_name = "FOLDER")]
     data: Option<PathBuf>,
     #[command(flatten)]
     database: Database,
@@ -43,7 +45,8 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     if args.database.store.is_some() {
         // The variable of the data directory may be set for a server.
-        let config = store::existing(None, &args.database, &settings(&args)).await?;
+        let data = args.data.as_deref().filter(|data| std::env::var_os(DATA).is_none_or(|set| *data != set));
+        let config = store::existing(data, &args.database, &settings(&args)).await?;
         let findings = audit(&config.unwrap_or_default()).await?;
         return conclude(findings);
     }
@@ -99,4 +102,19 @@ fn settings(args: &Args) -> Vec<(&'static str, String)> {
         ("delete-retention", args.delete_retention.clone()),
     ];
     given.into_iter().filter_map(|(key, text)| Some((key, text?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_beside_a_database_is_refused() {
+        let database = Database { store: Some("postgres://mb@db/m".to_owned()), ..Database::default() };
+        let data = Some(PathBuf::from("/data"));
+        let args = Args { data, database, deep: false, memory: None, delete_retention: None };
+        let refused = run(args).await.unwrap_err();
+        assert!(refused.to_string().contains("either --data or --store"), "{refused}");
+        assert_eq!(refused.exit_code(), 64);
+    }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::store::Database;
 use super::{Error, files, output};
-use crate::config::Config;
+use crate::config::{Config, PASSWORD, StoreUrl};
 use crate::server;
 
 /// The arguments of `copy`.
@@ -70,7 +70,36 @@ fn side(
         }
         return Ok(Config { data: PathBuf::from(place), ..Config::default() });
     }
+    // The settings of a server have other names.
+    if let Ok((_, Some(_))) = StoreUrl::parse(&place) {
+        return Err(Error::Usage(format!(
+            "{flag}: must have no password, because everybody on this machine can read command lines; put it in \
+             {PASSWORD}, or in a file that {flag}-password-file names"
+        )));
+    }
     let database = Database { store: Some(place), store_password_file, allow_async_replicas };
-    let config = database.config(&[]).map_err(|error| Error::Usage(format!("{flag}: {error}")))?;
+    let config = database.config(&[]).map_err(|error| {
+        Error::Usage(format!("{flag}: {}", error.to_string().trim_start_matches("--store: ")))
+    })?;
     Ok(config.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_on_the_command_line_is_refused_with_the_options_that_exist_here() {
+        let refused = side("--from", "postgres://mb:s3cret@db/m".to_owned(), None, false).unwrap_err();
+        let text = refused.to_string();
+        assert!(
+            text.starts_with("--from: must have no password") && text.contains("--from-password-file"),
+            "{text}"
+        );
+        assert!(!text.contains("s3cret") && !text.contains("store-password-file"), "{text}");
+        let refused = side("--to", "postgres://mb@db:0/m".to_owned(), None, false).unwrap_err().to_string();
+        assert!(refused.starts_with("--to: must be an address") && !refused.contains("--store"), "{refused}");
+        let fits = side("--to", "postgres://mb@db/m".to_owned(), None, true).unwrap();
+        assert!(fits.store.is_some() && fits.allow_async_replicas);
+    }
 }
