@@ -29,6 +29,14 @@ impl Tenure {
         }
     }
 
+    /// Whether another server may own the store for good: this one gave it up or lost it.
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::Always => false,
+            Self::Owner(ownership) => ownership.is_over(),
+        }
+    }
+
     /// Waits until the ownership is lost, and says why.
     pub async fn lost(&self) -> String {
         match self {

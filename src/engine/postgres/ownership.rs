@@ -44,6 +44,12 @@ impl Ownership {
         !self.0.is_over.load(Ordering::Acquire) && self.beat_age() < self.0.term
     }
 
+    /// Whether it has ended, and does not come back: it was lost, or the store was closed.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.is_over.load(Ordering::Acquire)
+    }
+
     /// How old the last acknowledged renewal is.
     #[must_use]
     pub fn beat_age(&self) -> Duration {

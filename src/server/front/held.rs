@@ -1,6 +1,7 @@
 //! Replies that leave only while this server owns the store.
 //!
-//! A reply whose ownership ended before it left is UNAVAILABLE, whatever was computed: it may be old. A
+//! A reply whose ownership ended before it left is UNAVAILABLE, whatever was computed: it may be old. It says
+//! STANDBY only if another server may serve; as long as merely the database is away, none can. A
 //! stream ends with that status at the piece at which it was noticed. The caller repeats the call at another
 //! server. What the call wrote is written or refused by the database, as with any lost connection.
 
@@ -28,7 +29,7 @@ pub fn held(
     reply: Response<Body>,
     tenure: &Tenure,
     is_grpc: bool,
-    otherwise: impl FnOnce() -> Response<Body>,
+    otherwise: impl FnOnce(Reason) -> Response<Body>,
 ) -> Response<Body> {
     match tenure {
         Tenure::Always => reply,
@@ -36,13 +37,18 @@ pub fn held(
             let tenure = tenure.clone();
             reply.map(|body| Body::new(HeldBody { body, tenure, is_grpc, is_over: false }))
         }
-        Tenure::Owner(_) => otherwise(),
+        Tenure::Owner(_) => otherwise(reason(tenure)),
     }
 }
 
 /// The status of a gRPC call whose reply may be old.
-pub fn status() -> Status {
-    error::unavailable(Reason::Standby, CLOSED_RETRY)
+pub fn status(reason: Reason) -> Status {
+    error::unavailable(reason, CLOSED_RETRY)
+}
+
+/// Why a reply may be old.
+fn reason(tenure: &Tenure) -> Reason {
+    if tenure.is_over() { Reason::Standby } else { Reason::StorageUnavailable }
 }
 
 pin_project! {
@@ -73,7 +79,7 @@ impl http_body::Body for HeldBody {
             return Poll::Ready(frame);
         }
         *this.is_over = true;
-        let status = status();
+        let status = status(reason(this.tenure));
         let mut trailers = HeaderMap::new();
         Poll::Ready(Some(match status.add_header(&mut trailers) {
             Ok(()) if *this.is_grpc => Ok(Frame::trailers(trailers)),
@@ -119,8 +125,8 @@ mod tests {
         Response::new(Body::new(StreamBody::new(futures_util::stream::iter(pieces))))
     }
 
-    fn otherwise() -> Response<Body> {
-        status().into_http()
+    fn otherwise(reason: Reason) -> Response<Body> {
+        status(reason).into_http()
     }
 
     async fn frame(body: &mut Body) -> Result<Frame<Bytes>, Status> {
@@ -136,6 +142,12 @@ mod tests {
         let late = held(reply(), &tenure, true, otherwise);
         let refused = Status::from_header_map(late.headers()).unwrap();
         assert_eq!(refused.code(), Code::Unavailable);
+        assert_eq!(error::reason_of(&refused).as_deref(), Some("STORAGE_UNAVAILABLE"));
+        // Now another server may have it.
+        let Tenure::Owner(ownership) = &tenure else { unreachable!() };
+        ownership.lose("another server has taken over the store");
+        let lost = held(reply(), &tenure, true, otherwise);
+        let refused = Status::from_header_map(lost.headers()).unwrap();
         assert_eq!(error::reason_of(&refused).as_deref(), Some("STANDBY"));
         let always = held(reply(), &Tenure::Always, true, otherwise);
         assert_eq!(always.into_body().collect().await.unwrap().to_bytes(), "abc");

@@ -228,7 +228,7 @@ impl Front {
                 let tenure = services.tenure.clone();
                 Box::pin(async move {
                     let reply = reply.await?.map(Body::new);
-                    let lost = || closed(Reason::Standby, CLOSED_RETRY).map(Body::new);
+                    let lost = |reason| closed(reason, CLOSED_RETRY).map(Body::new);
                     Ok(held(reply, &tenure, false, lost))
                 })
             }
@@ -323,7 +323,7 @@ impl Front {
             match services.get() {
                 Some(services) => {
                     let reply = services.grpc.call(request, peer).await?;
-                    Ok(held(reply, &services.tenure, true, || held::status().into_http()))
+                    Ok(held(reply, &services.tenure, true, |reason| held::status(reason).into_http()))
                 }
                 None => Ok(error::unavailable(closed, CLOSED_RETRY).into_http()),
             }
