@@ -10,7 +10,7 @@ use crate::table::index::damage::Damage;
 use crate::table::index::damage::hex;
 use crate::table::index::hash::Hashes;
 use crate::table::index::scan::for_each;
-use crate::table::shared::meta::newer_fold;
+use crate::table::shared::meta::{check_new, newer_fold};
 
 /// Reports keys that are in no known table.
 pub async fn check_unclaimed(audit: &mut Audit<'_>) -> Result<(), TableError> {
@@ -30,7 +30,7 @@ pub async fn check_unclaimed(audit: &mut Audit<'_>) -> Result<(), TableError> {
 pub async fn check_meta(audit: &mut Audit<'_>) -> Result<Option<Hashes>, TableError> {
     let Some(bytes) = audit.engine.get_many(&[key::meta()]).await?.pop().flatten() else {
         let anything = audit.engine.scan(KeyRange::prefix(&[]), Direction::Forward, 1).await?;
-        if !anything.is_empty() {
+        if !anything.is_empty() || check_new(audit.engine).is_err() {
             audit.findings.add(None, Damage::MetaMissing);
         }
         return Ok(None);

@@ -3,6 +3,8 @@
 //! - Opening rejects the metadata of a newer format before it reads anything else.
 //! - Opening raises a store of an older format to this program's format before it writes anything else.
 //! - Opening finishes an interrupted refold before any lookup is read.
+//! - Only a store that no batch was ever written to lacks metadata. Any other has lost it, and is refused:
+//!   taken for a new store it would be served without tokens.
 
 use std::sync::Arc;
 
@@ -21,8 +23,23 @@ pub async fn open(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
             let meta = raise_format(engine, bytes).await?;
             finish_refold(Pieces::default(), engine, meta).await
         }
-        None => make_meta(engine).await,
+        None => {
+            check_new(engine)?;
+            make_meta(engine).await
+        }
     }
+}
+
+/// Whether a store without metadata may be a new one.
+pub fn check_new(engine: &Arc<dyn Engine>) -> Result<(), TableError> {
+    let last = engine.status().durable;
+    if last == 0 {
+        return Ok(());
+    }
+    Err(TableError::Damaged(format!(
+        "it has lost its metadata, although {last} batches were written to it; perhaps it was restored without the \
+         rest of its data, or a rule of the database hides the rows from this user"
+    )))
 }
 
 /// Decodes stored metadata; a newer format or fold is an error.
@@ -103,8 +120,10 @@ pub async fn finish_refold(pieces: Pieces, engine: &Arc<dyn Engine>, meta: Meta)
 
 /// The stored metadata; `None` if the engine holds no store yet.
 pub async fn stored_meta(engine: &Arc<dyn Engine>) -> Result<Option<Meta>, TableError> {
-    let stored = engine.get_many(&[key::meta()]).await?.pop().flatten();
-    stored.map(|bytes| open_meta(&bytes)).transpose()
+    match engine.get_many(&[key::meta()]).await?.pop().flatten() {
+        Some(bytes) => open_meta(&bytes).map(Some),
+        None => check_new(engine).map(|()| None),
+    }
 }
 
 /// Replaces the metadata, if it is still `before`.
@@ -114,4 +133,26 @@ pub async fn replace(engine: &Arc<dyn Engine>, before: &Meta, after: &Meta) -> R
     batch.put(key::meta(), after.encode());
     engine.commit(batch).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::memory::MemoryEngine;
+
+    #[tokio::test]
+    async fn a_store_that_lost_its_metadata_is_not_taken_for_a_new_one() {
+        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+        open(&engine).await.unwrap();
+        let mut batch = Batch::default();
+        batch.delete(key::meta());
+        engine.commit(batch).await.unwrap();
+        let lost =
+            |error: &TableError| error.to_string().contains("it has lost its metadata, although 2 batches");
+        assert!(lost(&open(&engine).await.unwrap_err()));
+        assert!(lost(&stored_meta(&engine).await.unwrap_err()));
+        let empty: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+        assert_eq!(stored_meta(&empty).await.unwrap(), None);
+        assert_eq!(engine.get_many(&[key::meta()]).await.unwrap(), [None], "nothing was made in its place");
+    }
 }

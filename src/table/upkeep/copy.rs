@@ -19,7 +19,7 @@ use crate::engine::{Batch, Direction, Engine, EngineError, Key, KeyRange, Value}
 use crate::stored::key;
 use crate::stored::meta;
 use crate::table::TableError;
-use crate::table::shared::meta::open_meta;
+use crate::table::shared::meta::{check_new, open_meta};
 
 /// How many pairs are read at once. Values have up to 64 KiB.
 const READ_AT_ONCE: usize = 256;
@@ -86,7 +86,10 @@ pub async fn copy(
     to: &Arc<dyn Engine>,
     progress: &(dyn Fn(String) + Sync),
 ) -> Result<Contents, CopyError> {
-    let metadata = metadata(from).await?.ok_or(CopyError::NoStore)?;
+    let Some(metadata) = metadata(from).await? else {
+        check_new(from)?;
+        return Err(CopyError::NoStore);
+    };
     // A store that this program cannot read is not copied by it either: nobody could tell what it lacks.
     open_meta(&metadata)?;
     begin(to, progress).await?;

@@ -56,6 +56,13 @@ async fn a_copy_has_every_key_and_value_and_says_what_it_has() {
 #[tokio::test]
 async fn only_a_store_is_copied_and_only_into_an_empty_place() {
     assert_eq!(copy(&engine(), &engine(), &quiet).await, Err(CopyError::NoStore));
+    // One that lost everything is not one that never was.
+    let lost = store().await;
+    let mut batch = Batch::default();
+    pairs(&lost).await.into_iter().for_each(|(key, _)| batch.delete(key));
+    lost.commit(batch).await.unwrap();
+    let refused = copy(&lost, &engine(), &quiet).await;
+    assert!(matches!(refused, Err(CopyError::Table(TableError::Damaged(_)))), "{refused:?}");
     let (from, to) = (store().await, engine());
     let mut batch = Batch::default();
     batch.put(vec![9], &b"x"[..]);
