@@ -104,6 +104,13 @@ pub trait Engine: Send + Sync + 'static {
     /// Counters and health.
     fn status(&self) -> EngineStatus;
 
+    /// The errors that reads of single values meet, at most `most`; reads everything. Engines whose damage is
+    /// found otherwise return none.
+    async fn unreadable(&self, most: usize) -> Result<Vec<EngineError>, EngineError> {
+        let _ = most;
+        Ok(Vec::new())
+    }
+
     /// A backup of everything up to the last durable batch, without the parts that the receiver has (`held`).
     async fn backup(&self, held: Held) -> Result<Backup, EngineError> {
         let _ = held;

@@ -31,8 +31,9 @@ struct State {
     refusing: Option<EngineError>,
 }
 
-/// Values of the tables, for keys that no pending batch writes.
-pub(super) type Read = BTreeMap<Bytes, Option<Value>>;
+/// Values of the tables, for keys that no pending batch writes. One that cannot be read fails nothing but
+/// what asks for its key.
+pub(super) type Read = BTreeMap<Bytes, Result<Option<Value>, EngineError>>;
 
 /// What became of a batch that asked for a number.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,21 +78,28 @@ impl Backlog {
         }
         let mut holds = true;
         for (key, expected) in checks {
-            let Some(newest) = state.newest(key, read) else { return Numbered::Unread };
-            holds &= newest == *expected;
+            match state.newest(key, read) {
+                None => return Numbered::Unread,
+                Some(Err(error)) => return Numbered::Refused(error),
+                Some(Ok(newest)) => holds &= newest == *expected,
+            }
         }
-        if ops.iter().any(|op| state.newest(&op.key, read).is_none()) {
-            return Numbered::Unread;
+        for op in ops.iter() {
+            match state.newest(&op.key, read) {
+                None => return Numbered::Unread,
+                Some(Err(error)) => return Numbered::Refused(error),
+                Some(Ok(_)) => {}
+            }
         }
         if !holds {
             return Numbered::Refused(EngineError::Conflict);
         }
         for op in ops.iter() {
             if !state.beneath.contains_key(&op.key) {
-                let value = read.get(&op.key).cloned().flatten();
+                let value = read.get(&op.key).cloned().and_then(Result::ok).flatten();
                 state.set_beneath(op.key.clone(), value);
             }
-            read.insert(op.key.clone(), op.value.clone());
+            read.insert(op.key.clone(), Ok(op.value.clone()));
         }
         Numbered::As(state.pending.push(ops.clone()))
     }
@@ -154,9 +162,9 @@ impl Backlog {
 }
 
 impl State {
-    fn newest(&self, key: &[u8], read: &Read) -> Option<Option<Value>> {
-        let newest = self.pending.newest(key);
-        newest.or_else(|| self.beneath.get(key).cloned()).or_else(|| read.get(key).cloned())
+    fn newest(&self, key: &[u8], read: &Read) -> Option<Result<Option<Value>, EngineError>> {
+        let newest = self.pending.newest(key).or_else(|| self.beneath.get(key).cloned());
+        newest.map(Ok).or_else(|| read.get(key).cloned())
     }
 
     fn shown(&self, key: &[u8]) -> Option<Option<Value>> {

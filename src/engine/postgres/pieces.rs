@@ -5,6 +5,8 @@
 //! row. Every piece but the last is exactly [`piece_bytes`] long and the last one is shorter, perhaps empty:
 //! so a reader sees whether it has the whole value.
 
+use std::fmt::Write as _;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::engine::{EngineError, MAX_KEY_BYTES, Value};
@@ -80,14 +82,10 @@ impl Joined {
         self.pieces.push(Bytes::copy_from_slice(piece));
     }
 
-    /// The value.
-    pub(super) fn value(mut self) -> Result<Value, EngineError> {
+    /// The value of `key`.
+    pub(super) fn value(mut self, key: &[u8]) -> Result<Value, EngineError> {
         if self.is_damaged || !self.is_whole {
-            return Err(EngineError::Corrupt {
-                file: "the table kv of the database".to_owned(),
-                offset: 0,
-                detail: "a value lacks a piece, or has one too many".to_owned(),
-            });
+            return Err(damaged(key));
         }
         if self.pieces.len() == 1 {
             return Ok(self.pieces.pop().unwrap_or_default());
@@ -96,6 +94,23 @@ impl Joined {
         self.pieces.iter().for_each(|piece| value.extend_from_slice(piece));
         Ok(value.freeze())
     }
+}
+
+/// The error for a value whose pieces are not what this program writes.
+pub(super) fn damaged(key: &[u8]) -> EngineError {
+    EngineError::Corrupt {
+        file: "the table kv of the database".to_owned(),
+        offset: 0,
+        detail: format!("the value of the key {} lacks a piece, or has one too many", hex(key)),
+    }
+}
+
+/// A key as an operator finds it in the table: `WHERE k = '\x…'`.
+fn hex(key: &[u8]) -> String {
+    key.iter().fold("\\x".to_owned(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -109,7 +124,7 @@ mod tests {
     fn joined(key_bytes: usize, rows: &BTreeMap<i16, Bytes>) -> Result<Value, EngineError> {
         let mut joined = Joined::new(key_bytes);
         rows.iter().for_each(|(n, piece)| joined.add(*n, piece));
-        joined.value()
+        joined.value(b"\x20\xff")
     }
 
     fn rows(key_bytes: usize, value: &Value) -> BTreeMap<i16, Bytes> {
@@ -140,7 +155,8 @@ mod tests {
         let mut more = whole.clone();
         more.insert(3, Bytes::new());
         assert!(joined(10, &more).is_err());
-        assert!(joined(10, &BTreeMap::new()).is_err());
+        let error = joined(10, &BTreeMap::new()).unwrap_err();
+        assert!(error.to_string().contains("the key \\x20ff lacks a piece"), "{error}");
     }
 
     proptest! {

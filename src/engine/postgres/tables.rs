@@ -72,7 +72,7 @@ pub(super) async fn ensure(link: &mut Link, schema: &str) -> Result<(), Failure>
                 )));
             }
             // Another server made them meanwhile.
-            Err(Failure::Refused(_)) if tries < TRIES => {}
+            Err(Failure::Refused(_) | Failure::Damaged(_)) if tries < TRIES => {}
             made => made?,
         }
         tries += 1;

@@ -2,15 +2,17 @@
 
 use crate::model::{AudienceNumber, Status};
 use crate::stored::DecodeError;
-use crate::table::index::lookup::LookupKind;
-use crate::table::index::sets::SetField;
+use crate::table::index::{lookup::LookupKind, sets::SetField};
 
 /// A broken rule. Keys are shown in hexadecimal digits; ranges are inclusive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// There are keys, but no metadata, without which none of them can be read.
+    /// There are or were keys, but no metadata, without which none of them can be read.
     #[error("the store's metadata is missing")]
     MetaMissing,
+    /// The engine cannot read a value.
+    #[error("{0}")]
+    Value(String),
     /// A refold was interrupted; lookups were not checked.
     #[error("the e-mail lookups are being rewritten; run `memberbase refold` or start the server to finish")]
     Refolding,

@@ -16,7 +16,7 @@ fn ops(key: &str, value: Option<&str>) -> Ops {
 }
 
 fn read(key: &str, value: Option<&str>) -> Read {
-    Read::from([(Bytes::copy_from_slice(key.as_bytes()), value.map(self::value))])
+    Read::from([(Bytes::copy_from_slice(key.as_bytes()), Ok(value.map(self::value)))])
 }
 
 fn shown(backlog: &Backlog, key: &str) -> Option<Option<Value>> {
@@ -91,4 +91,15 @@ fn what_was_read_grows_old_when_a_batch_leaves() {
     let check = vec![(b"a".to_vec(), Some(value("1")))];
     assert_eq!(backlog.number(&check, &ops("a", Some("2")), &mut read), Numbered::As(2));
     assert_eq!(shown(&backlog, "a"), Some(Some(value("1"))));
+}
+
+#[test]
+fn a_value_that_cannot_be_read_fails_only_the_batches_that_need_it() {
+    let backlog = Backlog::new(0);
+    let mut read = read("a", Some("0"));
+    read.insert(Bytes::from("bad"), Err(EngineError::Closed));
+    let refused = Numbered::Refused(EngineError::Closed);
+    assert_eq!(backlog.number(&[], &ops("bad", Some("1")), &mut read), refused);
+    assert_eq!(backlog.number(&[(b"bad".to_vec(), None)], &ops("a", Some("1")), &mut read), refused);
+    assert_eq!(backlog.number(&[], &ops("a", Some("1")), &mut read), Numbered::As(1));
 }

@@ -4,6 +4,7 @@
 //! statement. Every statement returns the fence of its snapshot as well, so an answer is never one of a
 //! former primary, nor one that another owner has written.
 
+mod apart;
 mod page;
 mod queue;
 mod reader;

@@ -1,4 +1,7 @@
 //! The tasks that read.
+//!
+//! Reads that wait together are one statement. If the database refuses it, each is tried alone, see
+//! [`super::apart`], so that a row that cannot be read fails nobody but those who ask for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +15,11 @@ use super::queue::{Reads, Want};
 use crate::engine::postgres::core::Core;
 use crate::engine::postgres::pieces::{Joined, PieceNumber};
 use crate::engine::postgres::rows::{Fence, random_id};
-use crate::engine::postgres::wire::{Failure, Kept, Link, pause};
-use crate::engine::{Direction, EngineError, Key};
+use crate::engine::postgres::wire::{Failure, Kept, Link, Param, pause};
+use crate::engine::{Direction, EngineError, Key, Value};
+
+/// How often reads are tried together that the database refuses, before each is tried alone.
+const REFUSED_TRIES: u32 = 3;
 
 /// Answers reads until the store stops.
 pub(in crate::engine::postgres) async fn serve(core: Arc<Core>, reads: Arc<Reads>) {
@@ -27,9 +33,22 @@ pub(in crate::engine::postgres) async fn serve(core: Arc<Core>, reads: Arc<Reads
                 if waiting.is_empty() {
                     break;
                 }
-                let Err(failure) = reader.answer(&mut waiting).await else { break };
-                if let Failure::Engine(error) = failure {
-                    waiting.drain(..).for_each(|want| want.fail(error.clone()));
+                let failure = match reader.answer(&mut waiting).await {
+                    Ok(()) => break,
+                    Err(failure) => failure,
+                };
+                let is_refused = match &failure {
+                    Failure::Refused(_) => failed + 1 >= REFUSED_TRIES,
+                    Failure::Damaged(_) => true,
+                    Failure::Lost(_) => false,
+                    Failure::Engine(_) | Failure::Unfit(_) => {
+                        let error = failure.into_engine();
+                        waiting.drain(..).for_each(|want| want.fail(error.clone()));
+                        break;
+                    }
+                };
+                if is_refused {
+                    reader.answer_apart(&mut waiting, &failure).await;
                     break;
                 }
                 tracing::warn!(%failure, "a read failed; it is tried again");
@@ -42,7 +61,7 @@ pub(in crate::engine::postgres) async fn serve(core: Arc<Core>, reads: Arc<Reads
     core.stop.run_until_cancelled(work).await;
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     core: &'a Core,
     link: Kept,
 }
@@ -50,78 +69,90 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Answers all that waits. What is left waits for another try.
     async fn answer(&mut self, waiting: &mut Vec<Want>) -> Result<(), Failure> {
+        if let Some(Want::Page { span, .. }) = waiting.first() {
+            let page = self.page(span).await?;
+            if let Some(Want::Page { reply, .. }) = waiting.pop() {
+                let _ = reply.send(Ok(page));
+            }
+            return Ok(());
+        }
+        let asked = waiting.iter().filter_map(|want| match want {
+            Want::Get { keys, .. } => Some(keys),
+            Want::Page { .. } => None,
+        });
+        let mut keys: Vec<&Key> = asked.flatten().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let read = self.get(&keys).await?;
+        for want in waiting.drain(..) {
+            let Want::Get { keys, reply } = want else { continue };
+            let own = keys.into_iter().map(|key| {
+                let value = read.get(key.as_slice()).cloned();
+                (Bytes::from(key), value.transpose())
+            });
+            let _ = reply.send(Ok(own.collect()));
+        }
+        Ok(())
+    }
+
+    /// The values of those of `keys` that the table has.
+    pub(super) async fn get(&mut self, keys: &[&Key]) -> Result<Found, Failure> {
+        let core = self.core;
+        let rows = self.fenced(&core.sql.get, &[(&keys, Type::BYTEA_ARRAY)]).await?;
+        let mut pieces = parts(&rows)?;
+        pieces.sort_unstable_by_key(|(key, n, _)| (*key, *n));
+        let mut found = Found::new();
+        for group in pieces.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let Some((key, ..)) = group.first() else { continue };
+            let mut joined = Joined::new(key.len());
+            group.iter().for_each(|(_, n, piece)| joined.add(*n, piece));
+            found.insert(Bytes::copy_from_slice(key), joined.value(key));
+        }
+        Ok(found)
+    }
+
+    async fn page(&mut self, span: &Span) -> Result<Page, Failure> {
+        let statement = self.core.sql.page(span.direction == Direction::Forward, span.end.is_some());
+        let most = i64::try_from(span.rows).unwrap_or(i64::MAX);
+        let mut params: Vec<Param<'_>> = vec![(&span.start, Type::BYTEA), (&most, Type::INT8)];
+        if let Some(end) = &span.end {
+            params.push((end, Type::BYTEA));
+        }
+        let rows = self.fenced(&statement, &params).await?;
+        let mut pieces = parts(&rows)?;
+        // The outer statement promises no order.
+        pieces.sort_by_key(|(key, n, _)| (*key, *n));
+        if span.direction == Direction::Backward {
+            pieces.reverse();
+        }
+        Ok(Page::of(span, &pieces))
+    }
+
+    /// Runs a statement that returns rows of the data with 1 in front and the fence of its snapshot with 0.
+    async fn fenced(&mut self, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
         self.core.may_read()?;
-        // If anything fails, the connection is not used again.
         let link = match self.link.take() {
             Some(link) => link,
             None => self.core.link(&self.core.config).await?,
         };
-        if let Some(Want::Page { span, .. }) = waiting.first() {
-            let page = page(self.core, &link, span).await?;
-            if let Some(Want::Page { reply, .. }) = waiting.pop() {
-                let _ = reply.send(Ok(page));
-            }
-        } else {
-            let read = get(self.core, &link, waiting).await?;
-            for want in waiting.drain(..) {
-                let Want::Get { keys, reply } = want else { continue };
-                let own = keys.into_iter().map(|key| {
-                    let value = read.get(key.as_slice()).cloned();
-                    (Bytes::from(key), value)
-                });
-                let _ = reply.send(Ok(own.collect()));
-            }
+        let read = fenced(self.core, &link, statement, params).await;
+        // A connection that failed is not used again; one that refused a statement is as good as before.
+        if matches!(read, Ok(_) | Err(Failure::Refused(_) | Failure::Damaged(_))) {
+            self.link.put(link);
         }
-        self.link.put(link);
-        Ok(())
+        read
     }
 }
 
-async fn get(core: &Core, link: &Link, waiting: &[Want]) -> Result<BTreeMap<Bytes, Bytes>, Failure> {
-    let asked = waiting.iter().filter_map(|want| match want {
-        Want::Get { keys, .. } => Some(keys),
-        Want::Page { .. } => None,
-    });
-    let mut keys: Vec<&Key> = asked.flatten().collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let rows = fenced(core, link, &core.sql.get, &[(&keys, Type::BYTEA_ARRAY)]).await?;
-    let mut pieces = parts(&rows)?;
-    pieces.sort_unstable_by_key(|(key, n, _)| (*key, *n));
-    let mut found = BTreeMap::new();
-    for group in pieces.chunk_by(|(a, ..), (b, ..)| a == b) {
-        let Some((key, ..)) = group.first() else { continue };
-        let mut joined = Joined::new(key.len());
-        group.iter().for_each(|(_, n, piece)| joined.add(*n, piece));
-        found.insert(Bytes::copy_from_slice(key), joined.value()?);
-    }
-    Ok(found)
-}
-
-async fn page(core: &Core, link: &Link, span: &Span) -> Result<Page, Failure> {
-    let statement = core.sql.page(span.direction == Direction::Forward, span.end.is_some());
-    let most = i64::try_from(span.rows).unwrap_or(i64::MAX);
-    let mut params: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), Type)> =
-        vec![(&span.start, Type::BYTEA), (&most, Type::INT8)];
-    if let Some(end) = &span.end {
-        params.push((end, Type::BYTEA));
-    }
-    let rows = fenced(core, link, &statement, &params).await?;
-    let mut pieces = parts(&rows)?;
-    // The outer statement promises no order.
-    pieces.sort_by_key(|(key, n, _)| (*key, *n));
-    if span.direction == Direction::Backward {
-        pieces.reverse();
-    }
-    Ok(Page::of(span, &pieces)?)
-}
+/// Values that the table has.
+pub(super) type Found = BTreeMap<Bytes, Result<Value, EngineError>>;
 
 /// Runs a statement that returns rows of the data with 1 in front and the fence of its snapshot with 0.
 async fn fenced(
     core: &Core,
     link: &Link,
     statement: &str,
-    params: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)],
+    params: &[Param<'_>],
 ) -> Result<Vec<Row>, Failure> {
     let (least, _) = core.backlog.counts();
     let mut rows = link.query(statement, params).await?;

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::opening::{self, Contention, Opened};
 use super::scan::scan;
+use super::unreadable::unreadable;
 use crate::engine::backup::{Backup, Held};
 use crate::engine::lock::lock;
 use crate::engine::postgres::backlog::Read;
@@ -108,11 +109,11 @@ impl Engine for PostgresEngine {
             let values = keys
                 .iter()
                 .zip(shown)
-                .map(|(key, shown)| shown.or_else(|| read.get(key.as_slice()).cloned()));
+                .map(|(key, shown)| shown.map(Ok).or_else(|| read.get(key.as_slice()).cloned()));
             // `None` only if a key has left the backlog since it was looked for there.
-            if let Some(values) = values.collect() {
+            if let Some(values) = values.collect::<Option<Vec<_>>>() {
                 self.core.may_answer()?;
-                return Ok(values);
+                return values.into_iter().collect();
             }
         }
     }
@@ -149,6 +150,10 @@ impl Engine for PostgresEngine {
             failing_reads: self.core.may_answer().err().map(|error| error.to_string()),
             ..EngineStatus::default()
         }
+    }
+
+    async fn unreadable(&self, most: usize) -> Result<Vec<EngineError>, EngineError> {
+        unreadable(&self.core, &self.reads, most).await
     }
 
     async fn backup(&self, _: Held) -> Result<Backup, EngineError> {

@@ -4,6 +4,7 @@ mod engine;
 mod opening;
 mod scan;
 mod takeover;
+mod unreadable;
 
 pub use engine::PostgresEngine;
 pub use opening::{Contention, Owner, Standing, StoreLook, look};

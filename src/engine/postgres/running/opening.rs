@@ -84,7 +84,7 @@ pub(super) async fn open(
             Err(failure) => failure,
         };
         match (failure, contention) {
-            (Failure::Lost(why) | Failure::Refused(why), Contention::Wait(tell)) => {
+            (Failure::Lost(why) | Failure::Refused(why) | Failure::Damaged(why), Contention::Wait(tell)) => {
                 tell(Standing::NoDatabase { why });
                 tokio::time::sleep(config.beat()).await;
             }

@@ -6,13 +6,15 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 use crate::engine::postgres::core::Core;
-use crate::engine::postgres::pieces::MAX_PIECES;
+use crate::engine::postgres::pieces::{MAX_PIECES, damaged};
 use crate::engine::postgres::reading::{Page, Reads, Span};
 use crate::engine::{Direction, EngineError, Key, KeyRange, Value};
 
 /// The rows of the first page, at least, and of every page, at most.
 const FEW_ROWS: usize = 8;
-const MANY_ROWS: usize = 2048;
+pub(super) const MANY_ROWS: usize = 2048;
+/// The rows of a page in which there is room for any whole value.
+pub(super) const WHOLE_ROWS: usize = 2 * MAX_PIECES;
 
 pub(super) async fn scan(
     core: &Core,
@@ -29,8 +31,15 @@ pub(super) async fn scan(
         let span = Span { start: start.clone(), end: end.clone(), direction, rows };
         let Page { values, next } = reads.page(core, span).await?;
         // A value of many pieces needs a larger page.
-        least_rows = if values.is_empty() { 2 * MAX_PIECES } else { least_rows };
-        let mut values: BTreeMap<Bytes, Value> = values.into_iter().collect();
+        least_rows = if values.is_empty() { WHOLE_ROWS } else { least_rows };
+        if let Some(next) = &next
+            && values.is_empty()
+            && rows >= WHOLE_ROWS
+        {
+            // More pieces than any value has: larger pages would never end.
+            return Err(damaged(next));
+        }
+        let mut values: BTreeMap<Bytes, Result<Value, EngineError>> = values.into_iter().collect();
         // What the page covers: all of the span, or up to the key at which it ended.
         let (from, to) = match (&next, direction) {
             (None, _) => (start.clone(), end.clone()),
@@ -39,16 +48,18 @@ pub(super) async fn scan(
         };
         for (key, value) in core.backlog.shown_in(&from, to.as_deref()) {
             match value {
-                Some(value) => values.insert(key, value),
+                Some(value) => values.insert(key, Ok(value)),
                 None => values.remove(&key),
             };
         }
-        let pairs = values.into_iter().map(|(key, value)| (key.to_vec(), value));
+        let pairs = values.into_iter().map(|(key, value)| Ok((key.to_vec(), value?)));
         let room = limit - found.len();
-        match direction {
-            Direction::Forward => found.extend(pairs.take(room)),
-            Direction::Backward => found.extend(pairs.rev().take(room)),
-        }
+        // A value that cannot be read is an error only if it is asked for.
+        let page: Result<Vec<_>, EngineError> = match direction {
+            Direction::Forward => pairs.take(room).collect(),
+            Direction::Backward => pairs.rev().take(room).collect(),
+        };
+        found.extend(page?);
         match (next, direction) {
             (None, _) => break,
             (Some(next), Direction::Forward) => start = next.to_vec(),
@@ -78,6 +89,6 @@ fn end(end: Bound<Key>) -> Option<Vec<u8>> {
 }
 
 /// The key that follows `key` immediately.
-fn after(key: &[u8]) -> Vec<u8> {
+pub(super) fn after(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }

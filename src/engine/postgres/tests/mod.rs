@@ -2,6 +2,7 @@
 
 mod clock;
 pub(crate) mod cluster;
+mod damage;
 mod encryption;
 mod large;
 mod outcomes;

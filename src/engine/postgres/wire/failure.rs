@@ -15,6 +15,9 @@ pub(in crate::engine::postgres) enum Failure {
     /// The server refused the statement, and has undone what it wrote. It may accept the same one later.
     #[error("{0}")]
     Refused(String),
+    /// The server cannot read what it has stored, and has undone what the statement wrote.
+    #[error("{0}")]
+    Damaged(String),
     /// This database cannot have the store until somebody changes something; the text says what.
     #[error("{0}")]
     Unfit(String),
@@ -35,6 +38,8 @@ impl Failure {
         let is_end = matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
         if is_leaving || is_end || *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN {
             Self::Lost(text)
+        } else if code.code().starts_with("XX") {
+            Self::Damaged(text)
         } else {
             Self::Refused(text)
         }
@@ -44,6 +49,9 @@ impl Failure {
     pub(in crate::engine::postgres) fn into_engine(self) -> EngineError {
         match self {
             Self::Lost(text) | Self::Refused(text) => EngineError::Io(format!("the database failed: {text}")),
+            Self::Damaged(detail) => {
+                EngineError::Corrupt { file: "a table of the database".to_owned(), offset: 0, detail }
+            }
             Self::Unfit(text) => EngineError::WrongFolder(text),
             Self::Engine(error) => error,
         }

@@ -15,5 +15,5 @@ mod tls;
 
 pub(super) use connect::{Hello, connect, pause};
 pub(super) use failure::Failure;
-pub(super) use link::{Kept, Link};
+pub(super) use link::{Kept, Link, Param};
 pub(super) use tls::Tls;
