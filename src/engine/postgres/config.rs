@@ -11,6 +11,8 @@ use crate::metrics::{Counter, Histogram};
 const DEFAULT_TERM: Duration = Duration::from_secs(6);
 /// How long the outcome of a write is asked for before nobody can know it.
 const DEFAULT_PROVE_WITHIN: Duration = Duration::from_secs(120);
+/// How long closing waits for writes that do not get through.
+const DEFAULT_CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// How long one statement may take before its connection is given up.
 const DEFAULT_STATEMENT_WITHIN: Duration = Duration::from_secs(10);
 /// How long connecting to one host may take, the first query included.
@@ -38,6 +40,9 @@ pub struct PostgresConfig {
     /// How long the outcome of a write is asked for, and the write sent again, before it is given up as
     /// unknown.
     pub prove_within: Duration,
+    /// How long closing waits for writes and for giving the store up. What is not known then to be durable is
+    /// unknown, and the next server waits for a term.
+    pub close_within: Duration,
     /// Connections that read.
     pub readers: usize,
     /// Tells the time.
@@ -62,6 +67,7 @@ impl PostgresConfig {
             statement_within: DEFAULT_STATEMENT_WITHIN,
             connect_within: DEFAULT_CONNECT_WITHIN,
             prove_within: DEFAULT_PROVE_WITHIN,
+            close_within: DEFAULT_CLOSE_WITHIN,
             readers: 4,
             clock: BootClock::system(),
             commit_times: commit_times(),

@@ -30,6 +30,8 @@ pub(super) struct Core {
     pub(super) who: Vec<u8>,
     /// The tasks end at once.
     pub(super) stop: CancellationToken,
+    /// The store is being closed, and has waited long enough for the database.
+    pub(super) hurry: CancellationToken,
     pub(super) is_closed: AtomicBool,
     pub(super) disk_bytes: AtomicU64,
     timeline: AtomicU32,
@@ -47,6 +49,7 @@ impl Core {
             backlog: Backlog::new(fence.last),
             who: fence.who(),
             stop: CancellationToken::new(),
+            hurry: CancellationToken::new(),
             is_closed: AtomicBool::new(false),
             disk_bytes: AtomicU64::new(0),
             timeline: AtomicU32::new(0),

@@ -167,7 +167,12 @@ impl Engine for PostgresEngine {
         };
         // Once nothing can be appended any more, each task ends when it has done what came before.
         drop(appended);
-        let _ = (numbering.await, writer.await);
+        let mut done = std::pin::pin!(async { (numbering.await, writer.await) });
+        if tokio::time::timeout(self.core.config.close_within, done.as_mut()).await.is_err() {
+            // The database is away. Whoever waits is told so while there is still time to.
+            self.core.hurry.cancel();
+            let _ = done.await;
+        }
         self.core.stop.cancel();
         match self.core.backlog.refusing() {
             Some(error) => Err(error),

@@ -1,6 +1,7 @@
 //! The engine against a real server, and what goes wrong with it.
 
 mod clock;
+mod closing;
 pub(crate) mod cluster;
 mod damage;
 mod encryption;

@@ -78,7 +78,8 @@ async fn read_beneath(
         return Ok(());
     }
     // What was numbered meanwhile is newer than what is read now, and stays.
-    let mut found = reads.get(core, unknown).await?;
+    let reading = core.hurry.run_until_cancelled(reads.get(core, unknown));
+    let mut found = reading.await.unwrap_or(Err(EngineError::Closed))?;
     found.append(read);
     *read = found;
     Ok(())

@@ -20,6 +20,8 @@ use crate::engine::{Durable, EngineError};
 const GROUP_BYTES: usize = 3 * 1024 * 1024;
 /// The most batches that wait in the writer's own queue.
 const TOGETHER: usize = 4096;
+/// Why a write is given up that closing no longer waits for.
+const CLOSED_IN_VAIN: &str = "the database did not answer before the store was closed";
 /// How often giving the store up is tried.
 const RELEASE_TRIES: u32 = 3;
 
@@ -117,7 +119,10 @@ impl Writer<'_> {
         let mut tries = Tries { is_sent: false, failed: 0 };
         loop {
             let sent = self.core.config.clock.now();
-            match self.attempt(last.number, &parts, &mut tries).await {
+            let hurry = &self.core.hurry.clone();
+            let attempt = hurry.run_until_cancelled(self.attempt(last.number, &parts, &mut tries)).await;
+            let in_vain = || Err(EngineError::Io(CLOSED_IN_VAIN.to_owned()).into());
+            match attempt.unwrap_or_else(in_vain) {
                 Ok(()) => {
                     self.core.ownership.renewed(sent);
                     self.core.stalled(None);
@@ -132,7 +137,7 @@ impl Writer<'_> {
                         let error = EngineError::Io(format!("the database failed: {failure}"));
                         return Err(self.lost(&tries, error));
                     }
-                    self.pause(&mut tries).await;
+                    hurry.run_until_cancelled(self.pause(&mut tries)).await;
                 }
             }
         }
@@ -187,12 +192,14 @@ impl Writer<'_> {
             return;
         }
         let mut tries = Tries { is_sent: false, failed: 0 };
+        let hurry = &self.core.hurry.clone();
         while tries.failed < RELEASE_TRIES {
-            match self.release().await {
-                Ok(()) => return,
-                Err(failure) => tracing::warn!(%failure, "the ownership could not be given up"),
+            match hurry.run_until_cancelled(self.release()).await {
+                Some(Ok(())) => return,
+                Some(Err(failure)) => tracing::warn!(%failure, "the ownership could not be given up"),
+                None => break,
             }
-            self.pause(&mut tries).await;
+            hurry.run_until_cancelled(self.pause(&mut tries)).await;
         }
         tracing::warn!("the next server has to wait until the ownership of this one has run out");
     }
