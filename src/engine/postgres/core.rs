@@ -1,7 +1,7 @@
 //! What the tasks of an open store share.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,7 +12,8 @@ use super::config::PostgresConfig;
 use super::ownership::Ownership;
 use super::rows::Fence;
 use super::sql::Sql;
-use super::wire::{Failure, Hello, Link, Tls, connect};
+use super::tables;
+use super::wire::{Failure, Hello, Known, Link, Tls, connect};
 use crate::engine::EngineError;
 use crate::engine::lock::lock;
 
@@ -34,14 +35,20 @@ pub(super) struct Core {
     pub(super) hurry: CancellationToken,
     pub(super) is_closed: AtomicBool,
     pub(super) disk_bytes: AtomicU64,
-    timeline: AtomicU32,
+    known: Known,
     /// The database waited for standbys once, so it has to for ever.
     is_synchronous: AtomicBool,
     stalled: Mutex<Option<(Instant, String)>>,
 }
 
 impl Core {
-    pub(super) fn new(config: PostgresConfig, tls: Tls, fence: &Fence, ownership: Ownership) -> Self {
+    pub(super) fn new(
+        config: PostgresConfig,
+        tls: Tls,
+        known: Known,
+        fence: &Fence,
+        ownership: Ownership,
+    ) -> Self {
         Self {
             sql: Sql::new(&config.dsn.schema),
             tls,
@@ -52,7 +59,7 @@ impl Core {
             hurry: CancellationToken::new(),
             is_closed: AtomicBool::new(false),
             disk_bytes: AtomicU64::new(0),
-            timeline: AtomicU32::new(0),
+            known,
             is_synchronous: AtomicBool::new(false),
             stalled: Mutex::default(),
             config,
@@ -61,14 +68,24 @@ impl Core {
 
     /// A new connection to the primary; never to one of an earlier timeline than one seen before.
     pub(super) async fn link(&self, config: &PostgresConfig) -> Result<Link, Failure> {
-        let (link, hello) = connect(config, &self.tls, self.timeline.load(Ordering::Acquire)).await?;
-        self.seen(&hello)?;
+        let (link, hello) = connect(config, &self.tls, &self.known).await?;
+        if let Err(failure) = self.seen(&hello) {
+            // What it acknowledges is not believed, but an owner that it shows is one.
+            self.look_at_fence(&link).await?;
+            return Err(failure);
+        }
         Ok(link)
+    }
+
+    /// Fails if another server owns the store, or if this is a former primary.
+    async fn look_at_fence(&self, link: &Link) -> Result<(), Failure> {
+        let rows = tables::rows(link, &self.sql).await?;
+        self.judge(&rows.fence, 0)
     }
 
     /// Remembers what a server said about itself.
     pub(super) fn seen(&self, hello: &Hello) -> Result<(), Failure> {
-        self.timeline.fetch_max(hello.timeline, Ordering::AcqRel);
+        self.known.saw(hello);
         self.acknowledged(&hello.synchronous_standbys)
     }
 

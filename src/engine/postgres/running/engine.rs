@@ -52,10 +52,10 @@ impl PostgresEngine {
     }
 
     async fn start(config: PostgresConfig, opened: Opened) -> Result<Self, EngineError> {
-        let Opened { link, hello, taken, tls } = opened;
+        let Opened { link, hello, taken, tls, known } = opened;
         let ownership = Ownership::new(taken.fence.epoch, config.clock.clone(), config.term, taken.sent);
         let readers = config.readers.max(1);
-        let core = Arc::new(Core::new(config, tls, &taken.fence, ownership));
+        let core = Arc::new(Core::new(config, tls, known, &taken.fence, ownership));
         let reads = Arc::new(Reads::default());
         let failed = |failure: crate::engine::postgres::wire::Failure| failure.into_engine();
         core.seen(&hello).map_err(failed)?;

@@ -8,7 +8,10 @@ use crate::engine::postgres::config::PostgresConfig;
 use crate::engine::postgres::rows::{Beat, Fence, Id, random_id};
 use crate::engine::postgres::sql::Sql;
 use crate::engine::postgres::tables;
-use crate::engine::postgres::wire::{Failure, Hello, Link, Tls, connect};
+use crate::engine::postgres::wire::{Failure, Hello, Known, Link, Tls, connect};
+
+/// How long one statement of a server that opens the store or stands by may take.
+const WATCH_WITHIN: Duration = Duration::from_secs(3);
 
 /// The server that owns a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +71,7 @@ pub(super) struct Opened {
     pub(super) hello: Hello,
     pub(super) taken: Taken,
     pub(super) tls: Tls,
+    pub(super) known: Known,
 }
 
 /// Opens the store: see [`PostgresEngine::open`](super::PostgresEngine::open).
@@ -76,12 +80,25 @@ pub(super) async fn open(
     contention: &Contention<'_>,
 ) -> Result<Opened, EngineError> {
     let tls = Tls::load(&config.dsn).map_err(Failure::into_engine)?;
-    let mut opening = Opening { config, contention, tls: &tls, owner: random_id()?, watch: Watch::default() };
+    let (known, mut watching) = (Known::default(), config.clone());
+    // A database that hangs must not keep this server from the next host for longer than from a takeover.
+    watching.statement_within = config.statement_within.min(WATCH_WITHIN);
+    let mut opening = Opening {
+        config: &watching,
+        contention,
+        tls: &tls,
+        known: &known,
+        owner: random_id()?,
+        watch: Watch::default(),
+    };
     let begun = config.clock.now();
     loop {
         let failure = match opening.attempt(begun).await {
-            Ok((link, hello, taken)) => return Ok(Opened { link, hello, taken, tls }),
-            Err(failure) => failure,
+            Ok((mut link, hello, taken)) => {
+                link.set_limit(config.statement_within);
+                return Ok(Opened { link, hello, taken, tls, known });
+            }
+            Err(failure) => failure.at_opening(),
         };
         match (failure, contention) {
             (Failure::Lost(why) | Failure::Refused(why) | Failure::Damaged(why), Contention::Wait(tell)) => {
@@ -97,6 +114,7 @@ struct Opening<'a> {
     config: &'a PostgresConfig,
     contention: &'a Contention<'a>,
     tls: &'a Tls,
+    known: &'a Known,
     /// What this process calls itself in the fence, in every attempt: one that was thought lost is its own
     /// too.
     owner: Id,
@@ -108,7 +126,7 @@ impl Opening<'_> {
     async fn attempt(&mut self, begun: Duration) -> Result<(Link, Hello, Taken), Failure> {
         let (config, schema) = (self.config, self.config.dsn.schema());
         let sql = Sql::new(schema);
-        let (mut link, hello) = connect(config, self.tls, 0).await?;
+        let (mut link, hello) = connect(config, self.tls, self.known).await?;
         tables::check_server(config, &hello)?;
         tables::ensure(&mut link, schema).await?;
         let mut told = None;
@@ -148,12 +166,12 @@ fn owner_of(fence: &Fence, beat: &Beat) -> Option<Owner> {
 
 /// Looks whether there is a store, and what state it is in. Changes nothing.
 pub async fn look(config: &PostgresConfig) -> Result<StoreLook, EngineError> {
-    look_for(config).await.map_err(Failure::into_engine)
+    look_for(config).await.map_err(|failure| failure.at_opening().into_engine())
 }
 
 async fn look_for(config: &PostgresConfig) -> Result<StoreLook, Failure> {
     let tls = Tls::load(&config.dsn)?;
-    let (link, hello) = connect(config, &tls, 0).await?;
+    let (link, hello) = connect(config, &tls, &Known::default()).await?;
     tables::check_server(config, &hello)?;
     let schema = config.dsn.schema();
     if !tables::exist(&link, schema).await? {

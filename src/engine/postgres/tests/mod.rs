@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub(crate) use clock::TestClock;
 
-use super::wire::{Link, Tls, connect};
+use super::wire::{Known, Link, Tls, connect};
 use super::*;
 use crate::engine::{Batch, Engine, EngineError};
 
@@ -32,7 +32,7 @@ use std::time::Duration;
 /// A connection for whatever a test wants of the database.
 pub(super) async fn link(dsn: &Dsn) -> Link {
     let config = PostgresConfig::new(dsn.clone());
-    connect(&config, &Tls::load(dsn).unwrap(), 0).await.unwrap().0
+    connect(&config, &Tls::load(dsn).unwrap(), &Known::default()).await.unwrap().0
 }
 
 pub(super) async fn run(link: &Link, statement: &str) {

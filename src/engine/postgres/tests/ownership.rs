@@ -3,6 +3,10 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::engine::postgres::core::Core;
+use crate::engine::postgres::rows::Fence;
+use crate::engine::postgres::sql::Sql;
+use crate::engine::postgres::wire::Failure;
 use crate::engine::{Direction, KeyRange};
 
 /// A server that renews at the beginning and then never again, as if it stood still.
@@ -133,4 +137,25 @@ async fn of_many_servers_that_open_a_store_at_once_one_owns_it_at_a_time() {
     let last = open(&config(dsn, &TestClock::new())).await;
     assert_eq!(get(&last, "count").await.unwrap(), "6");
     last.close().await.unwrap();
+}
+
+/// A primary that waits for no standbys, after one that did: nothing that it acknowledges is believed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_is_not_believed_still_shows_that_another_server_has_taken_over() {
+    let Some(dsn) = cluster::fresh() else { return };
+    let config = config(dsn.clone(), &TestClock::new());
+    open(&config).await.close().await.unwrap();
+    let owner = open(&config).await;
+    let rows = tables::rows(&link(&dsn).await, &Sql::new(dsn.schema())).await.unwrap();
+    let former = Fence { epoch: 1, owner: [9; 16], ..rows.fence };
+    for (fence, is_lost) in [(former, true), (rows.fence, false)] {
+        let ownership = Ownership::new(fence.epoch, config.clock.clone(), config.term, config.clock.now());
+        let tls = Tls::load(&dsn).unwrap();
+        let core = Core::new(config.clone(), tls, Known::default(), &fence, ownership.clone());
+        core.acknowledged("ANY 1 (db2)").unwrap();
+        let failure = core.link(&config).await.unwrap_err();
+        assert_eq!(matches!(failure, Failure::Engine(EngineError::NotOwner(_))), is_lost, "{failure}");
+        assert_eq!(ownership.reason().is_some(), is_lost);
+    }
+    owner.close().await.unwrap();
 }

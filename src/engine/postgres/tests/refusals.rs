@@ -71,9 +71,52 @@ async fn a_database_that_cannot_be_used_says_why() {
     assert!(text.contains("may not make the tables") && text.contains("42501"), "{text}");
     let text = refused(&Dsn { user: "nobody".to_owned(), ..dsn.clone() }).await;
     assert!(text.contains("refuses the login"), "{text}");
+    // Tables that are there, and belong to somebody else: a server that stands by does not wait for rights.
+    open(&config(dsn.clone(), &TestClock::new())).await.close().await.unwrap();
+    let guest = Dsn { user: "guest".to_owned(), ..dsn.clone() };
+    let waits =
+        PostgresEngine::open(config(guest.clone(), &TestClock::new()), Contention::Wait(&|_| {})).await;
+    let EngineError::WrongFolder(text) = waits.unwrap_err() else { panic!("not refused") };
+    assert!(text.contains("lacks a right") && text.contains("42501"), "{text}");
+    assert!(matches!(look(&config(guest, &TestClock::new())).await, Err(EngineError::WrongFolder(_))));
     run(&link, "ALTER DATABASE postgres SET default_transaction_read_only = on").await;
     let refused = PostgresEngine::open(config(dsn, &TestClock::new()), Contention::Refuse).await.unwrap_err();
-    assert!(matches!(&refused, EngineError::Io(text) if text.contains("accepts no writes")), "{refused:?}");
+    assert!(
+        matches!(&refused, EngineError::Io(text) if text.contains("default_transaction_read_only is on")),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_asks_for_a_password_says_where_to_put_it() {
+    let asks = |dir: &std::path::Path| {
+        std::fs::write(dir.join("hba"), "local all postgres trust\nlocal all all scram-sha-256\n").unwrap();
+        format!("hba_file = '{}/hba'\n", dir.display())
+    };
+    let Some(cluster) = cluster::Cluster::start_with(asks) else { return };
+    let dsn = cluster.fresh();
+    run(&link(&dsn).await, "CREATE ROLE locked LOGIN PASSWORD 'right'").await;
+    let locked = Dsn { user: "locked".to_owned(), ..dsn };
+    let text = refused(&locked).await;
+    assert!(text.contains("MEMBERBASE_STORE_PASSWORD") && text.contains("store-password-file"), "{text}");
+    assert!(refused(&locked.with_password("wrong".to_owned())).await.contains("refuses the login"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_host_that_was_used_last_is_tried_first() {
+    let Some(dsn) = cluster::fresh() else { return };
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let hung = dsn::Host::Tcp { name: "127.0.0.1".to_owned(), port };
+    let hosts = [vec![hung], dsn.hosts.clone()].concat();
+    let mut config = config(Dsn { hosts, ..dsn.clone() }, &TestClock::new());
+    config.connect_within = Duration::from_millis(100);
+    let (tls, known) = (Tls::load(&dsn).unwrap(), Known::default());
+    connect(&config, &tls, &known).await.unwrap();
+    silent.accept().await.unwrap();
+    connect(&config, &tls, &known).await.unwrap();
+    let again = tokio::time::timeout(Duration::from_millis(1), silent.accept()).await;
+    assert!(again.is_err(), "the silent host was asked again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

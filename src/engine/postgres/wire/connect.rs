@@ -1,6 +1,7 @@
 //! Finds the server of the database that accepts writes.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio_postgres::config::SslMode;
@@ -42,17 +43,39 @@ pub(in crate::engine::postgres) struct Hello {
     pub(in crate::engine::postgres) timeline: u32,
 }
 
-/// Connects to the first host that accepts writes and whose timeline is not below `timeline`.
+/// What is known of the database from earlier connections.
+#[derive(Debug, Default)]
+pub(in crate::engine::postgres) struct Known {
+    /// The latest timeline.
+    timeline: AtomicU32,
+    /// The place of the host that was used last among those of the DSN.
+    host: AtomicUsize,
+}
+
+impl Known {
+    pub(in crate::engine::postgres) fn saw(&self, hello: &Hello) {
+        self.timeline.fetch_max(hello.timeline, Ordering::AcqRel);
+    }
+}
+
+/// Connects to a host that accepts writes and whose timeline is not below the latest that is known. The one
+/// that was used last is tried first, because others may hang.
 pub(in crate::engine::postgres) async fn connect(
     config: &PostgresConfig,
     tls: &Tls,
-    timeline: u32,
+    known: &Known,
 ) -> Result<(Link, Hello), Failure> {
     let mut why = String::new();
-    for host in &config.dsn.hosts {
+    let timeline = known.timeline.load(Ordering::Acquire);
+    let first = known.host.load(Ordering::Acquire);
+    let hosts = config.dsn.hosts.iter().enumerate();
+    for (place, host) in hosts.clone().skip(first).chain(hosts.take(first)) {
         let failure = match tokio::time::timeout(config.connect_within, to(config, tls, host, timeline)).await
         {
-            Ok(Ok(connected)) => return Ok(connected),
+            Ok(Ok(connected)) => {
+                known.host.store(place, Ordering::Release);
+                return Ok(connected);
+            }
             Ok(Err(failure @ (Failure::Unfit(_) | Failure::Engine(_)))) => return Err(failure),
             Ok(Err(failure)) => failure.to_string(),
             Err(_) => format!("no answer within {} s", config.connect_within.as_secs_f32()),
@@ -77,10 +100,10 @@ async fn to(
     let link = Link::new(client, connection, config.statement_within);
     let rows = link.query(HELLO, &[]).await?;
     let row = rows.first().ok_or_else(|| Failure::Lost("the first query had no answer".to_owned()))?;
-    let (hello, direct) = hello(row).map_err(|error| lost(&error))?;
-    let Some(hello) = hello else {
-        return Err(Failure::Lost("a standby, which accepts no writes".to_owned()));
-    };
+    let (hello, direct, refuses) = hello(row).map_err(|error| lost(&error))?;
+    if let Some(why) = refuses {
+        return Err(Failure::Lost(why.to_owned()));
+    }
     if hello.timeline < timeline {
         let found = hello.timeline;
         return Err(Failure::Lost(format!(
@@ -118,8 +141,8 @@ fn settings(dsn: &Dsn, host: &Host, mark: &str) -> Config {
     settings
 }
 
-/// What the server says, `None` if it accepts no writes; and the mark of this connection.
-fn hello(row: &Row) -> Result<(Option<Hello>, String), tokio_postgres::Error> {
+/// What the server says, the mark of this connection, and why it accepts no writes, if so.
+fn hello(row: &Row) -> Result<(Hello, String, Option<&'static str>), tokio_postgres::Error> {
     let (is_standby, is_read_only): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
     let timeline: &str = row.try_get(9)?;
     let hello = Hello {
@@ -130,12 +153,30 @@ fn hello(row: &Row) -> Result<(Option<Hello>, String), tokio_postgres::Error> {
         standbys: row.try_get(8)?,
         timeline: u32::from_str_radix(timeline, 16).unwrap_or_default(),
     };
-    Ok(((!is_standby && !is_read_only).then_some(hello), row.try_get(7)?))
+    let refuses = match (is_standby, is_read_only) {
+        (true, _) => Some("a standby, which accepts no writes"),
+        (false, true) => Some(
+            "it accepts no writes, although it is no standby: default_transaction_read_only is on, for the server, \
+             this database or this user",
+        ),
+        (false, false) => None,
+    };
+    Ok((hello, row.try_get(7)?, refuses))
 }
 
 /// Errors before the first query: those that trying again cannot mend say what to do.
 fn explained(dsn: &Dsn, error: &tokio_postgres::Error) -> Failure {
-    let Some(said) = error.as_db_error() else { return Failure::Lost(chain(error)) };
+    let Some(said) = error.as_db_error() else {
+        let text = chain(error);
+        return match dsn.password {
+            None if text.contains("password missing") => Failure::Unfit(format!(
+                "the database asks {} for a password, and none was given: put it into MEMBERBASE_STORE_PASSWORD, or \
+                 into a file that store-password-file names",
+                dsn.user
+            )),
+            _ => Failure::Lost(text),
+        };
+    };
     let code = said.code().code();
     let text = format!("{} (SQLSTATE {code})", said.message());
     match code {

@@ -45,6 +45,17 @@ impl Failure {
         }
     }
 
+    /// At an opening: a right that is missing does not come by itself.
+    pub(in crate::engine::postgres) fn at_opening(self) -> Self {
+        match self {
+            Self::Refused(text) if text.ends_with("(SQLSTATE 42501)") => Self::Unfit(format!(
+                "the user lacks a right that the owner of the tables has: {text}; GRANT USAGE on the schema and SELECT, \
+                 INSERT, UPDATE, DELETE on its tables, or name their owner in the DSN"
+            )),
+            other => other,
+        }
+    }
+
     /// For a call that wrote nothing.
     pub(in crate::engine::postgres) fn into_engine(self) -> EngineError {
         match self {

@@ -57,6 +57,11 @@ impl Link {
         Self { client, warned, driver, within }
     }
 
+    /// From now on each statement may take this long.
+    pub(in crate::engine::postgres) fn set_limit(&mut self, within: Duration) {
+        self.within = within;
+    }
+
     /// Runs one statement; outside a transaction it is one of its own.
     pub(in crate::engine::postgres) async fn query(
         &self,

@@ -13,7 +13,7 @@ mod link;
 mod stream;
 mod tls;
 
-pub(super) use connect::{Hello, connect, pause};
+pub(super) use connect::{Hello, Known, connect, pause};
 pub(super) use failure::Failure;
 pub(super) use link::{Kept, Link, Param};
 pub(super) use tls::Tls;
