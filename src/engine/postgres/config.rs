@@ -29,6 +29,8 @@ pub struct PostgresConfig {
     /// What the others are told about this server, for example its host and process. At most 200 bytes are
     /// kept.
     pub name: String,
+    /// Where other servers reach this one, for calls that they pass on; at most 255 bytes.
+    pub address: Option<String>,
     /// Accepts a database that acknowledges a write before a quorum of its standbys has it.
     pub allow_async_replicas: bool,
     /// How long reads are answered after the last acknowledged renewal of the ownership.
@@ -62,6 +64,7 @@ impl PostgresConfig {
         Self {
             dsn,
             name: String::new(),
+            address: None,
             allow_async_replicas: false,
             term: DEFAULT_TERM,
             statement_within: DEFAULT_STATEMENT_WITHIN,

@@ -17,6 +17,8 @@ pub(super) const BEFORE_WRITE_BYTES: usize = 33;
 const FENCE_BYTES: usize = 49;
 /// The longest name of an owner that is kept, in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 200;
+/// What stands between a name and an address.
+const BEFORE_ADDRESS: char = '\0';
 
 /// What every write changes, and so competes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub(super) struct Beat {
     /// Counts renewals, so that no two are the same.
     pub(super) count: u64,
     pub(super) name: String,
+    /// Where other servers reach the owner, if it says so.
+    pub(super) address: Option<String>,
 }
 
 impl Fence {
@@ -70,14 +74,22 @@ impl Beat {
         let mut bytes = who(self.epoch, &self.owner);
         bytes.extend(self.count.to_be_bytes());
         bytes.extend(cut_name(&self.name).as_bytes());
+        if let Some(address) = &self.address {
+            bytes.extend(BEFORE_ADDRESS.to_string().as_bytes());
+            bytes.extend(address.as_bytes());
+        }
         bytes
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, EngineError> {
         let (epoch, owner, rest) = front(bytes, "beat")?;
         let (count, name) = number(rest, "beat")?;
-        let name = std::str::from_utf8(name).map_err(|_| damaged("beat"))?.to_owned();
-        Ok(Self { epoch, owner, count, name })
+        let text = std::str::from_utf8(name).map_err(|_| damaged("beat"))?;
+        let (name, address) = match text.split_once(BEFORE_ADDRESS) {
+            Some((name, address)) => (name, Some(address.to_owned())),
+            None => (text, None),
+        };
+        Ok(Self { epoch, owner, count, name: name.to_owned(), address })
     }
 }
 
@@ -98,6 +110,7 @@ pub(super) fn random_id() -> Result<Id, EngineError> {
 }
 
 fn cut_name(name: &str) -> &str {
+    let name = name.split(BEFORE_ADDRESS).next().unwrap_or_default();
     let mut end = name.len().min(MAX_NAME_BYTES);
     while !name.is_char_boundary(end) {
         end -= 1;
@@ -164,9 +177,12 @@ mod tests {
 
     #[test]
     fn rows_have_the_bytes_of_the_documentation() {
-        let beat = Beat { epoch: 2, owner: [0xaa; 16], count: 5, name: "mb1 77".to_owned() };
+        let beat = Beat { epoch: 2, owner: [0xaa; 16], count: 5, name: "mb1 77".to_owned(), address: None };
+        let there = Beat { address: Some("http://mb1:50051".to_owned()), ..beat.clone() };
         assert_eq!(fence().encode(), golden("the row fence"));
         assert_eq!(beat.encode(), golden("the row beat"));
+        assert_eq!(there.encode(), golden("the row beat with an address"));
+        assert_eq!(Beat::decode(&golden("the row beat with an address")).unwrap(), there);
         assert_eq!(encode_meta(&[0xcc; 16]), golden("the row meta"));
         assert_eq!(Fence::decode(&golden("the row fence")).unwrap(), fence());
         assert_eq!(Beat::decode(&golden("the row beat")).unwrap(), beat);
@@ -196,7 +212,12 @@ mod tests {
     #[test]
     fn long_names_are_cut_between_characters() {
         let name = "x".repeat(MAX_NAME_BYTES - 1) + "é";
-        let beat = Beat { epoch: 1, owner: NOBODY, count: 0, name };
-        assert_eq!(Beat::decode(&beat.encode()).unwrap().name, "x".repeat(MAX_NAME_BYTES - 1));
+        let beat = |name: &str, address: Option<&str>| {
+            let address = address.map(str::to_owned);
+            Beat::decode(&Beat { epoch: 1, owner: NOBODY, count: 0, name: name.to_owned(), address }.encode())
+        };
+        assert_eq!(beat(&name, None).unwrap().name, "x".repeat(MAX_NAME_BYTES - 1));
+        let odd = beat("a\0b", Some("http://c:1")).unwrap();
+        assert_eq!((&*odd.name, odd.address.as_deref()), ("a", Some("http://c:1")));
     }
 }

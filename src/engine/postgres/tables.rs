@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::config::PostgresConfig;
-use super::rows::{Beat, Fence, NOBODY, decode_meta, encode_meta, random_id};
+use super::rows::{Beat, Fence, Id, NOBODY, decode_meta, encode_meta, random_id};
 use super::sql::Sql;
 use super::wire::{Failure, Hello, Link};
 use crate::engine::EngineError;
@@ -29,6 +29,7 @@ pub(super) struct Rows {
     pub(super) fence_bytes: Vec<u8>,
     pub(super) beat: Beat,
     pub(super) beat_bytes: Vec<u8>,
+    pub(super) store: Id,
 }
 
 /// Refuses a server that cannot keep the promises of the engine.
@@ -116,7 +117,7 @@ async fn make(link: &mut Link, schema: &str) -> Result<(), Failure> {
     let store = random_id()?;
     let write = random_id()?;
     let fence = Fence { epoch: 0, owner: NOBODY, last: 0, write }.encode();
-    let beat = Beat { epoch: 0, owner: NOBODY, count: 0, name: String::new() }.encode();
+    let beat = Beat { epoch: 0, owner: NOBODY, count: 0, name: String::new(), address: None }.encode();
     let meta = encode_meta(&store);
     let unit = link.begin().await?;
     let has_schema =
@@ -153,8 +154,8 @@ pub(super) async fn rows(link: &Link, sql: &Sql) -> Result<Rows, Failure> {
         })
     };
     let (meta, fence_bytes, beat_bytes) = (row("meta")?, row("fence")?, row("beat")?);
-    decode_meta(&meta)?;
     Ok(Rows {
+        store: decode_meta(&meta)?,
         fence: Fence::decode(&fence_bytes)?,
         beat: Beat::decode(&beat_bytes)?,
         fence_bytes,

@@ -16,6 +16,7 @@ use crate::engine::postgres::backlog::Read;
 use crate::engine::postgres::config::PostgresConfig;
 use crate::engine::postgres::core::Core;
 use crate::engine::postgres::ownership::Ownership;
+use crate::engine::postgres::peer::PeerKey;
 use crate::engine::postgres::reading::{Reads, serve};
 use crate::engine::postgres::writing::{Waiting, number, prove, renew, watch, write};
 use crate::engine::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value};
@@ -26,6 +27,7 @@ use crate::tasks;
 pub struct PostgresEngine {
     core: Arc<Core>,
     reads: Arc<Reads>,
+    key: PeerKey,
     /// `None` once the store is closed.
     running: Mutex<Option<Running>>,
 }
@@ -74,13 +76,19 @@ impl PostgresEngine {
             tasks::vital("store-numbering", number(Arc::clone(&core), Arc::clone(&reads), waiting, numbered));
         let writer = tasks::vital("store-writer", write(Arc::clone(&core), ready, link, fence));
         let running = Mutex::new(Some(Running { appended, numbering, writer }));
-        Ok(Self { core, reads, running })
+        Ok(Self { core, reads, key: taken.key, running })
     }
 
     /// The ownership, which ends when the store is closed or another server takes over.
     #[must_use]
     pub fn ownership(&self) -> &Ownership {
         &self.core.ownership
+    }
+
+    /// What this process shares with those that stand by, as long as it owns the store.
+    #[must_use]
+    pub fn peer_key(&self) -> &PeerKey {
+        &self.key
     }
 
     fn enqueue(&self, batch: Batch) -> Result<oneshot::Receiver<Answer>, EngineError> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::takeover::{Taken, Verdict, Watch, take};
 use crate::engine::EngineError;
 use crate::engine::postgres::config::PostgresConfig;
-use crate::engine::postgres::rows::{Beat, Fence, Id, random_id};
+use crate::engine::postgres::peer::PeerKey;
+use crate::engine::postgres::rows::{Beat, Id, random_id};
 use crate::engine::postgres::sql::Sql;
 use crate::engine::postgres::tables;
 use crate::engine::postgres::wire::{Failure, Hello, Known, Link, Tls, connect};
@@ -20,6 +21,10 @@ pub struct Owner {
     pub name: String,
     /// How many servers have owned the store before, and this one.
     pub epoch: u64,
+    /// Where it can be reached, if it says so: [`PostgresConfig::address`].
+    pub address: Option<String>,
+    /// What it shares with those that stand by.
+    pub key: PeerKey,
 }
 
 /// What a server that stands by sees. It is told at the beginning, and whenever it changes.
@@ -144,7 +149,7 @@ impl Opening<'_> {
                 }
                 Verdict::Alive | Verdict::Unknown => {}
             }
-            let owner = owner_of(&rows.fence, &rows.beat);
+            let owner = owner_of(&rows);
             if let (Contention::Wait(tell), Some(owner)) = (self.contention, owner)
                 && told.replace(owner.clone()).as_ref() != Some(&owner)
             {
@@ -160,8 +165,14 @@ fn in_use(config: &PostgresConfig, beat: &Beat) -> String {
     format!("{}, owned by {name}", config.dsn)
 }
 
-fn owner_of(fence: &Fence, beat: &Beat) -> Option<Owner> {
-    (!fence.is_free()).then(|| Owner { name: beat.name.clone(), epoch: fence.epoch })
+fn owner_of(rows: &tables::Rows) -> Option<Owner> {
+    let tables::Rows { fence, beat, store, .. } = rows;
+    (!fence.is_free()).then(|| Owner {
+        name: beat.name.clone(),
+        epoch: fence.epoch,
+        address: beat.address.clone(),
+        key: PeerKey::of(&fence.owner, store),
+    })
 }
 
 /// Looks whether there is a store, and what state it is in. Changes nothing.
@@ -178,6 +189,6 @@ async fn look_for(config: &PostgresConfig) -> Result<StoreLook, Failure> {
         return Ok(StoreLook::Missing);
     }
     let rows = tables::rows(&link, &Sql::new(schema)).await?;
-    let owner = owner_of(&rows.fence, &rows.beat);
+    let owner = owner_of(&rows);
     Ok(StoreLook::Present { is_empty: rows.fence.last == 0, owner, last: rows.fence.last })
 }

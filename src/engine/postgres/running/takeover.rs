@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio_postgres::types::Type;
 
 use crate::engine::postgres::config::PostgresConfig;
+use crate::engine::postgres::peer::PeerKey;
 use crate::engine::postgres::rows::{Beat, Fence, Id, random_id};
 use crate::engine::postgres::sql::Sql;
 use crate::engine::postgres::tables::Rows;
@@ -58,6 +59,8 @@ impl Watch {
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) fence: Fence,
+    /// What it shares with those that stand by.
+    pub(super) key: PeerKey,
     /// When the takeover was sent.
     pub(super) sent: Duration,
 }
@@ -73,7 +76,8 @@ pub(super) async fn take(
     let sent = config.clock.now();
     let epoch = rows.fence.epoch.saturating_add(1);
     let fence = Fence { epoch, owner: me, last: rows.fence.last, write: random_id()? };
-    let beat = Beat { epoch, owner: me, count: 0, name: config.name.clone() };
+    let beat =
+        Beat { epoch, owner: me, count: 0, name: config.name.clone(), address: config.address.clone() };
     let (fence_bytes, beat_bytes) = (fence.encode(), beat.encode());
     let unit = link.begin().await?;
     let beat =
@@ -87,7 +91,7 @@ pub(super) async fn take(
         return Ok(None);
     }
     unit.commit().await?;
-    Ok(Some(Taken { fence, sent }))
+    Ok(Some(Taken { fence, key: PeerKey::of(&me, &rows.store), sent }))
 }
 
 #[cfg(test)]
@@ -100,8 +104,8 @@ mod tests {
 
     fn rows(owner: Id, count: u64, last: u64) -> Rows {
         let fence = Fence { epoch: 3, owner, last, write: [9; 16] };
-        let beat = Beat { epoch: 3, owner, count, name: String::new() };
-        Rows { fence_bytes: fence.encode(), beat_bytes: beat.encode(), fence, beat }
+        let beat = Beat { epoch: 3, owner, count, name: String::new(), address: None };
+        Rows { fence_bytes: fence.encode(), beat_bytes: beat.encode(), fence, beat, store: [4; 16] }
     }
 
     #[test]

@@ -22,19 +22,29 @@ fn silent(dsn: &Dsn, clock: &TestClock) -> PostgresConfig {
 async fn a_store_that_is_owned_is_refused_and_one_that_is_closed_is_taken_at_once() {
     let Some(dsn) = cluster::fresh() else { return };
     assert_eq!(look(&config(dsn.clone(), &TestClock::new())).await.unwrap(), StoreLook::Missing);
-    let first =
-        open(&PostgresConfig { name: "first".to_owned(), ..config(dsn.clone(), &TestClock::new()) }).await;
+    let first = open(&PostgresConfig {
+        name: "first".to_owned(),
+        address: Some("http://first:1".to_owned()),
+        ..config(dsn.clone(), &TestClock::new())
+    })
+    .await;
     first.commit(put("a", "1")).await.unwrap();
     // Its clock stands still: it sees that the first renews, and never that a term has passed.
     let second = config(dsn.clone(), &TestClock::new());
     let refused = PostgresEngine::open(second.clone(), Contention::Refuse).await.unwrap_err();
     assert!(matches!(&refused, EngineError::InUse(text) if text.contains("owned by first")), "{refused}");
-    let owner = Some(Owner { name: "first".to_owned(), epoch: 1 });
-    assert_eq!(look(&second).await.unwrap(), StoreLook::Present { is_empty: false, owner, last: 1 });
+    let found = look(&second).await.unwrap();
+    let StoreLook::Present { is_empty: false, owner: Some(owner), last: 1 } = found else {
+        panic!("{found:?}")
+    };
+    assert_eq!((&*owner.name, owner.epoch, owner.address.as_deref()), ("first", 1, Some("http://first:1")));
+    assert_eq!(owner.key, *first.peer_key(), "both sides of the store have the same key");
+    assert!(!format!("{owner:?}").contains(&format!("{:?}", owner.key.bytes())));
     first.close().await.unwrap();
     assert_eq!(look(&second).await.unwrap(), StoreLook::Present { is_empty: false, owner: None, last: 1 });
     let second = PostgresEngine::open(second, Contention::Refuse).await.unwrap();
     assert_eq!(second.ownership().epoch(), 2);
+    assert_ne!(second.peer_key(), first.peer_key(), "every takeover changes it");
     assert_eq!(get(&second, "a").await.unwrap(), "1");
     assert_eq!(second.commit(put("a", "2")).await.unwrap(), 2);
     second.close().await.unwrap();
@@ -54,8 +64,8 @@ async fn a_former_owner_neither_reads_nor_writes() {
     let wait = Contention::Wait(&|standing| told.lock().unwrap().push(standing));
     let second = PostgresEngine::open(config(dsn.clone(), &fast), wait).await.unwrap();
     fast.speed(0);
-    let owner = Owner { name: "silent".to_owned(), epoch: 1 };
-    assert!(matches!(&told.lock().unwrap()[..], [Standing::Waiting { owner: o, .. }] if *o == owner));
+    let is_silent = |owner: &Owner| (&*owner.name, owner.epoch) == ("silent", 1);
+    assert!(matches!(&told.lock().unwrap()[..], [Standing::Waiting { owner, .. }] if is_silent(owner)));
     assert_eq!(get(&second, "a").await.unwrap(), "2", "what is durable is there, published or not");
     second.commit(put("a", "3")).await.unwrap();
     // The first one's clock stands still, so it believes that it owns the store until it asks.

@@ -19,8 +19,8 @@ pub(in crate::engine::postgres) async fn renew(core: Arc<Core>, fence: Fence) {
         config.statement_within = config.statement_within.min(config.term / 2);
         let mut rounds = tokio::time::interval(config.beat());
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut beat =
-            Beat { epoch: fence.epoch, owner: fence.owner, count: 0, name: core.config.name.clone() };
+        let (name, address) = (core.config.name.clone(), core.config.address.clone());
+        let mut beat = Beat { epoch: fence.epoch, owner: fence.owner, count: 0, name, address };
         let mut link = None;
         loop {
             rounds.tick().await;
