@@ -59,6 +59,13 @@ pub struct Args {
     /// Use a database that acknowledges writes before a quorum of its nodes has them
     #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     allow_async_replicas: Option<String>,
+    /// Where other servers on the same store reach this one, such as http://host:50051; a server that stands
+    /// by then passes calls on to the active one (docs/cluster.md)
+    #[arg(long, value_name = "URL")]
+    advertise: Option<String>,
+    /// The authorities of the certificates of the other servers [default: those that the system trusts]
+    #[arg(long, value_name = "PEM-FILE", value_hint = ValueHint::FilePath)]
+    peer_ca: Option<String>,
     /// How much memory to use [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
@@ -201,6 +208,8 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("store", args.store),
         ("store-password-file", args.store_password_file),
         ("allow-async-replicas", args.allow_async_replicas),
+        ("advertise", args.advertise),
+        ("peer-ca", args.peer_ca),
         ("memory", args.memory),
         ("reserve", args.reserve),
         ("snapshot-after", args.snapshot_after),

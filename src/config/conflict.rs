@@ -19,6 +19,8 @@ pub fn check(config: &Config, sources: &Sources, problems: &mut Vec<String>) {
         for (key, is_given) in [
             ("store-password-file", config.store_password_file.is_some()),
             ("allow-async-replicas", config.allow_async_replicas),
+            ("advertise", config.advertise.is_some()),
+            ("peer-ca", config.peer_ca.is_some()),
         ] {
             if let Some((source, _)) = given(key).filter(|_| is_given) {
                 problems.push(format!("{source}: needs store, the address of the database"));
@@ -40,6 +42,9 @@ pub fn check(config: &Config, sources: &Sources, problems: &mut Vec<String>) {
         if let Some((source, _)) = given(key) {
             problems.push(format!("{source}: cannot be given beside {store}: {key} {why}"));
         }
+    }
+    if let Some((source, _)) = given("peer-ca").filter(|_| config.advertise.is_none()) {
+        problems.push(format!("{source}: needs advertise: without it no calls are passed on"));
     }
     if config.store_password.is_some()
         && let Some((source, _)) = given("store-password-file")
@@ -114,10 +119,31 @@ mod tests {
         }
         // The image of a container sets the data directory; it can be emptied, but not unset.
         assert!(load(&[], &[("MEMBERBASE_STORE", STORE.1), ("MEMBERBASE_DATA", "")], None).is_ok());
-        for (key, text) in [("data", ""), ("store-password-file", "/tmp/x"), ("allow-async-replicas", "true")]
-        {
+        for (key, text) in [
+            ("data", ""),
+            ("store-password-file", "/tmp/x"),
+            ("allow-async-replicas", "true"),
+            ("advertise", "http://mb1:50051"),
+            ("peer-ca", "/tmp/x"),
+        ] {
             let problems = load(&[(key, text)], &[], None).unwrap_err().0;
             assert!(matches!(&problems[..], [one] if one.starts_with(&format!("--{key}: "))), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn an_advertised_address_is_encrypted_if_the_server_is_and_alone_needs_authorities() {
+        let with = |flags: &[(&'static str, &str)]| load(&[&[STORE], flags].concat(), &[], None);
+        assert!(with(&[("advertise", "http://mb1:50051")]).is_ok());
+        assert!(with(&[("advertise", "https://mb1:50051"), ("peer-ca", "/tmp/x")]).is_ok());
+        let tls = [("tls-cert", "c.pem"), ("tls-key", "k.pem")];
+        for (flags, begin) in [
+            ([&tls[..], &[("advertise", "http://mb1:50051")]].concat(), "advertise: "),
+            (vec![("peer-ca", "/tmp/x")], "--peer-ca: "),
+            (vec![("advertise", "mb1:50051")], "--advertise: "),
+        ] {
+            let problems = with(&flags).unwrap_err().0;
+            assert!(matches!(&problems[..], [one] if one.starts_with(begin)), "{problems:?}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::advertised::Advertised;
 use super::conflict;
 use super::file::{self, File};
 use super::origins::Origins;
@@ -92,6 +93,7 @@ impl Config {
             "store-password-file" if text.is_empty() => return Err("must be the path of a file".to_owned()),
             "store-password-file" => self.store_password_file = Some(PathBuf::from(text)),
             "allow-async-replicas" => self.allow_async_replicas = units::boolean(text)?,
+            "advertise" => self.advertise = Some(Advertised::parse(text)?),
             "memory" => self.memory = units::bytes(text)?,
             "reserve" => self.reserve = units::bytes(text)?,
             "snapshot-after" => self.snapshot_after = units::bytes(text)?,
@@ -115,12 +117,13 @@ impl Config {
             "body-limit" => self.body_limit = units::bytes(text)?,
             "no-console" => self.no_console = units::boolean(text)?,
             "web-origins" => self.web_origins = Origins::parse(text)?,
-            "tls-cert" | "tls-key" | "tls-client-ca" if text.is_empty() => {
+            "tls-cert" | "tls-key" | "tls-client-ca" | "peer-ca" if text.is_empty() => {
                 return Err("must be the path of a PEM file".to_owned());
             }
             "tls-cert" => self.tls_cert = Some(PathBuf::from(text)),
             "tls-key" => self.tls_key = Some(PathBuf::from(text)),
             "tls-client-ca" => self.tls_client_ca = Some(PathBuf::from(text)),
+            "peer-ca" => self.peer_ca = Some(PathBuf::from(text)),
             "insecure-no-auth" => self.insecure_no_auth = units::boolean(text)?,
             "insecure-plaintext" => self.insecure_plaintext = units::boolean(text)?,
             _ => return Err("is not a setting".to_owned()),
@@ -166,6 +169,12 @@ impl Config {
                 problems.push("tls-client-ca: needs tls-cert and tls-key".to_owned());
             }
             (None, None) | (Some(_), Some(_)) => {}
+        }
+        if self.tls_cert.is_some() && self.advertise.as_ref().is_some_and(|address| !address.is_encrypted) {
+            problems.push(
+                "advertise: must begin with https://, because tls-cert encrypts all connections to the server"
+                    .to_owned(),
+            );
         }
     }
 
@@ -241,7 +250,8 @@ mod tests {
     fn every_setting_can_be_given_in_every_way() {
         let value = |key: &str| match key {
             "listen" | "admin-listen" => "127.0.0.1:0",
-            "data" | "tls-cert" | "tls-key" | "tls-client-ca" | "store-password-file" => "/tmp/x",
+            "data" | "tls-cert" | "tls-key" | "tls-client-ca" | "store-password-file" | "peer-ca" => "/tmp/x",
+            "advertise" => "http://mb1:50051",
             "engine" => "memory",
             "store" => "postgres://mb@db/members",
             "memory" | "reserve" | "snapshot-after" | "request-room" | "job-room" | "body-limit" => "100MiB",
@@ -263,7 +273,10 @@ mod tests {
                 "tls-key" => vec![("tls-cert", "/tmp/x")],
                 "tls-client-ca" => vec![("tls-cert", "/tmp/x"), ("tls-key", "/tmp/x")],
                 "commit-retention" => vec![("delete-retention", "1h"), ("job-retention", "1h")],
-                "store-password-file" | "allow-async-replicas" => vec![("store", "postgres://mb@db/m")],
+                "peer-ca" => vec![("store", "postgres://mb@db/m"), ("advertise", "http://mb2:50051")],
+                "store-password-file" | "allow-async-replicas" | "advertise" => {
+                    vec![("store", "postgres://mb@db/m")]
+                }
                 _ => Vec::new(),
             };
             let is_alone = matches!(key, "tls-cert" | "tls-key");

@@ -5,6 +5,7 @@
 //! environment, which overrides the file. All problems are reported together. Nothing here reads the
 //! environment, files or the command line: texts are passed in.
 
+mod advertised;
 mod conflict;
 mod file;
 mod load;
@@ -16,6 +17,7 @@ pub mod units;
 mod values;
 mod variables;
 
+pub use self::advertised::Advertised;
 pub use self::file::File;
 pub use self::load::Problems;
 pub use self::origins::Origins;

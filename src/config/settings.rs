@@ -89,6 +89,18 @@ pub const SETTINGS: &[Setting] = &[
         value: |config| Some(config.allow_async_replicas.to_string()),
     },
     Setting {
+        key: "advertise",
+        form: Form::Text,
+        about: "Where other servers on the same store reach this one, such as http://host:50051. If set, a standby passes calls on to the active server.",
+        value: |config| config.advertise.as_ref().map(ToString::to_string),
+    },
+    Setting {
+        key: "peer-ca",
+        form: Form::Text,
+        about: "Certificate authorities of the other servers, a PEM file. If not set, those of the system.",
+        value: |config| path(config.peer_ca.as_ref()),
+    },
+    Setting {
         key: "memory",
         form: Form::Amount,
         about: "How much memory caches and requests may use together; at least 64MiB.",

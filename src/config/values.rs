@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+use super::advertised::Advertised;
 use super::origins::Origins;
 use super::otlp::Otlp;
 use super::store::{Secret, StoreUrl};
@@ -38,6 +39,11 @@ pub struct Config {
     pub store_password_file: Option<PathBuf>,
     /// Whether the store may be on a database that acknowledges before a quorum of its nodes has a write.
     pub allow_async_replicas: bool,
+    /// Where other servers on the same store reach this one. If set, a server that stands by passes calls on
+    /// to the active one.
+    pub advertise: Option<Advertised>,
+    /// Certificate authorities of the other servers, a PEM file; `None` for those of the system.
+    pub peer_ca: Option<PathBuf>,
     /// How much memory caches and requests may use together, in bytes.
     pub memory: u64,
     /// Disk space that writes leave free, in bytes.
@@ -105,6 +111,8 @@ impl Default for Config {
             store_password: None,
             store_password_file: None,
             allow_async_replicas: false,
+            advertise: None,
+            peer_ca: None,
             memory: 512 * MIB,
             reserve: 512 * MIB,
             snapshot_after: 1024 * MIB,
