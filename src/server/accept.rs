@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::around::Layer;
 use super::connections::stall::{self, Calls};
 use super::connections::{Counted, Counting, Failed, Place, Places, Refused, Room, Tls};
+use super::forward::Callers;
 use super::front::Front;
 use super::metrics::CallMetrics;
 use super::refusals::{Noted, Refusals};
@@ -84,6 +85,8 @@ pub struct Connections {
     pub refusals: Refusals,
     /// How long a peer may take nothing of a reply.
     pub stall_after: Duration,
+    /// What is known of the callers of calls that other servers pass on.
+    pub callers: Callers,
     /// Where their calls are counted.
     pub metrics: CallMetrics,
     /// The web pages that may call gRPC-Web.
@@ -157,8 +160,8 @@ pub async fn run(
 
 /// What serves the calls of a peer's connection.
 fn service(front: &Front, connections: &Connections, peer: Peer) -> Served {
-    let Connections { refusals, metrics, origins, recorder, .. } = connections.clone();
-    let noted = Layer { around: Noted { peer, refusals }, inner: Edge(front.of(peer)) };
+    let Connections { refusals, callers, metrics, origins, recorder, .. } = connections.clone();
+    let noted = Layer { around: Noted { peer, refusals, callers }, inner: Edge(front.of(peer)) };
     let measured = Layer { around: metrics, inner: noted };
     Traced { inner: Layer { around: Web(origins), inner: measured }, recorder }
 }

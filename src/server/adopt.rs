@@ -14,7 +14,7 @@ pub async fn adopt(config: &Config) -> Result<Vec<(String, u64)>, ServeError> {
     let failed = cannot_open(config);
     let engine = |error: EngineError| failed(TableError::from(error));
     let backing = Backing::of(config, &BackingMetrics::default())?;
-    let (store, _) = backing.open(None).await.map_err(engine)?;
+    let store = backing.open(None).await.map_err(engine)?.engine;
     let reached = async {
         let meta = store.get_many(&[timeline::meta_key()]).await?.pop().flatten();
         let sealer = timeline::sealer_of(&meta.unwrap_or_default())?;

@@ -11,7 +11,7 @@ use super::tenure::Tenure;
 use crate::config::{Config, EngineKind, Secret};
 use crate::engine::memory::MemoryEngine;
 use crate::engine::postgres::{
-    Contention, Dsn, PostgresConfig, PostgresEngine, Standing, StoreLook, commit_times, look,
+    Contention, Dsn, PeerKey, PostgresConfig, PostgresEngine, Standing, StoreLook, commit_times, look,
 };
 use crate::engine::sled::{SledConfig, SledEngine, log_times};
 use crate::engine::{Engine, EngineError};
@@ -68,6 +68,16 @@ pub enum Holds {
     Store,
 }
 
+/// An open engine.
+pub struct Owned {
+    /// The engine.
+    pub engine: Arc<dyn Engine>,
+    /// Whether this process may answer from it.
+    pub tenure: Tenure,
+    /// What this process shares with the servers that stand by, if there can be any.
+    pub peers: Option<PeerKey>,
+}
+
 impl Backing {
     /// What the settings name.
     pub fn of(config: &Config, metrics: &BackingMetrics) -> Result<Self, ServeError> {
@@ -79,6 +89,7 @@ impl Backing {
                 None => dsn,
             });
             settings.name = who();
+            settings.address = config.advertise.as_ref().map(ToString::to_string);
             settings.allow_async_replicas = config.allow_async_replicas;
             settings.commit_times = metrics.commit_times.clone();
             settings.proven = metrics.proven.clone();
@@ -99,9 +110,10 @@ impl Backing {
     }
 
     /// Opens it, or creates a store in it. If another server owns it, this fails, or waits and tells `told`.
-    pub async fn open(&self, told: Option<Told<'_>>) -> Result<(Arc<dyn Engine>, Tenure), EngineError> {
+    pub async fn open(&self, told: Option<Told<'_>>) -> Result<Owned, EngineError> {
+        let alone = |engine| Owned { engine, tenure: Tenure::Always, peers: None };
         match self {
-            Self::Memory => Ok((Arc::new(MemoryEngine::new()), Tenure::Always)),
+            Self::Memory => Ok(alone(Arc::new(MemoryEngine::new()))),
             Self::Sled(settings) => {
                 let settings = settings.clone();
                 // Opening reads the whole log since the last confirmed position.
@@ -111,13 +123,14 @@ impl Backing {
                 .await;
                 let engine = opened
                     .map_err(|died| EngineError::Io(format!("opening the store panicked: {died}")))??;
-                Ok((Arc::new(engine), Tenure::Always))
+                Ok(alone(Arc::new(engine)))
             }
             Self::Postgres(settings) => {
                 let contention = told.map_or(Contention::Refuse, Contention::Wait);
                 let engine = PostgresEngine::open((**settings).clone(), contention).await?;
                 let tenure = Tenure::Owner(engine.ownership().clone());
-                Ok((Arc::new(engine), tenure))
+                let peers = Some(engine.peer_key().clone());
+                Ok(Owned { engine: Arc::new(engine), tenure, peers })
             }
         }
     }

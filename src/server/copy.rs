@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::backing::{Backing, BackingMetrics, Holds};
+use super::backing::{Backing, BackingMetrics, Holds, Owned};
 use super::error::{Place, ServeError};
 use super::opening::cannot_open;
 use crate::config::Config;
@@ -27,10 +27,11 @@ pub async fn copy(
         return Err(failed(CopyError::NoStore));
     }
     if let Backing::Postgres(_) = target {
-        let (engine, _) = source.open(None).await.map_err(TableError::from).map_err(cannot_open(from))?;
+        let Owned { engine, .. } =
+            source.open(None).await.map_err(TableError::from).map_err(cannot_open(from))?;
         let opened = target.open(None).await.map_err(TableError::from).map_err(cannot_open(to));
         let copied = match opened {
-            Ok((into, _)) => copy_between(&engine, &into, progress).await.map_err(failed),
+            Ok(Owned { engine: into, .. }) => copy_between(&engine, &into, progress).await.map_err(failed),
             Err(error) => Err(error),
         };
         return closed(&engine, copied).await;
@@ -58,11 +59,12 @@ async fn copy_into(
 ) -> Result<Contents, ServeError> {
     let failed =
         |source| ServeError::Copy { from: Place::of(from), to: Place::of(to), source: Box::new(source) };
-    let (engine, _) = source.open(None).await.map_err(TableError::from).map_err(cannot_open(from))?;
+    let Owned { engine, .. } =
+        source.open(None).await.map_err(TableError::from).map_err(cannot_open(from))?;
     let site = Config { data: dir.to_owned(), ..to.clone() };
     let target = Backing::of(&site, &BackingMetrics::default())?;
     let copied = match target.open(None).await {
-        Ok((into, _)) => copy_between(&engine, &into, progress).await.map_err(failed),
+        Ok(Owned { engine: into, .. }) => copy_between(&engine, &into, progress).await.map_err(failed),
         Err(error) => Err(failed(error.into())),
     };
     closed(&engine, copied).await

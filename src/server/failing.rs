@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use tower::Service;
 
-use super::front::Front;
+use super::front::{Around, Front};
 use super::tenure::Tenure;
 use crate::api::error::reason_of;
 use crate::api::grpc::v1;
@@ -46,7 +46,8 @@ impl World {
         let now = Arc::new(move || Timestamp::from_micros(now.load(Ordering::Relaxed)));
         let config = TableConfig { checkpoint_entries: 40, ..TableConfig::default() };
         let table = Table::open(Arc::clone(&engine) as Arc<dyn Engine>, now, config).await.unwrap();
-        let front = Front::new(false, None, Incoming::new(1 << 24, Duration::from_secs(30))).await.unwrap();
+        let front =
+            Front::new(Around::default(), Incoming::new(1 << 24, Duration::from_secs(30))).await.unwrap();
         let gate = Gate::new(Arc::clone(&table), Door::System);
         front.serve(&gate, &Tenure::Always, 1 << 20, &CancellationToken::new()).await;
         let mut world = Self { engine, clock, table, front, base: String::new() };

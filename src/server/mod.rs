@@ -1,10 +1,10 @@
 //! Starting, serving and stopping: the only layer that knows every other one.
 //!
 //! The order is bind, open, build, serve. While the store opens, which can take a while after a crash, health
-//! checks return NOT_SERVING, and every other call returns UNAVAILABLE. A store in a database opens once no other
-//! server owns it; if another server takes it over, the process ends at once. Stopping takes the reverse order:
-//! health checks return NOT_SERVING, a pause lets load balancers notice that, no new connections and calls are
-//! accepted, running calls finish within the grace period, and the store is closed.
+//! checks return NOT_SERVING, and every other call returns UNAVAILABLE. A store in a database opens once no
+//! other server owns it; if another server takes it over, the process ends at once. Stopping takes the
+//! reverse order: health checks return NOT_SERVING, a pause lets load balancers notice that, no new
+//! connections and calls are accepted, running calls finish within the grace period, and the store is closed.
 //!
 //! The rooms, each of which uses only those above it:
 //!
@@ -21,6 +21,7 @@
 //! | `traced` | puts the trace id of a call on its log lines |
 //! | `web` | translates gRPC-Web calls of web pages into gRPC |
 //! | `metrics` | counts calls, for the page of metrics and the access log |
+//! | `forward` | passes calls on to the active server while this one stands by |
 //! | `refusals` | logs rejected calls, one line a second for each reason and peer |
 //! | `front` | routes each request to health, to a door, or to a rejection |
 //! | `accept` | accepts connections, serves and drains them |
@@ -39,6 +40,7 @@ mod copy;
 mod error;
 #[cfg(test)]
 mod failing;
+mod forward;
 mod front;
 mod log;
 mod metrics;

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::pin::pin;
+use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -15,7 +16,8 @@ use super::accept::{self, Connections};
 use super::admin::{Admin, Labelled, Page};
 use super::connections::{Tls, descriptors};
 use super::error::ServeError;
-use super::front::Front;
+use super::forward::{Callers, Forward, ForwardCounts, PeerTls};
+use super::front::{Around, Elsewhere, Front};
 use super::log::{self, Log};
 use super::metrics::CallMetrics;
 use super::opening::open;
@@ -58,19 +60,32 @@ pub async fn serve(config: Config, notes: &[String]) -> Result<(), ServeError> {
             _ = interrupt.recv() => {}
         }
     };
-    let running = tokio::select! {
-        running = start(config) => running?,
-        // Nothing was acknowledged yet, and an interrupted open does no harm; waiting for it could take
-        // minutes.
-        () = signalled() => exit(log, 0),
+    let (stop, said) = (CancellationToken::new(), Once::new());
+    // If standard output is closed, the server runs all the same.
+    let say = move |address: SocketAddr, is_encrypted: bool| {
+        let scheme = if is_encrypted { "https" } else { "http" };
+        said.call_once(|| drop(writeln!(std::io::stdout(), "listening on {scheme}://{address}")));
     };
+    let mut starting = pin!(start_until(config, &stop, Arc::new(say)));
+    let running = tokio::select! {
+        running = &mut starting => running?,
+        () = signalled() => {
+            stop.cancel();
+            tokio::select! {
+                running = &mut starting => running?,
+                () = signalled() => exit(log, 1),
+            }
+        }
+    };
+    // It was stopped while it stood by or opened the store.
+    let Some(running) = running else { exit(log, 0) };
+    if stop.is_cancelled() {
+        return running.stop().await;
+    }
     if !running.gate.has_tokens() {
         let who = if running.address.ip().is_loopback() { "on this machine" } else { "who can connect" };
         tracing::warn!("no token has been created yet: everybody {who} may read and change everything");
     }
-    // If standard output is closed, the server runs all the same.
-    let scheme = if running.encrypted { "https" } else { "http" };
-    let _ = writeln!(std::io::stdout(), "listening on {scheme}://{}", running.address());
     let tenure = running.tenure.clone();
     let why = tokio::select! {
         why = tenure.lost() => why,
@@ -100,7 +115,6 @@ fn exit(log: Log, code: i32) -> ! {
 /// A running server.
 pub struct Running {
     address: SocketAddr,
-    encrypted: bool,
     table: Arc<Table>,
     tenure: Tenure,
     gate: Gate,
@@ -113,8 +127,25 @@ pub struct Running {
     grace: Duration,
 }
 
-/// Starts a server in this process, and returns once it serves requests.
+/// Starts a server in this process, and returns once its store is open.
 pub async fn start(config: Config) -> Result<Running, ServeError> {
+    let never = CancellationToken::new();
+    match start_until(config, &never, Arc::new(|_, _| {})).await? {
+        Some(running) => Ok(running),
+        None => std::future::pending().await,
+    }
+}
+
+/// Called with the address, and whether it is encrypted, once requests are answered.
+type Say = Arc<dyn Fn(SocketAddr, bool) + Send + Sync>;
+
+/// The same, until `stop`: then it ends the calls that it passes on as a stop does, and nothing is left
+/// running.
+async fn start_until(
+    config: Config,
+    stop: &CancellationToken,
+    say: Say,
+) -> Result<Option<Running>, ServeError> {
     let address = config.listen;
     let tls = Tls::load(&config)?;
     let listener =
@@ -131,6 +162,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         refusals: Refusals::new(metrics.clone()),
         stall_after: config.stall_after,
         metrics,
+        callers: Callers::default(),
         origins: Arc::new(config.web_origins.clone()),
         recorder: spans.recorder.clone(),
     };
@@ -143,13 +175,25 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         let follow = connections.stopping.clone().run_until_cancelled_owned(recent::follow(counts));
         tasks::vital("recent", connections.tracker.track_future(follow));
     }
-    let front = Front::new(address.ip().is_loopback(), console, incoming.clone()).await?;
+    let forward_counts = ForwardCounts::default();
+    let forward = config
+        .advertise
+        .as_ref()
+        .map(|_| Forward::new(PeerTls::of(&config), forward_counts.clone(), config.stall_after));
+    let around = Around {
+        on_loopback: address.ip().is_loopback(),
+        lets_all_in: config.insecure_no_auth,
+        console,
+        elsewhere: Elsewhere::new(connections.callers.clone(), forward.clone()),
+    };
+    let front = Front::new(around, incoming.clone()).await?;
     let page = Page {
         calls: connections.metrics.clone(),
         spans: span_counters,
         table: store_metrics.table.clone(),
         backing: store_metrics.backing.clone(),
         tenure: Shown::default(),
+        forward: forward_counts,
         incoming,
         health: front.health().clone(),
         store: OnceLock::new(),
@@ -166,23 +210,37 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
     }
     let accept = accept::run(listener, room, tls, front.clone(), connections.clone());
     tasks::vital("accept", connections.tracker.track_future(accept));
+    let say_so = Arc::clone(&say);
+    let reached = move || say_so(address, encrypted);
+    tasks::vital("forward", front.clone().follow_active(reached));
     let (telling, told) = watch::channel(None);
     let tell = move |standing| drop(telling.send_replace(Some(standing)));
     let opened = tokio::select! {
         opened = open(&config, address, &store_metrics, &tell) => opened,
-        never = stand_by(&front, told) => match never {},
+        never = stand_by(&front, forward.as_ref(), told) => match never {},
+        // An interrupted open does no harm; waiting for it could take minutes.
+        () = stop.cancelled() => {
+            if forward.is_some() {
+                tracing::info!("stopping; a second signal exits immediately");
+                drain(&front, &connections, config.drain_pause, config.grace).await;
+            }
+            return Ok(None);
+        }
     };
     match opened {
-        Ok(Opened { table, tenure }) => {
+        Ok(Opened { table, tenure, peers }) => {
             admin.show(&table, &tenure);
+            if let Some(key) = peers {
+                connections.callers.begin(key);
+            }
             let gate = Gate::new(Arc::clone(&table), Door::System);
             front.serve(&gate, &tenure, store::body_bytes(&config), &connections.stopping).await;
             tasks::vital("health", front.health().clone().follow(Arc::downgrade(&table)));
             let jobs = Runner::start(&table);
             let Config { drain_pause, grace, .. } = config;
-            Ok(Running {
+            say(address, encrypted);
+            Ok(Some(Running {
                 address,
-                encrypted,
                 table,
                 tenure,
                 gate,
@@ -193,7 +251,7 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
                 spans,
                 drain_pause,
                 grace,
-            })
+            }))
         }
         Err(error) => {
             connections.stopping.cancel();
@@ -201,6 +259,20 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
             admin.stop();
             Err(error)
         }
+    }
+}
+
+/// Tells probes that the server stops, goes on serving for the pause in which load balancers notice that, and
+/// lets running calls finish within the grace period.
+async fn drain(front: &Front, connections: &Connections, pause: Duration, grace: Duration) {
+    front.stop_serving().await;
+    tokio::time::sleep(pause).await;
+    connections.stopping.cancel();
+    connections.tracker.close();
+    if tokio::time::timeout(grace, connections.tracker.wait()).await.is_err() {
+        tracing::warn!("the grace period is over; ending the calls that still run");
+        connections.cut.cancel();
+        connections.tracker.wait().await;
     }
 }
 
@@ -221,10 +293,12 @@ fn log_settings(config: &Config, address: SocketAddr, admin: Option<SocketAddr>,
     };
     let data = config.store.is_none().then(|| tracing::field::display(config.data.display()));
     let store = config.store.as_ref().map(tracing::field::display);
+    let advertise = config.advertise.as_ref().map(tracing::field::display);
     tracing::info!(
         version = crate::VERSION,
         data,
         store,
+        advertise,
         %address,
         admin,
         tls,
@@ -264,15 +338,7 @@ impl Running {
     /// lets running calls finish within the grace period, and closes the store.
     pub async fn stop(self) -> Result<(), ServeError> {
         let Self { table, front, connections, admin, jobs, spans, drain_pause, grace, .. } = self;
-        front.stop_serving().await;
-        tokio::time::sleep(drain_pause).await;
-        connections.stopping.cancel();
-        connections.tracker.close();
-        if tokio::time::timeout(grace, connections.tracker.wait()).await.is_err() {
-            tracing::warn!("the grace period is over; ending the calls that still run");
-            connections.cut.cancel();
-            connections.tracker.wait().await;
-        }
+        drain(&front, &connections, drain_pause, grace).await;
         jobs.stop().await;
         connections.refusals.log();
         let (closed, ()) = tokio::join!(table.close(), spans.stop());

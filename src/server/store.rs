@@ -11,10 +11,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-use super::backing::{Backing, BackingMetrics, Told, share};
+use super::backing::{Backing, BackingMetrics, Owned, Told, share};
 use super::error::Place;
 use super::tenure::Tenure;
 use crate::config::Config;
+use crate::engine::postgres::PeerKey;
 use crate::engine::{Engine, EngineError};
 use crate::model::Timestamp;
 use crate::table::{
@@ -59,6 +60,8 @@ pub struct Opened {
     pub table: Arc<Table>,
     /// Whether this process may answer from it.
     pub tenure: Tenure,
+    /// What it shares with the servers that stand by, if there can be any.
+    pub peers: Option<PeerKey>,
 }
 
 /// Opens the store in `backing`, and starts its housekeeping, which ends when the store is no longer used. If
@@ -82,7 +85,7 @@ pub async fn check(
 ) -> Result<AuditReport, TableError> {
     let how = &AuditConfig::new(clock()(), micros(config.delete_retention));
     let work = async |engine| audit(&engine, how, progress).await;
-    let (report, engine, _) = with_engine(backing, None, work).await?;
+    let (report, Owned { engine, .. }) = with_engine(backing, None, work).await?;
     engine.close().await?;
     Ok(report)
 }
@@ -95,7 +98,7 @@ pub async fn refold(
 ) -> Result<RefoldReport, TableError> {
     let settings = &table_config(config, &StoreMetrics::default())?;
     let work = async |engine| table::refold(&engine, &clock(), settings, progress).await;
-    let (report, engine, _) = with_engine(backing, None, work).await?;
+    let (report, Owned { engine, .. }) = with_engine(backing, None, work).await?;
     engine.close().await?;
     Ok(report)
 }
@@ -124,7 +127,9 @@ async fn open_with_progress(
     let mut waited = Duration::ZERO;
     loop {
         match tokio::time::timeout(STILL_OPENING, opening.as_mut()).await {
-            Ok(opened) => return opened.map(|(table, _, tenure)| Opened { table, tenure }),
+            Ok(opened) => {
+                return opened.map(|(table, Owned { tenure, peers, .. })| Opened { table, tenure, peers });
+            }
             // A standby may wait for weeks, and says for what.
             Err(_) if told.is_some() && matches!(backing, Backing::Postgres(_)) => {}
             Err(_) => {
@@ -141,15 +146,15 @@ async fn with_engine<T, F: Future<Output = Result<T, TableError>>>(
     backing: &Backing,
     told: Option<Told<'_>>,
     work: impl Fn(Arc<dyn Engine>) -> F,
-) -> Result<(T, Arc<dyn Engine>, Tenure), TableError> {
+) -> Result<(T, Owned), TableError> {
     let mut is_first = true;
     loop {
-        let (engine, tenure) = backing.open(told).await?;
-        let error = match work(Arc::clone(&engine)).await {
-            Ok(done) => return Ok((done, engine, tenure)),
+        let owned = backing.open(told).await?;
+        let error = match work(Arc::clone(&owned.engine)).await {
+            Ok(done) => return Ok((done, owned)),
             Err(error) => error,
         };
-        if let Err(error) = engine.close().await {
+        if let Err(error) = owned.engine.close().await {
             tracing::warn!(%error, "the store was not closed cleanly");
         }
         match error {

@@ -11,7 +11,7 @@ pub mod auth;
 mod calls;
 pub mod codec;
 mod convert;
-mod deadline;
+pub mod deadline;
 pub mod edge;
 mod faults;
 pub(crate) mod fuzz;

@@ -310,6 +310,8 @@ reasons! {
     Starting = "STARTING", Unavailable, "the service is starting";
     /// Another server owns the store; this one takes over when that one is gone.
     Standby = "STANDBY", Unavailable, "another server owns the store";
+    /// The call was passed on to the active server, which was lost before it answered.
+    AnswerLost = "ANSWER_LOST", Unavailable, "the active server was lost before it answered";
     /// The service is stopping.
     ShuttingDown = "SHUTTING_DOWN", Unavailable, "the service is stopping";
     /// The call has no token, or one that is not valid.

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `/metrics` | all metrics as OpenMetrics text (`docs/metrics.md`) |
 //! | `/healthz` | 200 as long as the server replies |
-//! | `/readyz` | 200 while calls are served, and otherwise 503 with the reason |
+//! | `/readyz` | 200 while calls are served or passed on, and otherwise 503 with the reason |
+//! | `/activez` | 200 on the active server, and otherwise 503 |
 //!
 //! Invariants:
 //!

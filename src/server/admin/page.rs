@@ -15,6 +15,7 @@ use crate::metrics::process::{self, Usage};
 use crate::model::BaseNumber;
 use crate::server::backing::BackingMetrics;
 use crate::server::connections::descriptors;
+use crate::server::forward::ForwardCounts;
 use crate::server::front::{Health, State};
 use crate::server::metrics::{CallMetrics, Readings};
 use crate::server::otlp::SpanCounters;
@@ -36,6 +37,8 @@ pub struct Page {
     pub backing: BackingMetrics,
     /// Whether this server owns the store.
     pub tenure: Shown,
+    /// What is counted of calls that are passed on.
+    pub forward: ForwardCounts,
     /// The memory for messages that arrive.
     pub incoming: Incoming,
     /// The health of the server.
@@ -81,6 +84,7 @@ impl Page {
         self.calls.list(&mut registry);
         list_spans(&mut registry, &self.spans);
         store::list_tenure(&mut registry, &self.tenure, &self.backing, state.waits_for);
+        store::list_forward(&mut registry, &self.forward);
         let open = self.store.get().and_then(Weak::upgrade);
         if let Some(table) = open {
             store::list_writes(&mut registry, &self.table, &self.backing.log_times);
@@ -150,7 +154,7 @@ fn list_spans(registry: &mut Registry, SpanCounters { sent, dropped }: &SpanCoun
 }
 
 fn list_health(registry: &mut Registry, state: State) {
-    let State { serves, reads, writes, is_tidy, waits_for: _ } = state;
+    let State { serves, reads, writes, is_tidy, forwards: _, waits_for: _ } = state;
     let parts = [("serving", serves), ("reads", reads), ("writes", writes), ("housekeeping", is_tidy)];
     let parts = parts.map(|(part, is_well)| ([part.to_owned()], u64::from(is_well)));
     registry.register(

@@ -8,6 +8,7 @@ use crate::engine::EngineStatus;
 use crate::metrics::Histogram;
 use crate::model::{BaseNumber, JobState, Status};
 use crate::server::backing::BackingMetrics;
+use crate::server::forward::ForwardCounts;
 use crate::server::front::WaitsFor;
 use crate::server::metrics::Readings;
 use crate::server::tenure::Shown;
@@ -86,6 +87,31 @@ pub fn list_tenure(registry: &mut Registry, tenure: &Shown, metrics: &BackingMet
         "memberbase_store_unknown_commits",
         "Commits whose outcome nobody could find out",
         metrics.unknown.clone(),
+    );
+}
+
+/// Lists what is counted of calls that are passed on to the active server.
+pub fn list_forward(registry: &mut Registry, counts: &ForwardCounts) {
+    let calls = counts.by_outcome().map(|(outcome, calls)| ([outcome.to_owned()], calls));
+    registry.register(
+        "memberbase_forwarded_calls",
+        "Calls passed on to the active server that it answered, that were refused unsent, or whose answer was lost",
+        Readings::counters(&["outcome"], calls),
+    );
+    registry.register(
+        "memberbase_forwarded_call_duration_seconds",
+        "How long calls passed on took until their answer began, with what they waited for an active server",
+        counts.times.clone(),
+    );
+    registry.register(
+        "memberbase_forward_waiting_calls",
+        "Calls that wait for a server that is active",
+        counts.waiting.clone(),
+    );
+    registry.register(
+        "memberbase_forward_connections",
+        "Open connections to the active server",
+        counts.connections.clone(),
     );
 }
 

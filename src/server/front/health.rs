@@ -2,13 +2,16 @@
 //!
 //! | name | is SERVING as long as |
 //! | --- | --- |
-//! | the empty name, and each service of memberbase | reads and writes are served |
-//! | `memberbase.reads` | reads are served |
-//! | `memberbase.writes` | reads and writes are served, because writes also read |
+//! | the empty name, and each service of memberbase | reads and writes are served, or passed on |
+//! | `memberbase.reads` | reads are served, or passed on |
+//! | `memberbase.writes` | reads and writes are served, because writes also read, or passed on |
+//! | `memberbase.active` | the store is open here: calls sent here take no detour |
 //! | `memberbase.housekeeping` | the store is open, and the last round of housekeeping finished all its work |
 //!
-//! All of them are NOT_SERVING while the store opens, while another server owns it, and once a stop has begun. The store is checked every
-//! second. When reads begin to fail or writes begin to be rejected, the reason is logged once.
+//! All of them are NOT_SERVING while the store opens, while another server owns it, and once a stop has
+//! begun. While this server passes calls on to the active one, which it reaches, the first three are SERVING.
+//! The store is checked every second. When reads begin to fail or writes begin to be rejected, the reason is
+//! logged once.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -38,6 +41,8 @@ const ALL: [&str; 10] = [
 ];
 /// The names that report whether reads work.
 const READS: [&str; 1] = ["memberbase.reads"];
+/// The names that report whether this server is the active one.
+const ACTIVE: [&str; 1] = ["memberbase.active"];
 /// The names that report whether housekeeping finishes its work.
 const HOUSEKEEPING: [&str; 1] = ["memberbase.housekeeping"];
 
@@ -48,6 +53,8 @@ pub struct State {
     pub serves: bool,
     /// What the opening of the store waits for.
     pub waits_for: WaitsFor,
+    /// The store is not open here, and calls are passed on to the active server, which is reached.
+    pub forwards: bool,
     /// Reads work.
     pub reads: bool,
     /// Writes work.
@@ -78,8 +85,14 @@ impl Health {
     /// Starts with nothing served. Also returns the health service.
     pub async fn new() -> (Self, HealthServer<impl HealthService>) {
         let (reporter, service) = tonic_health::server::health_reporter();
-        let state =
-            State { serves: false, waits_for: WaitsFor::Nothing, reads: true, writes: true, is_tidy: true };
+        let state = State {
+            serves: false,
+            waits_for: WaitsFor::Nothing,
+            forwards: false,
+            reads: true,
+            writes: true,
+            is_tidy: true,
+        };
         let health = Self { reporter, state: Arc::new(Mutex::new(state)) };
         health.report(state).await;
         (health, service)
@@ -130,10 +143,11 @@ impl Health {
     }
 
     async fn report(&self, state: State) {
-        let State { serves, reads, writes, is_tidy, waits_for: _ } = state;
+        let State { serves, forwards, reads, writes, is_tidy, waits_for: _ } = state;
         let reported = [
-            (&ALL[..], serves && reads && writes),
-            (&READS[..], serves && reads),
+            (&ALL[..], forwards || serves && reads && writes),
+            (&READS[..], forwards || serves && reads),
+            (&ACTIVE[..], serves),
             (&HOUSEKEEPING[..], serves && is_tidy),
         ];
         for (names, is_well) in reported {
@@ -224,7 +238,13 @@ mod tests {
         assert_eq!(all().await, [true, true, true, true, false]);
         table.maintain().await.unwrap();
         assert_eq!(all().await, [true; 5]);
+        assert!(is_serving("memberbase.active").await);
         health.change(|state| state.serves = false).await;
+        assert!(!is_serving("memberbase.active").await);
+        health.change(|state| state.forwards = true).await;
+        assert_eq!(all().await, [true, true, true, true, false], "only the active server keeps house");
+        assert!(!is_serving("memberbase.active").await);
+        health.change(|state| state.forwards = false).await;
         assert_eq!(all().await, [false; 5], "the state of the store does not make a stopping server SERVING");
         engine.tell_status(Some(EngineStatus {
             failing_reads: Some("closed".into()),

@@ -22,6 +22,12 @@ pub enum Foreign {
          address, such as localhost; to use another name, create a token with `memberbase token create`"
     )]
     Host,
+    /// Another server passed it on, for a caller that is not proven to be on this machine.
+    #[error(
+        "as long as no token has been created, the server accepts only requests from its own machine; create \
+         a token with `memberbase token create`"
+    )]
+    Caller,
     /// A web page from another server sent it.
     #[error(
         "as long as no token has been created, the server rejects requests from web pages of other servers; \
@@ -40,7 +46,7 @@ impl Foreign {
     /// The reason for programs.
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Host => "HOST_REFUSED",
+            Self::Host | Self::Caller => "HOST_REFUSED",
             Self::Origin | Self::Page => "ORIGIN_REFUSED",
         }
     }

@@ -17,6 +17,8 @@ pub enum Probe {
     Live,
     /// Whether calls should be sent to it.
     Ready,
+    /// Whether it is the active server, to which calls take no detour.
+    Active,
 }
 
 impl Probe {
@@ -25,6 +27,7 @@ impl Probe {
         match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/healthz") => Some(Self::Live),
             (&Method::GET | &Method::HEAD, "/readyz") => Some(Self::Ready),
+            (&Method::GET | &Method::HEAD, "/activez") => Some(Self::Active),
             _ => None,
         }
     }
@@ -34,6 +37,8 @@ impl Probe {
         let fault = match self {
             Self::Live => None,
             Self::Ready => fault(health.state().await),
+            Self::Active if health.state().await.serves => None,
+            Self::Active => Some("this server does not own the store, or it stops"),
         };
         plain::probe(fault.is_none(), fault.unwrap_or("ok"))
     }
@@ -42,6 +47,7 @@ impl Probe {
 /// Why calls should not be sent: the same as for the empty name of the health checks.
 fn fault(state: State) -> Option<&'static str> {
     match state {
+        State { forwards: true, .. } => None,
         State { serves: false, waits_for: WaitsFor::Owner, .. } => {
             Some("another server owns the store; this one is a standby")
         }
@@ -62,17 +68,25 @@ mod tests {
     #[tokio::test]
     async fn the_server_is_live_always_and_ready_while_it_serves() {
         let (health, _service) = Health::new().await;
-        let well =
-            State { serves: true, waits_for: WaitsFor::Nothing, reads: true, writes: true, is_tidy: false };
-        for (state, ready) in [
-            (well, 200),
-            (State { serves: false, ..well }, 503),
-            (State { serves: false, waits_for: WaitsFor::Owner, ..well }, 503),
-            (State { reads: false, ..well }, 503),
-            (State { writes: false, ..well }, 503),
+        let well = State {
+            serves: true,
+            waits_for: WaitsFor::Nothing,
+            forwards: false,
+            reads: true,
+            writes: true,
+            is_tidy: false,
+        };
+        let standby = State { serves: false, waits_for: WaitsFor::Owner, ..well };
+        for (state, ready, active) in [
+            (well, 200, 200),
+            (State { serves: false, ..well }, 503, 503),
+            (standby, 503, 503),
+            (State { forwards: true, ..standby }, 200, 503),
+            (State { reads: false, ..well }, 503, 200),
+            (State { writes: false, ..well }, 503, 200),
         ] {
             health.change(|now| *now = state).await;
-            for (path, status) in [("/healthz", 200), ("/readyz", ready)] {
+            for (path, status) in [("/healthz", 200), ("/readyz", ready), ("/activez", active)] {
                 let probe = Probe::of(&Request::get(path).body(()).unwrap()).unwrap();
                 assert_eq!(probe.reply(&health).await.status(), status, "{path} {state:?}");
             }

@@ -1,8 +1,6 @@
 //! Routes each request to health, reflection or a door, or rejects it in the format of its door.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -14,10 +12,11 @@ use http_body::Body as _;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::service::Routes;
-use tonic::{Code, Status};
 use tower::Service;
 
-use super::health::{Health, WaitsFor};
+use super::doors::{DoorOf, refuse, refuse_crowded};
+use super::elsewhere::{Elsewhere, Reply, is_from_afar};
+use super::health::{Health, State, WaitsFor};
 use super::held::{self, CLOSED_RETRY, held};
 use super::home::{self, Foreign};
 use super::probe::Probe;
@@ -27,10 +26,11 @@ use crate::api::grpc::receiving::{Messages, Terms};
 use crate::api::grpc::{plain, v1};
 use crate::api::http::{Bodies, Door, console, onsi, orbiit, publisher};
 use crate::api::peer::Peer;
-use crate::directory::{Error, Gate, Incoming};
+use crate::directory::{Gate, Incoming};
 use crate::model::{Reason, origin};
 use crate::server::ServeError;
 use crate::server::connections::Crowded;
+use crate::server::metrics::HELLO;
 use crate::server::tenure::Tenure;
 use crate::server::web::{self, Page};
 
@@ -46,12 +46,29 @@ pub struct Front {
     is_standby: Arc<AtomicBool>,
     /// Whether only this machine can reach the port.
     on_loopback: bool,
+    /// Whether callers need no token although they come from other machines.
+    lets_all_in: bool,
     /// The settings of the console, if there is one.
     console: Option<console::Settings>,
     /// The budget for the bytes of requests.
     incoming: Incoming,
     /// The peer whose requests it routes, if known.
     peer: Option<Peer>,
+    /// The other servers of the store.
+    elsewhere: Elsewhere,
+}
+
+/// What surrounds a front.
+#[derive(Default)]
+pub struct Around {
+    /// Whether only this machine can reach the port.
+    pub on_loopback: bool,
+    /// Whether callers need no token although they come from other machines.
+    pub lets_all_in: bool,
+    /// The settings of the console, if there is one.
+    pub console: Option<console::Settings>,
+    /// The other servers of the store.
+    pub elsewhere: Elsewhere,
 }
 
 /// The services that need the store.
@@ -67,24 +84,43 @@ struct Services {
 
 impl Front {
     /// Serves only health and reflection; health checks return NOT_SERVING.
-    pub async fn new(
-        on_loopback: bool,
-        console: Option<console::Settings>,
-        incoming: Incoming,
-    ) -> Result<Self, ServeError> {
+    pub async fn new(around: Around, incoming: Incoming) -> Result<Self, ServeError> {
+        let Around { on_loopback, lets_all_in, console, elsewhere } = around;
         let (health, health_service) = Health::new().await;
         let always = Routes::new(health_service)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
             .prepare();
         let (services, is_standby) = (Arc::default(), Arc::default());
-        Ok(Self { health, always, services, is_standby, on_loopback, console, incoming, peer: None })
+        Ok(Self {
+            health,
+            always,
+            services,
+            is_standby,
+            on_loopback,
+            lets_all_in,
+            console,
+            incoming,
+            peer: None,
+            elsewhere,
+        })
     }
 
     /// The same, for the requests of a peer.
     #[must_use]
     pub fn of(&self, peer: Peer) -> Self {
         Self { peer: Some(peer), ..self.clone() }
+    }
+
+    /// Whose request this is: of the peer, or of the caller of the server that passed it on.
+    fn peer_of<B>(&self, request: &Request<B>) -> Option<Peer> {
+        request.extensions().get().copied().or(self.peer)
+    }
+
+    /// Keeps in touch with the active server, as long as that is another one, and says to probes whether it
+    /// is reached. Calls `reached` when it is.
+    pub async fn follow_active(self, reached: impl Fn() + Send) {
+        self.elsewhere.follow(self.health, reached).await;
     }
 
     /// Says to callers and probes what the opening of the store waits for.
@@ -117,12 +153,17 @@ impl Front {
             },
         });
         self.is_standby.store(false, Ordering::Relaxed);
-        self.health.change(|state| (state.serves, state.waits_for) = (true, WaitsFor::Nothing)).await;
+        let serves = |state: &mut State| {
+            (state.serves, state.forwards, state.waits_for) = (true, false, WaitsFor::Nothing);
+        };
+        self.health.change(serves).await;
+        self.elsewhere.here();
     }
 
     /// Makes health checks return NOT_SERVING.
     pub async fn stop_serving(&self) {
-        self.health.change(|state| state.serves = false).await;
+        self.elsewhere.stop();
+        self.health.change(|state| (state.serves, state.forwards) = (false, false)).await;
     }
 
     /// The status that health checks return.
@@ -131,64 +172,11 @@ impl Front {
     }
 }
 
-/// The door that a request is for.
-enum DoorOf {
-    Publisher,
-    Onsi,
-    Orbiit,
-    Console,
-    Grpc,
-    /// The request is neither gRPC nor at a JSON door.
-    None,
-}
-
-impl DoorOf {
-    fn request<B>(front: &Front, request: &Request<B>) -> Self {
-        let path = request.uri().path();
-        if path.starts_with(publisher::PREFIX) {
-            Self::Publisher
-        } else if onsi::PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
-            Self::Onsi
-        } else if path.starts_with(orbiit::PREFIX) {
-            Self::Orbiit
-        } else if front.console.is_some() && console::is_console(path) {
-            Self::Console
-        } else if plain::is_grpc(request.headers()) {
-            Self::Grpc
-        } else {
-            Self::None
-        }
-    }
-}
-
-/// Rejects a request that was not meant for this machine, in the format of its door.
-fn refuse<B>(front: &Front, request: &Request<B>, foreign: Foreign) -> Response<Body> {
-    let (reason, text) = (foreign.reason(), foreign.to_string());
-    match DoorOf::request(front, request) {
-        DoorOf::Publisher => publisher::forbidden(reason, text).map(Body::new),
-        DoorOf::Onsi => onsi::forbidden(text).map(Body::new),
-        DoorOf::Orbiit => orbiit::forbidden(text).map(Body::new),
-        DoorOf::Console => console::forbidden(reason, text).map(Body::new),
-        DoorOf::Grpc => error::foreign(Code::PermissionDenied, reason, &text).into_http(),
-        DoorOf::None => plain::forbidden(&text),
-    }
-}
-
-/// Rejects a call because its peer has too many, in the format of its door.
-fn refuse_crowded<B>(front: &Front, request: &Request<B>) -> Response<Body> {
-    match DoorOf::request(front, request) {
-        DoorOf::Publisher => publisher::overloaded().map(Body::new),
-        DoorOf::Onsi => onsi::overloaded().map(Body::new),
-        DoorOf::Orbiit => orbiit::overloaded().map(Body::new),
-        DoorOf::Console => console::overloaded().map(Body::new),
-        DoorOf::Grpc => Status::from(Error::Overloaded).into_http(),
-        DoorOf::None => plain::not_grpc(request.method(), request.uri().path()),
-    }
-}
-
-type Reply = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
 impl Front {
+    fn door<B>(&self, request: &Request<B>) -> DoorOf {
+        DoorOf::request(self.console.is_some(), request)
+    }
+
     /// Checks which page sent a gRPC-Web call and, if the server has no tokens and only this machine can
     /// reach it, every request, see [`home`]. Before the store is open nothing is served that needs
     /// protection.
@@ -197,7 +185,14 @@ impl Front {
             return Err(Foreign::Page);
         }
         let has_no_tokens = |services: &Services| !services.gate.has_tokens();
-        if !(self.on_loopback && self.services.get().is_some_and(has_no_tokens)) {
+        if !self.services.get().is_some_and(has_no_tokens) {
+            return Ok(());
+        }
+        // The server that passed it on may be reached from other machines.
+        if !self.lets_all_in && is_from_afar(request) {
+            return Err(Foreign::Caller);
+        }
+        if !self.on_loopback {
             return Ok(());
         }
         match home::check(request.uri(), request.headers()) {
@@ -216,10 +211,10 @@ impl Front {
         closed: fn(Reason, Duration) -> axum::response::Response,
     ) -> Reply
     where
-        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
         B::Error: Into<tonic::codegen::StdError>,
     {
-        if let Some(peer) = self.peer {
+        if let Some(peer) = self.peer_of(&request) {
             request.extensions_mut().insert(peer);
         }
         match self.services.get() {
@@ -232,11 +227,26 @@ impl Front {
                     Ok(held(reply, &tenure, false, lost))
                 })
             }
-            None => {
-                let reply = closed(self.closed(), CLOSED_RETRY).map(Body::new);
-                Box::pin(std::future::ready(Ok(reply)))
-            }
+            None => self.elsewhere(request, move |reason| closed(reason, CLOSED_RETRY).map(Body::new)),
         }
+    }
+
+    /// Has the active server answer, if this one passes calls on. `closed` is the reply if there is no
+    /// answer.
+    fn elsewhere<B>(
+        &self,
+        mut request: Request<B>,
+        closed: impl FnOnce(Reason) -> Response<Body> + Send + 'static,
+    ) -> Reply
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
+        B::Error: Into<tonic::codegen::StdError>,
+    {
+        if let Some(peer) = self.peer_of(&request) {
+            request.extensions_mut().insert(peer);
+        }
+        let mut front = self.clone();
+        self.elsewhere.answer(request, self.closed(), closed, move |request| front.route(request))
     }
 }
 
@@ -292,16 +302,20 @@ impl Front {
             let health = self.health.clone();
             return Box::pin(async move { Ok(probe.reply(&health).await) });
         }
+        if request.uri().path() == HELLO {
+            let is_active = self.services.get().is_some_and(|services| services.tenure.holds());
+            return Box::pin(std::future::ready(Ok(self.elsewhere.prove(&request, is_active))));
+        }
         if let Err(foreign) = self.check_sender(&request) {
-            return Box::pin(std::future::ready(Ok(refuse(self, &request, foreign))));
+            return Box::pin(std::future::ready(Ok(refuse(&self.door(&request), foreign))));
         }
         if request.extensions().get::<Crowded>().is_some() {
-            return Box::pin(std::future::ready(Ok(refuse_crowded(self, &request))));
+            return Box::pin(std::future::ready(Ok(refuse_crowded(&self.door(&request), &request))));
         }
         if web::is_preflight(&request) {
             return Box::pin(std::future::ready(Ok(web::preflight())));
         }
-        match DoorOf::request(self, &request) {
+        match self.door(&request) {
             DoorOf::Publisher => {
                 return self.json(request, |services| &services.publisher, publisher::not_serving);
             }
@@ -314,18 +328,23 @@ impl Front {
             }
             DoorOf::Grpc => {}
         }
+        let peer = self.peer_of(&request);
         if request.uri().path().starts_with("/grpc.") {
-            let terms = Terms::of_open(self.peer, self.incoming.clone());
+            let terms = Terms::of_open(peer, self.incoming.clone());
             return Box::pin(self.always.call(request.map(|body| Messages::new(body, terms))));
         }
-        let (services, closed, peer) = (Arc::clone(&self.services), self.closed(), self.peer);
+        if self.services.get().is_none() {
+            return self.elsewhere(request, |reason| error::unavailable(reason, CLOSED_RETRY).into_http());
+        }
+        let services = Arc::clone(&self.services);
         Box::pin(async move {
             match services.get() {
                 Some(services) => {
                     let reply = services.grpc.call(request, peer).await?;
                     Ok(held(reply, &services.tenure, true, |reason| held::status(reason).into_http()))
                 }
-                None => Ok(error::unavailable(closed, CLOSED_RETRY).into_http()),
+                // It was there, and stays.
+                None => Ok(held::status(Reason::StorageUnavailable).into_http()),
             }
         })
     }
@@ -333,10 +352,16 @@ impl Front {
 
 #[cfg(test)]
 mod tests {
+    use tonic::{Code, Status};
+
     use super::*;
 
     fn console() -> Option<console::Settings> {
         Some(console::Settings { is_encrypted: false, recent: Default::default() })
+    }
+
+    fn incoming() -> Incoming {
+        Incoming::new(1 << 20, CLOSED_RETRY)
     }
 
     async fn call(front: &mut Front, path: &str) -> Response<Body> {
@@ -346,7 +371,8 @@ mod tests {
 
     #[tokio::test]
     async fn until_the_store_is_open_only_health_is_served() {
-        let mut front = Front::new(true, None, Incoming::new(1 << 20, CLOSED_RETRY)).await.unwrap();
+        let mut front =
+            Front::new(Around { on_loopback: true, ..Around::default() }, incoming()).await.unwrap();
         let response = call(&mut front, "/publisher.v1.MemberService/GetMember").await;
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(
@@ -370,7 +396,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_of_a_peer_with_too_many_is_rejected_in_the_format_of_its_door() {
-        let mut front = Front::new(false, console(), Incoming::new(1 << 20, CLOSED_RETRY)).await.unwrap();
+        let mut front =
+            Front::new(Around { console: console(), ..Around::default() }, incoming()).await.unwrap();
         for (path, kind, status) in [
             ("/grpc.health.v1.Health/Check", "application/grpc", 200),
             ("/publisher.v1/member/get", "application/json", 503),

@@ -24,8 +24,10 @@ const SETS: [&[u8]; 4] = [
 ];
 /// The door of paths that are at no door.
 const NO_DOOR: &str = "none";
-/// The paths of probes.
-const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+/// The path at which a server proves to another one that it is active.
+pub const HELLO: &str = "/memberbase/active";
+/// The paths of probes, and that one.
+const PROBES: [&str; 4] = ["/healthz", "/readyz", "/activez", HELLO];
 
 /// A method of a gRPC service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct Rpc {
     pub place: usize,
     /// Its full name: `publisher.v1.MemberService/GetMember`.
     pub name: &'static str,
+    /// Whether it takes a stream.
+    pub streams_in: bool,
     /// Whether it replies with a stream.
     pub streams: bool,
 }
@@ -84,7 +88,8 @@ impl Known {
                         let path: &'static str = path.leak();
                         let name = path.strip_prefix('/').unwrap_or(path);
                         let place = rpcs.len() + 1;
-                        rpcs.insert(path, Rpc { place, name, streams: method.server_streaming() });
+                        let (streams_in, streams) = (method.client_streaming(), method.server_streaming());
+                        rpcs.insert(path, Rpc { place, name, streams_in, streams });
                     }
                 }
             }
@@ -123,7 +128,12 @@ pub fn route_places() -> usize {
 
 /// The gRPC method with this path.
 pub fn rpc(path: &str) -> Rpc {
-    KNOWN.rpcs.get(path).copied().unwrap_or(Rpc { place: 0, name: OTHER, streams: false })
+    KNOWN.rpcs.get(path).copied().unwrap_or(Rpc { place: 0, name: OTHER, streams_in: false, streams: false })
+}
+
+/// Whether a call with this path sends a stream.
+pub fn streams_in(path: &str) -> bool {
+    rpc(path).streams_in
 }
 
 /// The route of a JSON door to which this path leads.
@@ -149,6 +159,8 @@ mod tests {
         let found = rpc("/publisher.v1.MemberService/GetMember");
         assert_eq!((found.name, found.streams), (name, false));
         assert!(rpc("/publisher.v1.MemberService/ExportMembers").streams);
+        assert!(rpc("/publisher.v1.MemberService/UpsertMembers").streams_in);
+        assert!(!rpc("/publisher.v1.MemberService/ExportMembers").streams_in);
         assert_eq!(rpc("/grpc.health.v1.Health/Check").name, "grpc.health.v1.Health/Check");
         assert_eq!(rpc("/publisher.v1.MemberService/Guess").name, OTHER);
         for (path, door, template) in [

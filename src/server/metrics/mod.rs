@@ -5,8 +5,8 @@
 //! - Each call is counted once, when its reply begins, or at the end of its stream, or when its caller has
 //!   left. That takes two readings of the clock and one search by the path; nothing is counted for each row.
 //! - Names and labels follow the semantic conventions of OpenTelemetry for RPC and HTTP. Labels are names of
-//!   calls that exist, statuses and reasons: the path of a request that is no call's counts as `_OTHER`, so no
-//!   caller can make a series.
+//!   calls that exist, statuses and reasons: the path of a request that is no call's counts as `_OTHER`, so
+//!   no caller can make a series.
 //! - Health checks, reflection and probes on the port of the calls count like other calls.
 
 mod calls;
@@ -17,4 +17,5 @@ mod readings;
 mod times;
 
 pub use self::calls::CallMetrics;
+pub use self::known::{HELLO, streams_in};
 pub use self::readings::Readings;

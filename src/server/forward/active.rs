@@ -1,0 +1,171 @@
+//! All connections to one active server.
+//!
+//! Short requests share connections, each up to [`CALLS_MAX`] calls at a time. Nobody there delays anybody else:
+//! the active server lets at least half of its window for a connection be unread, which has room for the whole
+//! requests of all these calls; and the window of this side has room for what all of them leave unread of their
+//! replies. Other requests take a connection of their own, which the next one uses again.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::connect::{Calls, PeerTls, Target, Unreached, Windows, connect, hello};
+use super::counts::ForwardCounts;
+
+/// Most calls of a shared connection, and most shared connections.
+const CALLS_MAX: u32 = 32;
+const SHARED_MAX: usize = 64;
+/// Most connections for one call each.
+const OWN_MAX: usize = 256;
+/// How long a connection is kept without a call. The active server closes those that were idle for five
+/// minutes.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+/// How much a reply may be ahead of its caller, in bytes: enough for 64 MB/s at a millisecond's round trip.
+const SHARED_WINDOW: u32 = 64 * 1024;
+const SHARED: Windows = Windows { call: SHARED_WINDOW, connection: SHARED_WINDOW * CALLS_MAX };
+const OWN: Windows = Windows { call: 256 * 1024, connection: 256 * 1024 };
+/// How often the active server is asked whether it still is that.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// The active server, as long as it is the same one.
+pub struct Active {
+    pub target: Target,
+    tls: PeerTls,
+    counts: ForwardCounts,
+    /// Once cancelled, all connections end at once.
+    gone: CancellationToken,
+    lines: Mutex<Lines>,
+    /// Held while a shared connection is made, so that a rush of calls makes one.
+    making: tokio::sync::Mutex<()>,
+    places: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Lines {
+    shared: Vec<Shared>,
+    /// Connections for one call, without one now, and since when.
+    idle: Vec<(Calls, OwnedSemaphorePermit, Instant)>,
+}
+
+struct Shared {
+    calls: Calls,
+    running: Arc<AtomicU32>,
+}
+
+/// A place on a connection; dropping it gives it back.
+pub struct Held(Kind);
+
+enum Kind {
+    Shared(Arc<AtomicU32>),
+    Own(Option<(Arc<Active>, Calls, OwnedSemaphorePermit)>),
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        match &mut self.0 {
+            Kind::Shared(running) => {
+                running.fetch_sub(1, Ordering::Relaxed);
+            }
+            Kind::Own(own) => {
+                if let Some((active, calls, place)) = own.take().filter(|(_, calls, _)| !calls.is_closed()) {
+                    active.lines().idle.push((calls, place, Instant::now()));
+                }
+            }
+        }
+    }
+}
+
+impl Active {
+    /// Reaches the active server.
+    pub async fn reach(
+        target: Target,
+        tls: PeerTls,
+        counts: ForwardCounts,
+    ) -> Result<(Arc<Self>, Calls), Unreached> {
+        let gone = CancellationToken::new();
+        let calls = connect(&target, &tls, SHARED, &gone, &counts).await?;
+        let first = Shared { calls: calls.clone(), running: Arc::default() };
+        let lines = Mutex::new(Lines { shared: vec![first], idle: Vec::new() });
+        let (making, places) = (tokio::sync::Mutex::default(), Arc::new(Semaphore::new(OWN_MAX)));
+        Ok((Arc::new(Self { target, tls, counts, gone, lines, making, places }), calls))
+    }
+
+    /// Returns once the server does not prove any more that it is active. Calls that it has may still end
+    /// well.
+    pub async fn until_lost(&self, mut calls: Calls) -> Unreached {
+        loop {
+            tokio::time::sleep(ASK_EVERY).await;
+            self.forget_idle();
+            if let Err(lost) = hello(&mut calls, &self.target).await {
+                return lost;
+            }
+        }
+    }
+
+    /// Breaks off all calls: another server is active now.
+    pub fn end(&self) {
+        self.gone.cancel();
+        self.lines().idle.clear();
+    }
+
+    /// A place for a call.
+    pub async fn take(self: &Arc<Self>, is_long: bool) -> Result<(Calls, Held), Unreached> {
+        if is_long { self.take_own().await } else { self.take_shared().await }
+    }
+
+    async fn take_shared(&self) -> Result<(Calls, Held), Unreached> {
+        if let Some(taken) = self.lines().free() {
+            return Ok(taken);
+        }
+        let _making = self.making.lock().await;
+        // Another call may have made one.
+        {
+            let mut lines = self.lines();
+            if let Some(taken) = lines.free() {
+                return Ok(taken);
+            }
+            if lines.shared.len() >= SHARED_MAX {
+                return Err(Unreached::Full);
+            }
+        }
+        let calls = connect(&self.target, &self.tls, SHARED, &self.gone, &self.counts).await?;
+        let running = Arc::new(AtomicU32::new(1));
+        self.lines().shared.push(Shared { calls: calls.clone(), running: Arc::clone(&running) });
+        Ok((calls, Held(Kind::Shared(running))))
+    }
+
+    async fn take_own(self: &Arc<Self>) -> Result<(Calls, Held), Unreached> {
+        let own =
+            |active, calls: Calls, place| (calls.clone(), Held(Kind::Own(Some((active, calls, place)))));
+        let idle = std::iter::from_fn(|| self.lines().idle.pop());
+        let mut usable = idle.filter(|(calls, _, since)| !calls.is_closed() && since.elapsed() < IDLE_MAX);
+        if let Some((calls, place, _)) = usable.next() {
+            return Ok(own(Arc::clone(self), calls, place));
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Unreached::Full)?;
+        let calls = connect(&self.target, &self.tls, OWN, &self.gone, &self.counts).await?;
+        Ok(own(Arc::clone(self), calls, place))
+    }
+
+    fn forget_idle(&self) {
+        self.lines().idle.retain(|(calls, _, since)| !calls.is_closed() && since.elapsed() < IDLE_MAX);
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        // Nothing panics while it holds this lock.
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    /// A place on the first connection that has one, so that those beyond what is needed become idle.
+    fn free(&mut self) -> Option<(Calls, Held)> {
+        self.shared.retain(|line| !line.calls.is_closed());
+        let free = self.shared.iter().find(|line| line.running.load(Ordering::Relaxed) < CALLS_MAX)?;
+        free.running.fetch_add(1, Ordering::Relaxed);
+        Some((free.calls.clone(), Held(Kind::Shared(Arc::clone(&free.running)))))
+    }
+}

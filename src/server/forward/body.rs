@@ -1,0 +1,218 @@
+//! Bodies on their way: requests that are read ahead, and replies that may be lost.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tonic::Status;
+use tonic::body::Body;
+
+use super::active::Held;
+use super::counts::ForwardCounts;
+
+/// The most that is read of a request before it is passed on, in bytes.
+pub const SHORT_BYTES: usize = 8 * 1024;
+
+/// A request body, and whether the call needs a connection of its own.
+pub struct Read {
+    pub body: Body,
+    pub is_long: bool,
+}
+
+/// Reads a request to its end if it is short. What is longer, streams, or does not arrive within `within` is
+/// read while it is passed on.
+pub async fn read_ahead<B>(body: B, streams: bool, within: Duration) -> Read
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<tonic::codegen::StdError>,
+{
+    if body.is_end_stream() {
+        return Read { body: Body::empty(), is_long: false };
+    }
+    let is_short = usize::try_from(body.size_hint().lower()).is_ok_and(|least| least <= SHORT_BYTES);
+    let body = Body::new(body);
+    if streams || !is_short {
+        return Read { body, is_long: true };
+    }
+    let mut ahead = Ahead { read: BytesMut::new(), last: None, rest: body };
+    let is_whole = tokio::time::timeout(within, ahead.fill()).await.unwrap_or(false);
+    let Ahead { read, last, rest } = ahead;
+    if is_whole {
+        return Read { body: Body::new(Full::new(read.freeze())), is_long: false };
+    }
+    let read = (!read.is_empty()).then(|| Ok(Frame::data(read.freeze())));
+    let first = [read, last].into_iter().flatten().collect();
+    Read { body: Body::new(Prefixed { first, rest }), is_long: true }
+}
+
+struct Ahead {
+    read: BytesMut,
+    /// A frame that is no data, or an error.
+    last: Option<Result<Frame<Bytes>, Status>>,
+    rest: Body,
+}
+
+impl Ahead {
+    /// Whether the body has ended with these bytes. It can be stopped at any moment.
+    async fn fill(&mut self) -> bool {
+        while self.read.len() <= SHORT_BYTES {
+            match self.rest.frame().await {
+                None => return true,
+                Some(Ok(frame)) if frame.is_data() => {
+                    self.read.extend_from_slice(&frame.into_data().unwrap_or_default());
+                    if self.rest.is_end_stream() {
+                        return self.read.len() <= SHORT_BYTES;
+                    }
+                }
+                Some(other) => {
+                    self.last = Some(other);
+                    return false;
+                }
+            }
+        }
+        false
+    }
+}
+
+/// A body whose first frames were read already.
+struct Prefixed {
+    first: VecDeque<Result<Frame<Bytes>, Status>>,
+    rest: Body,
+}
+
+impl http_body::Body for Prefixed {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match self.first.pop_front() {
+            Some(frame) => Poll::Ready(Some(frame)),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_empty() && self.rest.is_end_stream()
+    }
+}
+
+pin_project! {
+    /// The body of an answer. If the rest of it is lost, a gRPC call ends with a status, and another one
+    /// breaks off, as it does when its own server is lost.
+    pub struct Answer {
+        #[pin]
+        pub body: Incoming,
+        pub is_grpc: bool,
+        pub lost: fn() -> Status,
+        pub counts: ForwardCounts,
+        // Given back with the last frame, or when the caller leaves.
+        pub held: Option<Held>,
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = self.project();
+        if this.held.is_none() {
+            return Poll::Ready(None);
+        }
+        this.body.poll_frame(context).map(|frame| match frame {
+            Some(Ok(frame)) => Some(Ok(frame)),
+            None => {
+                *this.held = None;
+                None
+            }
+            Some(Err(error)) => {
+                *this.held = None;
+                this.counts.lost.inc();
+                tracing::debug!(%error, "the rest of an answer was lost");
+                let status = (this.lost)();
+                let mut trailers = HeaderMap::new();
+                Some(match status.add_header(&mut trailers) {
+                    Ok(()) if *this.is_grpc => Ok(Frame::trailers(trailers)),
+                    _ => Err(status),
+                })
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.held.is_none() || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    fn pieces(sizes: &[usize]) -> impl http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + use<> {
+        let frames: Vec<_> =
+            sizes.iter().map(|size| Ok(Frame::data(Bytes::from(vec![b'x'; *size])))).collect();
+        StreamBody::new(futures_util::stream::iter(frames))
+    }
+
+    #[tokio::test]
+    async fn a_short_request_is_read_whole_and_no_byte_of_a_long_one_is_lost() {
+        let within = Duration::from_secs(5);
+        for (sizes, streams, is_long) in [
+            (&[][..], false, false),
+            (&[10, 20], false, false),
+            (&[SHORT_BYTES], false, false),
+            (&[SHORT_BYTES, 1], false, true),
+            (&[10, 1 << 20, 3], false, true),
+            (&[10], true, true),
+        ] {
+            let read = read_ahead(pieces(sizes), streams, within).await;
+            assert_eq!(read.is_long, is_long, "{sizes:?}");
+            let total: usize = sizes.iter().sum();
+            let hint = read.body.size_hint().exact();
+            assert_eq!(hint, (!is_long).then_some(total as u64), "{sizes:?}");
+            assert_eq!(read.body.collect().await.unwrap().to_bytes().len(), total, "{sizes:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_does_not_arrive_and_trailers_and_errors_are_passed_on() {
+        use futures_util::StreamExt;
+        let first = futures_util::stream::iter([Ok::<_, Status>(Frame::data(Bytes::from("ab")))]);
+        let body = StreamBody::new(first.chain(futures_util::stream::pending()));
+        let mut read = read_ahead(body, false, Duration::from_secs(5)).await;
+        assert!(read.is_long);
+        assert_eq!(read.body.frame().await.unwrap().unwrap().into_data().unwrap(), "ab");
+        let mut trailers = HeaderMap::new();
+        trailers.insert("a", "b".parse().unwrap());
+        for last in [Ok(Frame::trailers(trailers)), Err(Status::internal("cut"))] {
+            let is_error = last.is_err();
+            let body =
+                StreamBody::new(futures_util::stream::iter([Ok(Frame::data(Bytes::from("ab"))), last]));
+            let collected = read_ahead(body, false, Duration::from_secs(5)).await.body.collect().await;
+            assert_eq!(collected.is_err(), is_error);
+            if let Ok(collected) = collected {
+                assert_eq!(collected.trailers().unwrap()["a"], "b");
+                assert_eq!(collected.to_bytes(), "ab");
+            }
+        }
+    }
+}

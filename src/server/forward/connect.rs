@@ -1,0 +1,228 @@
+//! One connection to the active server, which has proven that it is that.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::Scheme;
+use http::{HeaderValue, Request, Uri};
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+
+use super::counts::{Counted, ForwardCounts};
+use super::proof::{self, FORWARDED, NONCE};
+use crate::config::{Advertised, Config};
+use crate::engine::postgres::PeerKey;
+use crate::server::metrics::HELLO;
+use crate::tasks;
+
+/// How long connecting may take, with the proof.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// How often a connection is asked whether the other side is there, and how long the answer may take. A
+/// server that is paused, or whose machine is gone, is noticed by this alone.
+const PING_EVERY: Duration = Duration::from_secs(2);
+const PING_WITHIN: Duration = Duration::from_secs(4);
+/// The largest frame that is accepted, in bytes.
+const FRAME: u32 = 64 * 1024;
+/// How much of a request its connection buffers at a time, in bytes.
+const SEND_BUFFER: usize = 128 * 1024;
+
+/// Starts calls on a connection.
+pub type Calls = SendRequest<Body>;
+
+/// Where the active server is, and how it proves that it is that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub address: Advertised,
+    pub key: PeerKey,
+}
+
+/// How much the other side may send ahead, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Windows {
+    /// On one call.
+    pub call: u32,
+    /// On the connection.
+    pub connection: u32,
+}
+
+/// Why the active server was not reached. Nothing was sent to it then.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreached {
+    /// There is no connection.
+    #[error("cannot connect: {0}")]
+    Connect(#[from] io::Error),
+    /// The files for TLS cannot be used.
+    #[error("{}: {detail}", path.display())]
+    Files {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// It does not speak HTTP/2.
+    #[error("it does not answer: {0}")]
+    Http(#[from] hyper::Error),
+    /// It says that it is not active.
+    #[error("it is not active yet, or not any more: HTTP status {0}")]
+    NotActive(u16),
+    /// It has not the key of the owner.
+    #[error("it does not prove that it owns the store: is the advertised address that of another server?")]
+    NotProven,
+    /// It took too long.
+    #[error("no answer within {} s", CONNECT_WITHIN.as_secs())]
+    Late,
+    /// There are as many connections as there may be.
+    #[error("all connections are in use")]
+    Full,
+}
+
+/// The files for encrypted connections between servers.
+#[derive(Debug, Clone)]
+pub struct PeerTls {
+    ca: Option<PathBuf>,
+    /// The own certificate and its key, for servers that want to see one.
+    own: Option<(PathBuf, PathBuf)>,
+}
+
+impl PeerTls {
+    /// The files that the settings name.
+    pub fn of(config: &Config) -> Self {
+        let own = config.tls_cert.clone().zip(config.tls_key.clone());
+        Self { ca: config.peer_ca.clone(), own }
+    }
+
+    /// Reads the files. They are read for each connection, of which there are few, so that new ones count.
+    fn connector(&self) -> Result<TlsConnector, Unreached> {
+        let unusable = |path: &Path, error: &dyn std::fmt::Display| Unreached::Files {
+            path: path.to_owned(),
+            detail: error.to_string(),
+        };
+        let mut roots = RootCertStore::empty();
+        match &self.ca {
+            Some(path) => {
+                for certificate in certificates(path)? {
+                    roots.add(certificate).map_err(|error| unusable(path, &error))?;
+                }
+            }
+            None => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+        }
+        let system = Path::new("the settings of TLS");
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| unusable(system, &error))?
+            .with_root_certificates(roots);
+        let mut config = match &self.own {
+            Some((cert, key_path)) => {
+                let key =
+                    PrivateKeyDer::from_pem_file(key_path).map_err(|error| unusable(key_path, &error))?;
+                builder
+                    .with_client_auth_cert(certificates(cert)?, key)
+                    .map_err(|error| unusable(cert, &error))?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(TlsConnector::from(Arc::new(config)))
+    }
+}
+
+/// The certificates in a file.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unreached> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    read.map_err(|error| Unreached::Files { path: path.to_owned(), detail: error.to_string() })
+}
+
+/// Connects, and has the other side prove that it is active. The connection ends with `gone`, or when nobody
+/// holds it and its calls have ended.
+pub async fn connect(
+    target: &Target,
+    tls: &PeerTls,
+    windows: Windows,
+    gone: &CancellationToken,
+    counts: &ForwardCounts,
+) -> Result<Calls, Unreached> {
+    let connecting = async {
+        let stream = TcpStream::connect((target.address.host(), target.address.port)).await?;
+        stream.set_nodelay(true)?;
+        let counted = Counted::new(&counts.connections);
+        let mut calls = if target.address.is_encrypted {
+            let name = ServerName::try_from(target.address.host().to_owned()).map_err(io::Error::other)?;
+            let stream = tls.connector()?.connect(name, stream).await?;
+            begin(stream, windows, gone, counted).await?
+        } else {
+            begin(stream, windows, gone, counted).await?
+        };
+        hello(&mut calls, target).await?;
+        Ok(calls)
+    };
+    tokio::time::timeout(CONNECT_WITHIN, connecting).await.map_err(|_| Unreached::Late)?
+}
+
+async fn begin<S>(
+    stream: S,
+    windows: Windows,
+    gone: &CancellationToken,
+    counted: Counted,
+) -> Result<Calls, hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (calls, connection) = Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(windows.call)
+        .initial_connection_window_size(windows.connection)
+        .max_frame_size(FRAME)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_WITHIN)
+        .keep_alive_while_idle(true)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    let gone = gone.clone();
+    tasks::for_caller(async move {
+        if let Some(Err(error)) = gone.run_until_cancelled(connection).await {
+            tracing::debug!(%error, "a connection to the active server ended");
+        }
+        drop(counted);
+    });
+    Ok(calls)
+}
+
+/// Asks on a connection whether the other side is active now.
+pub async fn hello(calls: &mut Calls, target: &Target) -> Result<(), Unreached> {
+    let nonce = proof::nonce().ok_or_else(|| io::Error::other("no random numbers"))?;
+    let uri = Uri::builder()
+        .scheme(scheme(target))
+        .authority(target.address.authority.clone())
+        .path_and_query(HELLO)
+        .build()
+        .map_err(io::Error::other)?;
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = uri;
+    request.headers_mut().insert(NONCE, nonce.clone());
+    request.headers_mut().insert(FORWARDED, HeaderValue::from_static("-"));
+    let asked = tokio::time::timeout(CONNECT_WITHIN, calls.send_request(request)).await;
+    let reply = asked.map_err(|_| Unreached::Late)??;
+    if !reply.status().is_success() {
+        return Err(Unreached::NotActive(reply.status().as_u16()));
+    }
+    if proof::is_answered(&target.key, &nonce, reply.headers()) { Ok(()) } else { Err(Unreached::NotProven) }
+}
+
+/// The scheme of calls to a server.
+pub fn scheme(target: &Target) -> Scheme {
+    if target.address.is_encrypted { Scheme::HTTPS } else { Scheme::HTTP }
+}

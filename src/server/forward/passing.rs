@@ -1,0 +1,266 @@
+//! The way of a call to the active server, and where it waits for one.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use http::request::Parts;
+use http::{Request, Response};
+use tokio::sync::{Semaphore, watch};
+use tonic::Status;
+use tonic::body::Body;
+
+use super::active::Active;
+use super::body::{Answer, read_ahead};
+use super::connect::{PeerTls, Target, scheme};
+use super::counts::{Counted, ForwardCounts};
+use super::head;
+use super::proof::header;
+use crate::api::grpc::plain;
+use crate::api::peer::peer_of;
+use crate::config::Advertised;
+use crate::engine::postgres::Owner;
+use crate::model::Reason;
+use crate::server::metrics::streams_in;
+
+/// How long a call waits for a server that is active: longer than a takeover after a crash.
+const WAIT: Duration = Duration::from_secs(12);
+/// Most calls that wait.
+const WAITING_MAX: usize = 1_024;
+/// How long to wait after the active server was not reached.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Passes calls on. Clones are the same.
+#[derive(Clone)]
+pub struct Forward(Arc<Inner>);
+
+struct Inner {
+    tls: PeerTls,
+    counts: ForwardCounts,
+    /// What the database says.
+    toward: watch::Sender<Toward>,
+    /// What follows from it.
+    state: watch::Sender<State>,
+    waiting: Arc<Semaphore>,
+    /// How long a request may make no progress.
+    stall_after: Duration,
+}
+
+/// Who owns the store, as far as this server knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Toward {
+    /// Nobody, or nobody knows: calls wait.
+    Unknown,
+    /// A server that does not say where it is: calls are refused.
+    Silent,
+    /// This server.
+    Here,
+    /// Another server.
+    There(Box<(Advertised, crate::engine::postgres::PeerKey)>),
+}
+
+impl Toward {
+    /// The owner that the database names.
+    pub fn owner(owner: &Owner) -> Self {
+        match owner.address.as_deref().map(Advertised::parse) {
+            Some(Ok(address)) => Self::There(Box::new((address, owner.key.clone()))),
+            Some(Err(_)) | None => Self::Silent,
+        }
+    }
+}
+
+#[derive(Clone)]
+enum State {
+    Unknown,
+    Silent,
+    Here,
+    Reached(Arc<Active>),
+}
+
+/// What became of a call.
+pub enum Passed {
+    /// The answer of the active server.
+    Answered(Response<Body>),
+    /// This server is active now.
+    Here(Request<Body>),
+    /// There is no answer, for this reason.
+    Refused(Reason),
+}
+
+impl Forward {
+    /// Passes nothing on yet. `lost` is the end of a gRPC reply whose rest was lost.
+    pub fn new(tls: PeerTls, counts: ForwardCounts, stall_after: Duration) -> Self {
+        Self(Arc::new(Inner {
+            tls,
+            counts,
+            toward: watch::Sender::new(Toward::Unknown),
+            state: watch::Sender::new(State::Unknown),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+            stall_after,
+        }))
+    }
+
+    /// Says who owns the store.
+    pub fn toward(&self, owner: Toward) {
+        let is_news = |now: &mut Toward| {
+            *now != owner && {
+                *now = owner.clone();
+                true
+            }
+        };
+        self.0.toward.send_if_modified(is_news);
+    }
+
+    /// Keeps connected to the active server, and calls `tell` whenever that becomes true or false.
+    pub async fn follow(self, mut tell: impl FnMut(bool) + Send) {
+        let mut toward = self.0.toward.subscribe();
+        let mut said = String::new();
+        loop {
+            let owner = toward.borrow_and_update().clone();
+            let target = match owner {
+                Toward::There(there) => Target { address: there.0, key: there.1 },
+                Toward::Here => {
+                    self.0.state.send_replace(State::Here);
+                    return;
+                }
+                other => {
+                    let state = if other == Toward::Silent { State::Silent } else { State::Unknown };
+                    self.0.state.send_replace(state);
+                    if toward.changed().await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            self.0.state.send_replace(State::Unknown);
+            let reached = tokio::select! {
+                reached = Active::reach(target.clone(), self.0.tls.clone(), self.0.counts.clone()) => reached,
+                _ = toward.changed() => continue,
+            };
+            let why = match reached {
+                Ok((active, calls)) => {
+                    tracing::info!(active = %target.address, "passing calls on to the active server");
+                    said.clear();
+                    self.0.state.send_replace(State::Reached(Arc::clone(&active)));
+                    tell(true);
+                    let lost = tokio::select! {
+                        lost = active.until_lost(calls) => Some(lost),
+                        _ = toward.changed() => None,
+                    };
+                    self.0.state.send_replace(State::Unknown);
+                    tell(false);
+                    match lost {
+                        // Its calls may still end well: it may be about to stop.
+                        Some(lost) => lost.to_string(),
+                        None => {
+                            active.end();
+                            continue;
+                        }
+                    }
+                }
+                Err(why) => why.to_string(),
+            };
+            if why != said {
+                tracing::warn!(active = %target.address, why, "the active server is not reached; trying again");
+                said = why;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => {}
+                _ = toward.changed() => {}
+            }
+        }
+    }
+
+    /// Passes a call on. `lost` is the end of a gRPC reply whose rest is lost.
+    pub async fn pass_on<B>(&self, request: Request<B>, lost: fn() -> Status) -> Passed
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
+        B::Error: Into<tonic::codegen::StdError>,
+    {
+        let passed = self.pass(request, lost).await;
+        match passed {
+            Passed::Refused(Reason::AnswerLost) => {
+                self.0.counts.lost.inc();
+            }
+            Passed::Refused(_) => {
+                self.0.counts.refused.inc();
+            }
+            Passed::Answered(_) | Passed::Here(_) => {}
+        }
+        passed
+    }
+
+    async fn pass<B>(&self, request: Request<B>, lost: fn() -> Status) -> Passed
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
+        B::Error: Into<tonic::codegen::StdError>,
+    {
+        let begun = Instant::now();
+        let (call, body) = request.into_parts();
+        let is_grpc = plain::is_grpc(&call.headers);
+        let streams = is_grpc && streams_in(call.uri.path());
+        let mut state = self.0.state.subscribe();
+        let read = read_ahead(body, streams, self.0.stall_after).await;
+        let (mut body, mut waits) = (read.body, None);
+        loop {
+            let now = state.borrow_and_update().clone();
+            let is_reached = match now {
+                State::Here => return Passed::Here(Request::from_parts(call, body)),
+                State::Silent => return Passed::Refused(Reason::Standby),
+                State::Unknown => false,
+                State::Reached(active) => {
+                    if let Ok((calls, held)) = active.take(read.is_long).await {
+                        let key = &active.target.key;
+                        let head = outgoing(&call, &active, header(key, caller(&call), seconds()), begun);
+                        let mut calls = calls;
+                        match calls.try_send_request(head.map(|()| body)).await {
+                            Ok(reply) => {
+                                self.0.counts.answer(begun);
+                                let counts = self.0.counts.clone();
+                                return Passed::Answered(reply.map(|body| {
+                                    Body::new(Answer { body, is_grpc, lost, counts, held: Some(held) })
+                                }));
+                            }
+                            Err(mut failed) => match failed.take_message() {
+                                Some(unsent) => body = unsent.into_body(),
+                                None => {
+                                    let error = failed.into_error();
+                                    tracing::debug!(%error, "the answer to a call that was passed on is lost");
+                                    return Passed::Refused(Reason::AnswerLost);
+                                }
+                            },
+                        }
+                    }
+                    true
+                }
+            };
+            if waits.is_none() {
+                let Ok(place) = Arc::clone(&self.0.waiting).try_acquire_owned() else {
+                    return Passed::Refused(Reason::Standby);
+                };
+                waits = Some((place, Counted::new(&self.0.counts.waiting)));
+            }
+            tokio::select! {
+                _ = state.changed() => {}
+                () = tokio::time::sleep(AGAIN), if is_reached => {}
+                () = tokio::time::sleep_until((begun + WAIT).into()) => {
+                    return Passed::Refused(Reason::Standby);
+                }
+            }
+        }
+    }
+}
+
+fn outgoing(call: &Parts, active: &Active, forwarded: http::HeaderValue, begun: Instant) -> Request<()> {
+    head::outgoing(call, &scheme(&active.target), forwarded, begun.elapsed())
+}
+
+/// The address of the caller.
+fn caller(call: &Parts) -> Option<IpAddr> {
+    peer_of(&call.extensions).map(|peer| peer.address)
+}
+
+/// The time of day, in seconds since 1970.
+pub fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
