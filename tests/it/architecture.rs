@@ -233,7 +233,7 @@ fn tasks_and_threads_start_in_one_place() {
 /// The tasks and threads that the store cannot live without, and the files that start them.
 #[test]
 fn vital_tasks_and_threads_are_watched() {
-    const VITAL: [(&str, &str); 19] = [
+    const VITAL: [(&str, &str); 20] = [
         ("table/base/life.rs", "tasks::vital(\"base\""),
         ("table/base/handle.rs", "tasks::vital(\"lane\""),
         ("table/base/handle.rs", "tasks::vital(\"publisher\""),
@@ -242,6 +242,7 @@ fn vital_tasks_and_threads_are_watched() {
         ("server/store.rs", "tasks::vital(\"housekeeping\""),
         ("server/run.rs", "tasks::vital(\"accept\""),
         ("server/run.rs", "tasks::vital(\"health\""),
+        ("server/run.rs", "tasks::vital(\"forward\""),
         ("server/admin/serve.rs", "tasks::vital(\"admin\""),
         ("server/run.rs", "tasks::vital(\"certificates\""),
         ("server/log.rs", "tasks::vital_thread(\"log\""),

@@ -2,6 +2,8 @@
 //! longer.
 
 mod faults;
+mod forward;
+mod pooler;
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;

@@ -30,26 +30,26 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::harness::{PATIENCE, Process, command, config};
 
 /// A certificate authority.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, as PEM.
-struct Issued {
+pub struct Issued {
     cert: String,
     key: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn pem(&self) -> String {
+    pub fn pem(&self) -> String {
         self.0.pem()
     }
 
-    fn issue(&self) -> Issued {
+    pub fn issue(&self) -> Issued {
         let params = CertificateParams::new(vec!["127.0.0.1".into(), "localhost".into()]).unwrap();
         let key = KeyPair::generate().unwrap();
         let cert = params.signed_by(&key, &self.0).unwrap();
@@ -94,11 +94,7 @@ impl Server {
         authority: &Authority,
         identity: Option<&Issued>,
     ) -> Result<Channel, tonic::transport::Error> {
-        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem()));
-        if let Some(Issued { cert, key }) = identity {
-            tls = tls.identity(Identity::from_pem(cert, key));
-        }
-        Endpoint::from_shared(self.url()).unwrap().tls_config(tls).unwrap().timeout(PATIENCE).connect().await
+        channel(&self.url(), authority, identity).await
     }
 
     /// Whether a client with this authority and identity gets a reply.
@@ -108,8 +104,21 @@ impl Server {
     }
 }
 
+/// Connects to an address with this authority and identity.
+pub async fn channel(
+    url: &str,
+    authority: &Authority,
+    identity: Option<&Issued>,
+) -> Result<Channel, tonic::transport::Error> {
+    let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem()));
+    if let Some(Issued { cert, key }) = identity {
+        tls = tls.identity(Identity::from_pem(cert, key));
+    }
+    Endpoint::from_shared(url.to_owned()).unwrap().tls_config(tls).unwrap().timeout(PATIENCE).connect().await
+}
+
 /// Replaces certificate and key in one step each, as tools that renew certificates do.
-fn install(folder: &Path, issued: &Issued) {
+pub fn install(folder: &Path, issued: &Issued) {
     for (name, text) in [("cert.pem", &issued.cert), ("key.pem", &issued.key)] {
         let new = folder.join(format!("{name}.new"));
         fs::File::create(&new).unwrap().write_all(text.as_bytes()).unwrap();

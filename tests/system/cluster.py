@@ -4,8 +4,9 @@
 
 PROGRAM is memberbase, BINARIES the folder with postgres and initdb, WORK an empty folder that the user of the
 database may use. Servers are started again when they end, as a supervisor would do it. Writers and readers go
-through all of them, while the active server and the database are killed and paused. In the end every acknowledged
-row is there, nothing was read that was older than an acknowledged write, every request with a request id was done
+through all of them, of which the standbys pass calls on, while the active server and the database are killed and
+paused. After each of that every server makes every kind of call (cluster_tour.py). In the end every acknowledged row
+is there, nothing was read that was older than an acknowledged write, every request with a request id was done
 once, and the counters are those of `memberbase check`.
 
 CLUSTER_SERVERS, CLUSTER_KILLS, CLUSTER_DATABASE_KILLS and CLUSTER_PAUSES say how many servers there are and how often
@@ -27,6 +28,8 @@ import urllib.request
 os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"  # why: see power_cut.py
 
 import grpc
+from cluster_tour import Again, Tour
+from publisher.v1 import api_token_service_pb2 as token_messages, api_token_service_pb2_grpc
 from publisher.v1 import member_base_service_pb2 as base_messages, member_base_service_pb2_grpc, member_pb2
 from publisher.v1 import member_service_pb2 as messages, member_service_pb2_grpc
 from publisher.v1 import record_service_pb2 as record_messages, record_service_pb2_grpc
@@ -131,7 +134,7 @@ class Server:
         while not self.stopping:
             command = [
                 PROGRAM, "serve", "--listen", self.address, "--admin-listen", f"127.0.0.1:{self.admin}", "--drain-pause",
-                "0s", "--memory", "128MiB",
+                "0s", "--memory", "128MiB", "--advertise", f"http://{self.address}",
             ]
             environment = dict(os.environ, MEMBERBASE_STORE=self.url, MEMBERBASE_DATA="")
             self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
@@ -153,9 +156,9 @@ class Server:
         found = [line.rsplit(" ", 1)[1] for line in page.splitlines() if line.startswith(name + " ")]
         return float(found[0]) if found else None
 
-    def ready(self):
+    def ready(self, probe="readyz"):
         try:
-            return urllib.request.urlopen(f"http://{self.address}/readyz", timeout=1).status == 200, ""
+            return urllib.request.urlopen(f"http://{self.address}/{probe}", timeout=1).status == 200, ""
         except urllib.error.HTTPError as error:
             return False, error.read().decode()
         except OSError as error:
@@ -164,6 +167,9 @@ class Server:
 
 class Client:
     """Calls any of the servers, and goes on to the next while one cannot answer."""
+
+    # Of the token that all clients use.
+    metadata = None
 
     def __init__(self, servers, chance):
         self.stubs, self.chance, self.retries = [], chance, collections.Counter()
@@ -179,7 +185,7 @@ class Client:
         at, end = self.chance.randrange(len(self.stubs)), time.monotonic() + PATIENCE
         while True:
             try:
-                return getattr(self.stubs[at][service], method)(request, timeout=10)
+                return getattr(self.stubs[at][service], method)(request, timeout=20, metadata=self.metadata)
             except grpc.RpcError as error:
                 code = error.code()
                 if code in codes:
@@ -203,7 +209,13 @@ class Load:
     def __init__(self, servers, seed):
         self.servers, self.stop = servers, threading.Event()
         self.chance = random.Random(seed)
+        self.tours_again = 0
         client = self.client()
+        # Made at a server that stands by; whoever calls needs a token from then on.
+        with grpc.insecure_channel(servers[-1].address) as channel:
+            self.token = api_token_service_pb2_grpc.ApiTokenServiceStub(channel).CreateApiToken(
+                token_messages.CreateApiTokenRequest(access="admin", pii=True), timeout=PATIENCE).token
+        Client.metadata = [("authorization", f"Bearer {self.token}")]
         self.base = client.call("bases", "CreateMemberBase", base_messages.CreateMemberBaseRequest(
             name="cluster", guard_limits=GUARD_OFF, request_id=f"base{seed}")).member_base.id
         # The version of each ref that was acknowledged last. A key has one writer.
@@ -312,6 +324,28 @@ def progress(load):
         time.sleep(0.02)
 
 
+def tour(servers, load, number):
+    """Every kind of call through each server."""
+    for server in servers:
+        name, end = f"tour{number}-{server.number}", time.monotonic() + PATIENCE
+        # At the server itself first, and then at the next ones until one is there.
+        at = servers.index(server)
+        while True:
+            here, other = servers[at % len(servers)], servers[(at + 1) % len(servers)]
+            try:
+                refs = Tour(here.address, load.base, load.token, name, OPTIONS).run(other.address)
+                break
+            except Again as again:
+                if time.monotonic() > end:
+                    fail(f"no tour for {PATIENCE} s: {again}")
+                load.tours_again += 1
+                at += 1
+                time.sleep(0.05)
+            except Exception as error:
+                fail(f"a tour of server {here.number}: {error!r}")
+        load.versions.update({ref: 1 for ref in refs})
+
+
 def kill_server(servers, load, chance):
     owner = active(servers)
     time.sleep(chance.random())
@@ -348,7 +382,7 @@ def pause_server(servers, load, number):
     # These reads begin after the write was acknowledged, and wait in the sockets of the paused process.
     stub = direct.stubs[0]["members"]
     request = messages.GetMemberRequest(member_base_id=load.base, ref=ref)
-    waiting = [stub.GetMember.future(request, timeout=20) for _ in range(20)]
+    waiting = [stub.GetMember.future(request, timeout=20, metadata=Client.metadata) for _ in range(20)]
     time.sleep(0.2)
     owner.signal(signal.SIGCONT)
     answers = collections.Counter()
@@ -391,14 +425,15 @@ def main():
         standbys = [server for server in servers if server is not first]
         for server in standbys:
             end = time.monotonic() + PATIENCE
-            while "another server owns the store" not in server.ready()[1]:
+            while not server.ready()[0] or server.ready("activez")[0]:
                 if time.monotonic() > end:
-                    fail(f"server {server.number} does not say that it stands by: {server.ready()}")
+                    fail(f"server {server.number} stands by and does not pass calls on: {server.ready()}")
                 time.sleep(0.05)
         code, text = checked(["check"], database.url)
         if code != 74 or "a running server owns it" not in text:
             fail(f"a check beside a running server: {code} {text}")
-        load = Load(servers, SEED)
+        load = Load([server for server in servers if server is not standbys[-1]] + [standbys[-1]], SEED)
+        tour(servers, load, "first")
         rounds = ["kill"] * KILLS + ["database"] * DATABASE_KILLS + ["pause"] * PAUSES
         chance.shuffle(rounds)
         for number, kind in enumerate(rounds):
@@ -409,6 +444,7 @@ def main():
                 kill_database(database, servers, load, chance)
             else:
                 pause_server(servers, load, number)
+            tour(servers, load, number)
         progress(load)
         load.end()
         conclude(database, servers, load)
@@ -432,6 +468,9 @@ def conclude(database, servers, load):
         if has != [made]:
             fail(f"{made} requests for a stamp made {has}")
     counts = client.call("bases", "GetMemberBase", base_messages.GetMemberBaseRequest(id=load.base)).member_base.counts
+    passed = [server.metric('memberbase_forwarded_calls_total{outcome="answered"}') or 0 for server in servers]
+    if sum(passed) == 0:
+        fail("no server passed a call on")
     owner = active(servers)
     figures = {name: owner.metric(f"memberbase_store_{name}_total") for name in ("proven_commits", "unknown_commits")}
     # An orderly stop hands the store over at once.
@@ -450,6 +489,8 @@ def conclude(database, servers, load):
     retries = sum((client.retries for client in load.clients), collections.Counter())
     ended = collections.Counter(code for server in servers for code in server.ended)
     say(f"{load.writes} rows in {len(load.versions)} members written, {load.reads} reads, {counts.total} members at the end")
+    say(f"calls passed on by the servers that run in the end: {[int(calls) for calls in passed]}; tours begun again: "
+        f"{load.tours_again}")
     say(f"calls that were sent again: {json.dumps(retries)}; exit codes {dict(ended)}; of the last owner {figures}")
     print(f"cluster: ok, {KILLS} servers killed, {PAUSES} paused, the database killed {DATABASE_KILLS} times, 0 rows lost, "
           f"0 old reads, {time.monotonic() - begun:.0f} s")

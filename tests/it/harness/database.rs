@@ -128,6 +128,11 @@ impl Database {
         command
     }
 
+    /// The folder with the socket of a server that this process started; `None` if it did not.
+    pub fn socket_folder(&self) -> Option<&Path> {
+        self.shared.own.as_ref().map(|(_, dir, _)| dir.as_path())
+    }
+
     /// Runs SQL as the owner of a server that this process started; `None` if it did not.
     pub fn sql(&self, text: &str) -> Option<String> {
         let (_, dir, binaries) = self.shared.own.as_ref()?;
