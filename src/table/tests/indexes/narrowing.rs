@@ -1,6 +1,7 @@
 //! Changes of the schema that remove attributes, while the lane counts who has values for them.
 
 use super::*;
+use crate::engine::faulty::Fault;
 
 const MEMBERS: u16 = 2_000;
 
@@ -166,5 +167,48 @@ fn a_memberbase_that_is_deleted_meanwhile_refuses_the_change() {
         subject.base.change_settings(restore).await.unwrap();
         let changed = subject.begin(only(&[])).await.unwrap();
         assert!(is_held_by(&changed, 1), "{changed:?}");
+    });
+}
+
+#[test]
+fn a_write_that_fails_meanwhile_is_not_counted() {
+    block_on(async {
+        let (mut fitted, mut refused, mut failed) = (0, 0, 0);
+        for n in 1..60 {
+            let (subject, cut) = subject(300).await;
+            subject.upsert_all(&[attributed(299, None)], WriteMode::Partial).await;
+            cut.fail_later(n, Fault::FailedWrite { also: 0 });
+            let change = subject.begin(only(&[]));
+            for _ in 0..n % 7 {
+                tokio::task::yield_now().await;
+            }
+            let rows = vec![Ok(attributed(0, Some(1)))];
+            let request = UpsertRequest {
+                rows,
+                options: UpsertOptions::default(),
+                mode: WriteMode::Partial,
+                claim: None,
+                deadline: None,
+                origin: Origin::default(),
+            };
+            // It may come too late for the attribute, or fail.
+            failed += u32::from(subject.base.upsert(request).await.is_err());
+            let changed = change.await.unwrap();
+            // From here on nothing fails.
+            cut.fail_later(u64::MAX, Fault::FailedWrite { also: 0 });
+            match changed {
+                Ok(_) => {
+                    fitted += 1;
+                    assert_eq!((subject.with_values().await, subject.has_attributes().await), (0, false));
+                }
+                changed if is_held_by(&changed, 1) => {
+                    refused += 1;
+                    assert_eq!((subject.with_values().await, subject.has_attributes().await), (1, true));
+                }
+                Err(TableError::SchemaInUse { .. }) => panic!("it counts what nobody has"),
+                Err(_) => assert!(subject.has_attributes().await),
+            }
+        }
+        assert!(fitted > 0 && refused > 0 && failed > 0, "{fitted}, {refused}, {failed}");
     });
 }
