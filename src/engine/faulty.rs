@@ -45,6 +45,7 @@ pub(crate) struct Faulty {
     status: Mutex<Option<EngineStatus>>,
     /// How often reads still miss a key that is there.
     missed: Mutex<Option<(Key, u32)>>,
+    unreadable: Mutex<Vec<EngineError>>,
 }
 
 /// The speed of operations.
@@ -95,6 +96,7 @@ impl Faulty {
             pace: Arc::new(Pace::new()),
             status: Mutex::default(),
             missed: Mutex::default(),
+            unreadable: Mutex::default(),
         }
     }
 
@@ -123,6 +125,11 @@ impl Faulty {
     /// Reports `status` instead of the status of the inner engine.
     pub(crate) fn tell_status(&self, status: Option<EngineStatus>) {
         *self.status.lock().unwrap() = status;
+    }
+
+    /// Says of these errors that reads of single values meet them.
+    pub(crate) fn tell_unreadable(&self, errors: Vec<EngineError>) {
+        *self.unreadable.lock().unwrap() = errors;
     }
 
     /// Makes the next operation fail.
@@ -267,6 +274,10 @@ impl Engine for Faulty {
                 })
             }
         }
+    }
+
+    async fn unreadable(&self, most: usize) -> Result<Vec<EngineError>, EngineError> {
+        Ok(self.unreadable.lock().unwrap().iter().take(most).cloned().collect())
     }
 
     fn status(&self) -> EngineStatus {

@@ -260,6 +260,7 @@ mod jobs;
 mod keys;
 mod lookups;
 mod records;
+mod values;
 mod words;
 
 #[tokio::test]

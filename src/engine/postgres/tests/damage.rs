@@ -8,8 +8,8 @@ use crate::engine::{Direction, KeyRange};
 /// So many at once that most wait together.
 const AT_ONCE: usize = 60;
 
-fn large(key: &str) -> Batch {
-    put(key, &"v".repeat(5_000))
+fn large(key: &str, of: &str) -> Batch {
+    put(key, &of.repeat(5_000))
 }
 
 fn is_damage(error: &EngineError, words: &str) -> bool {
@@ -19,9 +19,9 @@ fn is_damage(error: &EngineError, words: &str) -> bool {
 /// A store with the values of `bad` and of others, whose keys begin with `good/`.
 async fn store(config: &PostgresConfig) -> Arc<PostgresEngine> {
     let engine = open(config).await;
-    engine.commit(large("bad")).await.unwrap();
+    engine.commit(large("bad", "v")).await.unwrap();
     for n in 0..AT_ONCE {
-        engine.commit(large(&format!("good/{n:02}"))).await.unwrap();
+        engine.commit(large(&format!("good/{n:02}"), "v")).await.unwrap();
     }
     engine
 }
@@ -36,7 +36,7 @@ async fn assert_only_bad_fails(engine: &PostgresEngine, words: &str) {
             Err(error) => assert!(key == "bad" && is_damage(&error, words), "{key}: {error}"),
         }
     }
-    let writes: Vec<_> = keys().map(|key| (engine.append(put(&key, "new")), key)).collect();
+    let writes: Vec<_> = keys().map(|key| (engine.append(large(&key, "w")), key)).collect();
     for (write, key) in writes {
         match write.await {
             Ok(durable) => assert!(key != "bad" && durable.number() > 0),
