@@ -24,6 +24,18 @@ pub const SHORT_BYTES: usize = 8 * 1024;
 pub struct Read {
     pub body: Body,
     pub is_long: bool,
+    /// All of it, if it is short.
+    pub whole: Option<Bytes>,
+}
+
+impl Read {
+    fn short(whole: Bytes) -> Self {
+        Self { body: Body::new(Full::new(whole.clone())), is_long: false, whole: Some(whole) }
+    }
+
+    fn long(body: Body) -> Self {
+        Self { body, is_long: true, whole: None }
+    }
 }
 
 /// Reads a request to its end if it is short. What is longer, streams, or does not arrive within `within` is
@@ -34,22 +46,22 @@ where
     B::Error: Into<tonic::codegen::StdError>,
 {
     if body.is_end_stream() {
-        return Read { body: Body::empty(), is_long: false };
+        return Read::short(Bytes::new());
     }
     let is_short = usize::try_from(body.size_hint().lower()).is_ok_and(|least| least <= SHORT_BYTES);
     let body = Body::new(body);
     if streams || !is_short {
-        return Read { body, is_long: true };
+        return Read::long(body);
     }
     let mut ahead = Ahead { read: BytesMut::new(), last: None, rest: body };
     let is_whole = tokio::time::timeout(within, ahead.fill()).await.unwrap_or(false);
     let Ahead { read, last, rest } = ahead;
     if is_whole {
-        return Read { body: Body::new(Full::new(read.freeze())), is_long: false };
+        return Read::short(read.freeze());
     }
     let read = (!read.is_empty()).then(|| Ok(Frame::data(read.freeze())));
     let first = [read, last].into_iter().flatten().collect();
-    Read { body: Body::new(Prefixed { first, rest }), is_long: true }
+    Read::long(Body::new(Prefixed { first, rest }))
 }
 
 struct Ahead {

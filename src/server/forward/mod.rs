@@ -6,8 +6,9 @@
 //!   server that owns the store, unchanged. So what holds at that server holds at all of them.
 //! - **One hop.** A call that is passed on carries [`FORWARDED`]. A server that is not active refuses such a
 //!   call, and passes it on to nobody. From outside, the header can only cause that refusal.
-//! - **Nothing is sent twice.** A call waits for another server only while nothing of it has been sent. Once
-//!   it was sent, a lost answer is `ANSWER_LOST`; whether to repeat the call is the caller's decision.
+//! - **Nothing is done twice.** A call waits for another server only while nothing of it has been sent, or after
+//!   a server that stops has said that it did not begin it. Otherwise a lost answer is `ANSWER_LOST`; whether to
+//!   repeat the call is the caller's decision.
 //! - **Proof before trust.** A connection carries calls, and the tokens in them, only after the other side
 //!   has proven that it owns the store. An address of a caller counts only with a code that the servers of
 //!   this store alone can make ([`proof`](self::proof)).

@@ -1,17 +1,19 @@
 //! The way of a call to the active server, and where it waits for one.
 
+use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::request::Parts;
 use http::{Request, Response};
+use http_body_util::Full;
 use tokio::sync::{Semaphore, watch};
 use tonic::Status;
 use tonic::body::Body;
 
 use super::active::Active;
-use super::body::{Answer, read_ahead};
+use super::body::{Answer, Read, read_ahead};
 use super::connect::{PeerTls, Target, scheme};
 use super::counts::{Counted, ForwardCounts};
 use super::head;
@@ -201,7 +203,8 @@ impl Forward {
         let streams = is_grpc && streams_in(call.uri.path());
         let mut state = self.0.state.subscribe();
         let read = read_ahead(body, streams, self.0.stall_after).await;
-        let (mut body, mut waits) = (read.body, None);
+        let Read { mut body, is_long, whole } = read;
+        let mut waits = None;
         loop {
             let now = state.borrow_and_update().clone();
             let is_reached = match now {
@@ -209,10 +212,9 @@ impl Forward {
                 State::Silent => return Passed::Refused(Reason::Standby),
                 State::Unknown => false,
                 State::Reached(active) => {
-                    if let Ok((calls, held)) = active.take(read.is_long).await {
-                        let key = &active.target.key;
-                        let head = outgoing(&call, &active, header(key, caller(&call), seconds()), begun);
-                        let mut calls = calls;
+                    if let Ok((mut calls, held)) = active.take(is_long).await {
+                        let forwarded = header(&active.target.key, caller(&call), seconds());
+                        let head = outgoing(&call, &active, forwarded, begun);
                         match calls.try_send_request(head.map(|()| body)).await {
                             Ok(reply) => {
                                 self.0.counts.answer(begun);
@@ -225,8 +227,11 @@ impl Forward {
                                 Some(unsent) => body = unsent.into_body(),
                                 None => {
                                     let error = failed.into_error();
-                                    tracing::debug!(%error, "the answer to a call that was passed on is lost");
-                                    return Passed::Refused(Reason::AnswerLost);
+                                    let Some(whole) = whole.as_ref().filter(|_| is_unbegun(&error)) else {
+                                        tracing::debug!(%error, "the answer to a call that was passed on is lost");
+                                        return Passed::Refused(Reason::AnswerLost);
+                                    };
+                                    body = Body::new(Full::new(whole.clone()));
                                 }
                             },
                         }
@@ -258,6 +263,20 @@ fn outgoing(call: &Parts, active: &Active, forwarded: http::HeaderValue, begun: 
 /// The address of the caller.
 fn caller(call: &Parts) -> Option<IpAddr> {
     peer_of(&call.extensions).map(|peer| peer.address)
+}
+
+/// Whether the active server said that it has not begun the call and will not: it stops.
+fn is_unbegun(error: &hyper::Error) -> bool {
+    let Some(error) = error.source().and_then(|error| error.downcast_ref::<h2::Error>()) else {
+        return false;
+    };
+    let refused = match error.reason() {
+        // h2 reports this for streams above the last one that the other side has begun, and for no other.
+        Some(h2::Reason::NO_ERROR) => error.is_go_away(),
+        Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
+        _ => false,
+    };
+    refused && error.is_remote()
 }
 
 /// The time of day, in seconds since 1970.
