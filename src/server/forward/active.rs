@@ -25,8 +25,12 @@ const OWN_MAX: usize = 256;
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How much a reply may be ahead of its caller, in bytes: enough for 64 MB/s at a millisecond's round trip.
 const SHARED_WINDOW: u32 = 64 * 1024;
-const SHARED: Windows = Windows { call: SHARED_WINDOW, connection: SHARED_WINDOW * CALLS_MAX };
-const OWN: Windows = Windows { call: 256 * 1024, connection: 256 * 1024 };
+const OWN_WINDOW: u32 = 256 * 1024;
+/// The window of a connection. h2 ends a connection if too many small frames wait on it to be read: half of
+/// this window, with 256 bytes for each. What a caller leaves unread is limited by the window of its call.
+const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+const SHARED: Windows = Windows { call: SHARED_WINDOW, connection: CONNECTION_WINDOW };
+const OWN: Windows = Windows { call: OWN_WINDOW, connection: CONNECTION_WINDOW };
 /// How often the active server is asked whether it still is that.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
