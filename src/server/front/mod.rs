@@ -7,6 +7,7 @@ mod health;
 mod held;
 mod home;
 mod probe;
+mod reflection;
 mod router;
 
 pub use self::elsewhere::Elsewhere;

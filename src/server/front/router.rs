@@ -20,10 +20,11 @@ use super::health::{Health, State, WaitsFor};
 use super::held::{self, CLOSED_RETRY, held};
 use super::home::{self, Foreign};
 use super::probe::Probe;
+use super::reflection::reflection;
 use crate::api::error;
 use crate::api::grpc::auth::Authenticated;
+use crate::api::grpc::plain;
 use crate::api::grpc::receiving::{Messages, Terms};
-use crate::api::grpc::{plain, v1};
 use crate::api::http::{Bodies, Door, console, onsi, orbiit, publisher};
 use crate::api::peer::Peer;
 use crate::directory::{Gate, Incoming};
@@ -248,14 +249,6 @@ impl Front {
         let mut front = self.clone();
         self.elsewhere.answer(request, self.closed(), closed, move |request| front.route(request))
     }
-}
-
-/// Reflection of the services and of the details in errors. Stored forms are not included.
-fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
 impl<B> Service<Request<B>> for Front
