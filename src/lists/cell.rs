@@ -39,8 +39,8 @@ pub fn value(cell: &str, reading: Reading) -> Result<Cow<'_, str>, &'static str>
     Ok(if value.contains('\r') { Cow::Owned(value.replace("\r\n", "\n").replace('\r', "\n")) } else { value })
 }
 
-/// The value in a cell, if it is a part of the cell as it is. `has_no_controls` says that it is known to have no
-/// control characters.
+/// The value in a cell, if it is a part of the cell as it is. `has_no_controls` says that it is known to have
+/// no control characters.
 pub fn unchanged(cell: &str, reading: Reading, has_no_controls: bool) -> Option<&str> {
     if has_no_controls && is_bare(cell) {
         return Some(cell);

@@ -1,5 +1,5 @@
-//! Rows that lie together in memory. A row by itself would take two allocations, which another thread than the
-//! one that made them gives back.
+//! Rows that lie together in memory. A row by itself would take two allocations, which another thread than
+//! the one that made them gives back.
 
 use std::ops::Range;
 use std::sync::Arc;

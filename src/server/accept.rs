@@ -61,9 +61,10 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How far a peer may send ahead on one call, in bytes: enough for 100 Mbit/s at 40 ms round trip.
 const STREAM_WINDOW: u32 = 512 * 1024;
 /// How far a peer may send ahead on one connection, in bytes. These bytes are in memory without being
-/// counted. h2 0.4.20 ends a connection with `too_many_data_frames` when the frames that nobody has read yet are
-/// small: it charges each of them 256 bytes less its length, and allows half of this window in all. Clients of
-/// grpc-core send each message in a frame of its own, so this has room for 18,000 short rows of streams.
+/// counted. h2 0.4.20 ends a connection with `too_many_data_frames` when the frames that nobody has read yet
+/// are small: it charges each of them 256 bytes less its length, and allows half of this window in all.
+/// Clients of grpc-core send each message in a frame of its own, so this has room for 18,000 short rows of
+/// streams.
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 /// How far an HTTP/1 connection is read ahead, in bytes, and the largest head.
 const READ_AHEAD: usize = 32 * 1024;

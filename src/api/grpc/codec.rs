@@ -118,7 +118,8 @@ fn fill<U: Message>(mut message: U, bytes: &[u8]) -> Result<Option<U>, tonic::St
     Ok(Some(message))
 }
 
-/// Decodes a large message. A piece of a file shares the bytes of its message. Lists are decoded from the slice.
+/// Decodes a large message. A piece of a file shares the bytes of its message. Lists are decoded from the
+/// slice.
 fn fill_large<U: Message + 'static>(
     mut message: U,
     bytes: &Bytes,

@@ -1,7 +1,8 @@
 //! Sends a list to the server.
 //!
 //! If the connection is lost, a file is sent again from its beginning, under the same request id: so one list
-//! becomes one job, also if the server had all of it and only its reply was lost. A pipe cannot be read again.
+//! becomes one job, also if the server had all of it and only its reply was lost. A pipe cannot be read
+//! again.
 
 use std::fs::File;
 use std::io::Read;
@@ -68,8 +69,8 @@ struct Sending {
     file: File,
     hash: Sha256,
     next: Next,
-    /// Why the file could not be read to its end. The stream then ends without its last message, so the server
-    /// makes no job.
+    /// Why the file could not be read to its end. The stream then ends without its last message, so the
+    /// server makes no job.
     unread: Arc<Mutex<Option<std::io::Error>>>,
 }
 

@@ -1,8 +1,8 @@
 //! The plan of a list that is made while the list arrives, so that its rows are read once.
 //!
-//! Rows are recognised in tasks of their own, some pieces of the list at once, and planned in another task, in
-//! the order of the list. If anything fails there, the job plans its stored list again, and reports what it
-//! finds. The sender of a list waits while the plan is more than 16,000 rows behind.
+//! Rows are recognised in tasks of their own, some pieces of the list at once, and planned in another task,
+//! in the order of the list. If anything fails there, the job plans its stored list again, and reports what
+//! it finds. The sender of a list waits while the plan is more than 16,000 rows behind.
 
 use std::sync::Arc;
 

@@ -54,7 +54,8 @@ pub(crate) enum Stop {
 }
 
 impl Backlog {
-    /// No pending batches; the next batch gets number `next`. The bytes of the pending batches go to `behind`.
+    /// No pending batches; the next batch gets number `next`. The bytes of the pending batches go to
+    /// `behind`.
     pub(crate) fn new(next: u64, limit: usize, behind: Behind) -> Self {
         Self {
             pending: RwLock::new(Pending::new(next)),

@@ -1,7 +1,8 @@
 //! Text: bytes become characters, and characters become the rows of a table or lines.
 //!
-//! This room promises that it never repairs text by guessing, that it counts lines as an editor does, and that
-//! it holds at most one row, and 64 KiB while it looks for the encoding. It does not know what a column means.
+//! This room promises that it never repairs text by guessing, that it counts lines as an editor does, and
+//! that it holds at most one row, and 64 KiB while it looks for the encoding. It does not know what a column
+//! means.
 
 mod delimiter;
 mod encoding;

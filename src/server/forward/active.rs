@@ -1,9 +1,9 @@
 //! All connections to one active server.
 //!
-//! Short requests share connections, each up to [`CALLS_MAX`] calls at a time. Nobody there delays anybody else:
-//! the active server lets at least half of its window for a connection be unread, which has room for the whole
-//! requests of all these calls; and the window of this side has room for what all of them leave unread of their
-//! replies. Other requests take a connection of their own, which the next one uses again.
+//! Short requests share connections, each up to [`CALLS_MAX`] calls at a time. Nobody there delays anybody
+//! else: the active server lets at least half of its window for a connection be unread, which has room for
+//! the whole requests of all these calls; and the window of this side has room for what all of them leave
+//! unread of their replies. Other requests take a connection of their own, which the next one uses again.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

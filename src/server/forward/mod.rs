@@ -6,14 +6,14 @@
 //!   server that owns the store, unchanged. So what holds at that server holds at all of them.
 //! - **One hop.** A call that is passed on carries [`FORWARDED`]. A server that is not active refuses such a
 //!   call, and passes it on to nobody. From outside, the header can only cause that refusal.
-//! - **Nothing is done twice.** A call waits for another server only while nothing of it has been sent, or after
-//!   a server that stops has said that it did not begin it. Otherwise a lost answer is `ANSWER_LOST`; whether to
-//!   repeat the call is the caller's decision.
+//! - **Nothing is done twice.** A call waits for another server only while nothing of it has been sent, or
+//!   after a server that stops has said that it did not begin it. Otherwise a lost answer is `ANSWER_LOST`;
+//!   whether to repeat the call is the caller's decision.
 //! - **Proof before trust.** A connection carries calls, and the tokens in them, only after the other side
 //!   has proven that it owns the store. An address of a caller counts only with a code that the servers of
 //!   this store alone can make ([`proof`](self::proof)).
-//! - **Memory does not grow with a body.** At most `body::SHORT_BYTES` of a request are read ahead. Everything
-//!   else is read when the other side has room for it, in both directions.
+//! - **Memory does not grow with a body.** At most `body::SHORT_BYTES` of a request are read ahead.
+//!   Everything else is read when the other side has room for it, in both directions.
 //! - **No caller holds up another.** A request that is long, or whose length is not known, has a connection
 //!   of its own. The others share connections whose windows have room for the unread replies of all their
 //!   calls.

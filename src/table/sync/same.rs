@@ -112,8 +112,8 @@ impl Recogniser {
         Ok(listed)
     }
 
-    /// Adds, for each row, the member that it says. `next` is where the member of the first row may be, and then
-    /// that of the row after the last one.
+    /// Adds, for each row, the member that it says. `next` is where the member of the first row may be, and
+    /// then that of the row after the last one.
     async fn compare<P: RowReader>(
         &self,
         reader: &P,

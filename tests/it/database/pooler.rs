@@ -1,5 +1,5 @@
-//! PgBouncer in transaction mode between the servers and their database. Where it is not installed, nothing is
-//! tested.
+//! PgBouncer in transaction mode between the servers and their database. Where it is not installed, nothing
+//! is tested.
 
 use std::process::{Child, Command, Stdio};
 
@@ -16,7 +16,8 @@ struct Pooler {
 }
 
 impl Pooler {
-    /// Starts one in front of the server of `database`, with fewer sessions than its clients have connections.
+    /// Starts one in front of the server of `database`, with fewer sessions than its clients have
+    /// connections.
     fn start(database: &Database, more: &str) -> Option<Self> {
         let program =
             ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|p| std::fs::exists(p).unwrap());

@@ -196,8 +196,8 @@ impl Store {
         assert_eq!((base.counts, base.revision), (Some(counts), self.revision));
     }
 
-    /// Checks the stored data of a server that has ended, and that the commits of these jobs write each member
-    /// once.
+    /// Checks the stored data of a server that has ended, and that the commits of these jobs write each
+    /// member once.
     async fn check_commits(&self, lists: &[List], ids: &[String]) {
         let data = self.data.path().to_str().unwrap();
         let mut check = memberbase(&["check", "--deep", "--data", data]);

@@ -41,7 +41,8 @@ pub struct Schema {
     created_at: Option<String>,
     #[schemars(with = "Option<model::Timestamp>")]
     updated_at: Option<String>,
-    /// The attributes whose index is being built. Until it is complete, filters on the attribute read members.
+    /// The attributes whose index is being built. Until it is complete, filters on the attribute read
+    /// members.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<values::AttributeKey, IndexProgress>")]
     indexing: BTreeMap<String, IndexProgress>,

@@ -101,7 +101,8 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Stores all that a plan says about rows, which was made before. Returns once every value is stored or has failed.
+/// Stores all that a plan says about rows, which was made before. Returns once every value is stored or has
+/// failed.
 pub async fn put_at_once(work: &Work, mut values: Vec<Vec<u8>>) -> Result<(), Halt> {
     let Work { base, number, .. } = *work;
     let (mut storing, mut next) = (Vec::new(), 0);

@@ -12,11 +12,11 @@
 //! 56   8    zero
 //! ```
 //!
-//! The magic and the version keep their places in every future format. The version is 2; in version 1, batches
-//! had no differences (`payload`). When a segment is created, every batch
-//! before its `first` is durable in earlier segments; batches from `first` on in an earlier segment are void.
-//! The header and the directory are synced before the first entry is written. Zeros after the last entry are
-//! room for more entries.
+//! The magic and the version keep their places in every future format. The version is 2; in version 1,
+//! batches had no differences (`payload`). When a segment is created, every batch before its `first` is
+//! durable in earlier segments; batches from `first` on in an earlier segment are void. The header and the
+//! directory are synced before the first entry is written. Zeros after the last entry are room for more
+//! entries.
 
 use std::fs;
 use std::path::{Path, PathBuf};

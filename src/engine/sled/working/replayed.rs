@@ -1,10 +1,10 @@
 //! Differences of the log, replayed into a working copy that may be ahead of them.
 //!
 //! A working copy that was killed has every batch up to some position, and of later ones some keys. So a key
-//! may have a later value than the batch that is replayed knew. Its differences lead to its last value all the
-//! same (`difference`), unless a later batch writes it anew or removes it; then a difference may not fit, and
-//! does not matter. **A difference that did not fit and that nothing replaced shows that the working copy is
-//! damaged.**
+//! may have a later value than the batch that is replayed knew. Its differences lead to its last value all
+//! the same (`difference`), unless a later batch writes it anew or removes it; then a difference may not fit,
+//! and does not matter. **A difference that did not fit and that nothing replaced shows that the working copy
+//! is damaged.**
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -4,9 +4,9 @@
 //! Snapshots and the log hold everything, so nothing that sled says about itself is needed, and deleting its
 //! directory loses nothing.
 //!
-//! If the disk has no room to bring sled up to date, its directory is removed, which frees the room of all that
-//! sled wrote before, and it is rebuilt. sled is written in steps for which the disk has room, so that this
-//! does not fill the disk either.
+//! If the disk has no room to bring sled up to date, its directory is removed, which frees the room of all
+//! that sled wrote before, and it is rebuilt. sled is written in steps for which the disk has room, so that
+//! this does not fill the disk either.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ use crate::engine::sled::snapshot::{self, Generation, Listing, Writes};
 
 /// The approximate size of the groups in which replayed writes are applied.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
-/// The approximate size of the steps in which sled is written while the disk is short of room. Before each one
-/// sled's buffers reach the disk, and so count in the free space.
+/// The approximate size of the steps in which sled is written while the disk is short of room. Before each
+/// one sled's buffers reach the disk, and so count in the free space.
 const STEP_BYTES: usize = 128 * 1024;
 /// The replayed bytes between two lines of progress.
 const PROGRESS_BYTES: u64 = 256 * 1024 * 1024;

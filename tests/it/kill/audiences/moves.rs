@@ -286,7 +286,8 @@ impl Caller {
         self.finish(job).await
     }
 
-    /// Follows a job to its end, and approves its plan if that is held. A job that does not succeed is refused.
+    /// Follows a job to its end, and approves its plan if that is held. A job that does not succeed is
+    /// refused.
     async fn finish(&mut self, job: Option<v1::Job>) -> Result<(), Status> {
         let id = job.unwrap().id;
         for _ in 0..2 {

@@ -16,9 +16,9 @@
 //!   one member. A larger one takes memory before it takes more rows, and keeps it until its answers were
 //!   read. A stream has at most [`start::IN_FLIGHT`] groups, and one that is being answered; then it is not
 //!   read, and flow control stops the client.
-//! - **Nothing of a stream is stored.** Every row has a key or an id, so a client that sends its unanswered rows
-//!   again makes no second member. A client that names itself ([`writers`]) is sure that no row of the stream
-//!   before is applied after those.
+//! - **Nothing of a stream is stored.** Every row has a key or an id, so a client that sends its unanswered
+//!   rows again makes no second member. A client that names itself ([`writers`]) is sure that no row of the
+//!   stream before is applied after those.
 //!
 //! A group waits for memory of one kind at a time, in the order of all calls: for incoming bytes
 //! (`receiving`), for itself and its answers, and for its rows (the table).

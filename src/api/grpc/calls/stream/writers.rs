@@ -1,11 +1,12 @@
-//! Streams that follow each other: those of one writer, which goes on over another connection when one is lost.
+//! Streams that follow each other: those of one writer, which goes on over another connection when one is
+//! lost.
 //!
-//! - **Only the newest stream of a writer takes rows.** An older one hands in no further group from the moment
-//!   at which the newer one begins, however late the network delivers its rows.
-//! - **What the older one handed in is applied first.** The newer one waits until the older one has stopped, and
-//!   continues its series.
-//! - **Nothing is stored.** A writer is known as long as a stream, or a request of one, is there. A process that
-//!   has ended takes its streams along, and a request that it had not written is never written.
+//! - **Only the newest stream of a writer takes rows.** An older one hands in no further group from the
+//!   moment at which the newer one begins, however late the network delivers its rows.
+//! - **What the older one handed in is applied first.** The newer one waits until the older one has stopped,
+//!   and continues its series.
+//! - **Nothing is stored.** A writer is known as long as a stream, or a request of one, is there. A process
+//!   that has ended takes its streams along, and a request that it had not written is never written.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
