@@ -8,12 +8,16 @@
 //! for the log, for all that sled may write to take this and every pending batch, and for the reserve. So sled
 //! can catch up at any time without the reserve, unless other programs fill the disk.
 
+mod spare;
+
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use spare::Spare;
 
 use super::config::SledConfig;
 use super::dir::files;
@@ -37,7 +41,7 @@ pub(crate) struct Disk {
     behind: Behind,
     /// The bytes that may still be accepted: the free bytes at the last look, minus what sled may write for
     /// the batches that were pending then, minus what was accepted since.
-    spare: AtomicU64,
+    spare: Spare,
     #[cfg(test)]
     faults: super::faults::Faults,
 }
@@ -68,7 +72,7 @@ impl Disk {
             dir: config.dir.clone(),
             reserve: config.reserve_bytes,
             behind: Behind::default(),
-            spare: AtomicU64::new(0),
+            spare: Spare::default(),
             #[cfg(test)]
             faults: config.faults.clone(),
         }
@@ -80,7 +84,7 @@ impl Disk {
             dir: dir.to_owned(),
             reserve: 0,
             behind: Behind::default(),
-            spare: AtomicU64::new(0),
+            spare: Spare::default(),
             #[cfg(test)]
             faults: super::faults::Faults::default(),
         }
@@ -106,13 +110,11 @@ impl Disk {
     /// Cheap: it queries the file system only when the last answer no longer covers the bytes accepted since.
     /// So writes work again as soon as space is freed, or sled has caught up.
     pub(crate) fn admit(&self, bytes: u64) -> Result<(), EngineError> {
-        let enough = |spare: u64| spare.checked_sub(bytes).filter(|left| *left >= self.reserve);
-        let take = || self.spare.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough).is_ok();
-        if take() {
+        if self.spare.take(bytes, self.reserve) {
             return Ok(());
         }
         let free = self.look();
-        if take() { Ok(()) } else { Err(self.full_for(free, bytes)) }
+        if self.spare.take(bytes, self.reserve) { Ok(()) } else { Err(self.full_for(free, bytes)) }
     }
 
     /// Whether sled may write. Half of the reserve is for sled, because sled must take what the log has
@@ -151,8 +153,9 @@ impl Disk {
 
     /// Queries the free bytes of the file system.
     pub(crate) fn look(&self) -> u64 {
+        let look = self.spare.begin();
         let free = self.ask();
-        self.spare.store(free.saturating_sub(self.behind.growth()), Ordering::Relaxed);
+        self.spare.end(look, free.saturating_sub(self.behind.growth()));
         free
     }
 
