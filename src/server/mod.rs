@@ -14,6 +14,7 @@
 //! | `connections` | what one connection may do: TLS, places, stalled replies, running calls |
 //! | `error` | [`ServeError`]: why a server could not start or stop cleanly |
 //! | `tenure` | whether this server may answer |
+//! | `ending` | how a reply ends that cannot be completed |
 //! | `backing`, `store`, `opening` | choose the engine, and open the store for a server or for a command |
 //! | `backup`, `copy`, `adopt`, `tokens` | work on a store that no server uses |
 //! | `around` | what happens before each call, and when its reply is ready |
@@ -37,6 +38,7 @@ mod backing;
 pub mod backup;
 mod connections;
 mod copy;
+mod ending;
 mod error;
 #[cfg(test)]
 mod failing;

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -16,6 +15,7 @@ use tonic::body::Body;
 
 use super::active::Held;
 use super::counts::ForwardCounts;
+use crate::server::ending::broken_off;
 
 /// The most that is read of a request before it is passed on, in bytes.
 pub const SHORT_BYTES: usize = 8 * 1024;
@@ -154,12 +154,7 @@ impl http_body::Body for Answer {
                 *this.held = None;
                 this.counts.lost.inc();
                 tracing::debug!(%error, "the rest of an answer was lost");
-                let status = (this.lost)();
-                let mut trailers = HeaderMap::new();
-                Some(match status.add_header(&mut trailers) {
-                    Ok(()) if *this.is_grpc => Ok(Frame::trailers(trailers)),
-                    _ => Err(status),
-                })
+                Some(broken_off((this.lost)(), *this.is_grpc))
             }
         })
     }
@@ -175,6 +170,7 @@ impl http_body::Body for Answer {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use http_body_util::StreamBody;
 
     use super::*;

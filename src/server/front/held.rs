@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::Response;
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tonic::Status;
@@ -18,6 +18,7 @@ use tonic::body::Body;
 
 use crate::api::error;
 use crate::model::Reason;
+use crate::server::ending::broken_off;
 use crate::server::tenure::Tenure;
 
 /// After which time clients should retry while no store is open here.
@@ -79,12 +80,7 @@ impl http_body::Body for HeldBody {
             return Poll::Ready(frame);
         }
         *this.is_over = true;
-        let status = status(reason(this.tenure));
-        let mut trailers = HeaderMap::new();
-        Poll::Ready(Some(match status.add_header(&mut trailers) {
-            Ok(()) if *this.is_grpc => Ok(Frame::trailers(trailers)),
-            _ => Err(status),
-        }))
+        Poll::Ready(Some(broken_off(status(reason(this.tenure)), *this.is_grpc)))
     }
 
     fn is_end_stream(&self) -> bool {
