@@ -1,6 +1,8 @@
-//! Planning yields to the other tasks of its thread, however many rows are planned as a whole.
+//! Planning yields to the other tasks of its thread, however many rows are planned as a whole, and between two
+//! batches.
 
 use super::*;
+use crate::engine::faulty::Faulty;
 
 /// This many rows need several lookups of keys, and several pieces of planning.
 const ROWS: u16 = 10_000;
@@ -141,4 +143,27 @@ async fn an_abandoned_request_releases_its_memory() {
         }
         subject.upsert(&[plain_row(1)], UpsertOptions::default(), WriteMode::Partial).await;
     }
+}
+
+// On a single thread: a batch that is durable at once is shown before the next one is planned.
+#[tokio::test]
+async fn the_answers_to_a_batch_do_not_wait_for_the_plan_of_the_next_one() {
+    let faulty = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
+    let clock: Clock = Arc::new(|| Timestamp::from_micros(1));
+    let engine = Arc::clone(&faulty) as Arc<dyn Engine>;
+    let table = Table::open(engine, clock, TableConfig::default()).await.unwrap();
+    let settings = crate::model::samples::unguarded("base");
+    let base = table.base(table.create_base(settings, None).await.unwrap().number).await.unwrap();
+    // Each is a batch of its own, and neither has so many rows that its plan lets others go first.
+    let request = |rows: std::ops::Range<u16>| UpsertRequest {
+        rows: rows.map(|n| Ok(plain_row(n))).collect(),
+        ..many(WriteMode::Atomic)
+    };
+    let series = Series::default();
+    let first = base.begin_upsert(request(0..100), &series).await.unwrap();
+    let second = base.begin_upsert(request(100..200), &series).await.unwrap();
+    first.answer().await.unwrap();
+    let operations = faulty.operations();
+    second.answer().await.unwrap();
+    assert!(faulty.operations() > operations, "the second batch was planned before the first was shown");
 }

@@ -137,6 +137,16 @@ impl Lane {
             if self.publisher.send(ToPublish::Planned(Box::new(planned))).await.is_err() {
                 break;
             }
+            self.let_publisher_begin().await;
+        }
+    }
+
+    /// Lets the publisher begin to wait for the batch. It was woken by this task, and a task that another one
+    /// wakes runs on the same thread, after it: no other thread takes it over. Without this the batch would be
+    /// shown, and its rows answered, only once half of the next batch is planned.
+    async fn let_publisher_begin(&self) {
+        if !self.queue.is_empty() || !self.jobs.is_empty() {
+            tokio::task::yield_now().await;
         }
     }
 
