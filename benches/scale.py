@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Measures what depends on the number of members: rates, p99, memory, disk, and how long a start takes.
+
+    python3 benches/scale.py PROGRAM [--members 100000,1000000] [--seconds 5] [--changes 10]
+
+For each number a new server is loaded by `memberbase bench`, gets the same load again, is asked for random members,
+and gets changes of random members on streams. Then it is started again after a clean stop, after kill -9, and as
+after a power cut: killed, and without the note of the running kernel (`wal/BOOT`), so that the working copy is not
+trusted and is rebuilt. The page cache stays warm, so reading from the disk is not in these times. A start lasts until
+the first get, and until the first filtered list.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import tempfile
+import time
+
+import client
+
+client.with_packages()
+
+import grpc  # noqa: E402
+from google.protobuf import struct_pb2  # noqa: E402
+from publisher.v1 import filter_pb2, member_base_service_pb2 as bases_v1, member_base_service_pb2_grpc  # noqa: E402
+from publisher.v1 import member_service_pb2 as v1, member_service_pb2_grpc, pagination_pb2  # noqa: E402
+
+import server  # noqa: E402
+
+
+def disk(folder):
+    return int(subprocess.run(["du", "-sk", folder], stdout=subprocess.PIPE, text=True).stdout.split()[0]) * 1024
+
+
+class Store:
+    def __init__(self, program, data):
+        self.program, self.data = program, data
+
+    def start(self):
+        self.process, self.url = server.start(self.program, self.data)
+        self.channel = client.connect(self.url)
+        self.members = member_service_pb2_grpc.MemberServiceStub(self.channel)
+
+    def create(self):
+        """A memberbase in which the guard allows everything."""
+        bases = member_base_service_pb2_grpc.MemberBaseServiceStub(self.channel)
+        self.base = bases.CreateMemberBase(bases_v1.CreateMemberBaseRequest(name="scale")).member_base.id
+        request = bases_v1.UpdateMemberBaseRequest(id=self.base)
+        for field in request.guard_limits.DESCRIPTOR.fields:
+            if field.message_type is not None and field.message_type.name == "GuardLimit":
+                getattr(request.guard_limits, field.name).percent = 100
+        bases.UpdateMemberBase(request)
+
+    def bench(self, members, phase, seconds=1):
+        command = [self.program, "bench", "--server", self.url, "--pid", str(self.process.pid), "--base", self.base]
+        command += ["--data", self.data, "--members", str(members), "--phases", phase, "--seconds", str(seconds), "--json"]
+        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        measured = json.loads(ran.stdout)["phases"][0]
+        if ran.returncode != 0:
+            raise SystemExit(f"{phase}: {measured}")
+        return measured
+
+    def remember(self):
+        pagination = pagination_pb2.Pagination(limit=1)
+        request = v1.ListMembersRequest(member_base_id=self.base, pagination=pagination)
+        self.one = self.members.ListMembers(request).members[0]
+
+    def reopen(self):
+        """Seconds until the first get and until the first filtered list."""
+        began = time.perf_counter()
+        self.start()
+        while True:
+            try:
+                self.members.GetMember(v1.GetMemberRequest(member_base_id=self.base, ref=self.one.ref))
+                break
+            except grpc.RpcError as error:
+                if error.code() != grpc.StatusCode.UNAVAILABLE:
+                    raise
+                time.sleep(0.02)
+        got = time.perf_counter() - began
+        tier = filter_pb2.Filter(key="tier", eq=struct_pb2.Value(string_value=self.one.tier))
+        pagination = pagination_pb2.Pagination(limit=50)
+        request = v1.ListMembersRequest(member_base_id=self.base, filters=[tier], pagination=pagination)
+        assert len(self.members.ListMembers(request).members) == 50
+        return got, time.perf_counter() - began
+
+    def kill(self, is_power_cut=False):
+        self.process.kill()
+        self.process.wait()
+        if is_power_cut:
+            (pathlib.Path(self.data) / "wal" / "BOOT").unlink(missing_ok=True)
+
+
+def measure(program, members, options):
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        store = Store(program, f"{folder}/data")
+        store.start()
+        store.create()
+        told = {"members": f"{members:,}"}
+        try:
+            for phase in ("fresh", "unchanged"):
+                measured = store.bench(members, phase)
+                taken = measured["server"]
+                told[f"{phase}, rows/s"] = f"{measured['per_second']:,.0f}"
+                told[f"{phase}, CPU us"] = f"{taken['cpu_seconds'] / measured['count'] * 1e6:.1f}"
+                told[f"{phase}, longest call, ms"] = f"{measured['latency']['max_us'] / 1e3:.0f}"
+                told[f"memory after {phase}, MB"] = f"{taken['rss_bytes'] / 1e6:.0f}"
+                told[f"disk a member after {phase}, bytes"] = f"{disk(store.data) / members:,.0f}"
+            store.remember()
+            for what in ("get, first seconds", "get, warm"):
+                measured = store.bench(members, "get", options.seconds)
+                taken = measured["server"]
+                told[f"{what}: gets/s"] = f"{measured['per_second']:,.0f}"
+                told[f"{what}: CPU us"] = f"{taken['cpu_seconds'] / measured['count'] * 1e6:.1f}"
+                told[f"{what}: p99, ms"] = f"{measured['latency']['p99_us'] / 1e3:.1f}"
+            changed = store.bench(members, "stream", options.changes)
+            told["changes on streams, rows/s"] = f"{changed['per_second']:,.0f}"
+            cpu = changed["server"]["cpu_seconds"] / changed["count"] * 1e6
+            told["changes on streams, CPU us"] = f"{cpu:.1f}"
+            told["highest memory, MB"] = server.memory(store.process.pid, "VmHWM")
+            began = time.perf_counter()
+            server.stop(store.process)
+            told["clean stop, s"] = f"{time.perf_counter() - began:.2f}"
+            told["after a clean stop, s to the first get, list"] = "{:.2f}, {:.2f}".format(*store.reopen())
+            store.bench(members, "stream", options.changes)
+            store.kill()
+            told["after kill -9, s"] = "{:.2f}, {:.2f}".format(*store.reopen())
+            store.bench(members, "stream", options.changes)
+            log = disk(f"{store.data}/wal")
+            store.kill(is_power_cut=True)
+            told["as after a power cut, s"] = "{:.2f}, {:.2f}".format(*store.reopen())
+            told["log then, MB"] = f"{log / 1e6:.0f}"
+        finally:
+            store.kill()
+        for what, value in told.items():
+            print(f"| {what} | {value} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program")
+    parser.add_argument("--members", default="100000,1000000")
+    parser.add_argument("--seconds", type=int, default=5, help="of each measurement of gets")
+    parser.add_argument("--changes", type=int, default=10, help="seconds of changes on streams, three times")
+    options = parser.parse_args()
+    program = str(pathlib.Path(options.program).resolve())
+    for members in map(int, options.members.split(",")):
+        measure(program, members, options)
+
+
+if __name__ == "__main__":
+    main()
