@@ -57,7 +57,7 @@ fn pages(stopping: &CancellationToken, recent: &Recent) -> Vec<(&'static str, Me
         ("/console/jobs/{job}/failed.csv", page(jobs::failed_rows)),
         ("/console/jobs/{job}/approve", action(write, jobs::approve)),
         ("/console/jobs/{job}/reject", action(write, jobs::reject)),
-        ("/console/jobs/{job}/cancel", action(write, jobs::cancel)),
+        ("/console/jobs/{job}/cancel", page(jobs::ask_to_cancel).merge(action(write, jobs::cancel))),
         ("/console/jobs/{job}/columns", action(write, jobs::correct)),
         ("/console/jobs/{job}/undo", action(admin, jobs::undo)),
         ("/console/audiences/{audience}", page(audiences::audience)),

@@ -219,3 +219,25 @@ async fn events_tell_that_a_job_has_changed_and_end_with_it() {
     assert_eq!(header(&events, "content-type").unwrap(), "text/event-stream");
     assert_eq!(events.text.matches("data: changed").count(), 1, "{events:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_cancelled_only_after_a_question() {
+    let (server, _, admin, browser) = server().await;
+    let base = hundred(&admin).await;
+    let rows: String = (0..2_000).map(|n| format!("r{n},Name{n}\n")).collect();
+    let job = upload(&browser, &base, &format!("ref,first_name\n{rows}")).await;
+    let (ask, form) = (format!("{job}/cancel"), format!("action=\"{job}/cancel\""));
+    // It may go on, or wait for approval by now; it is asked about only if it goes on.
+    assert!(!browser.page(&job).await.contains(&form), "the page of the job has a link, which asks first");
+    let question = browser.page(&ask).await;
+    assert_ne!(question.contains(&form), question.contains("nothing to cancel"), "{question}");
+    assert!(settled(&browser, &job).await.contains("waits for approval"), "asking cancels nothing");
+    let question = browser.page(&ask).await;
+    assert!(question.contains("nothing to cancel") && !question.contains(&form), "{question}");
+    let (_, secret) = token(&admin, json!({"access": "read"})).await;
+    let reader = Browser::signed_in(&server, &secret).await;
+    assert!(!reader.page(&ask).await.contains(&form));
+    assert_eq!(reader.post(&ask, &[("proof", &*reader.proof().await)]).await.status, 403);
+    assert_eq!(browser.act(&ask, &[]).await, job);
+    assert!(settled(&browser, &job).await.contains("cancelled"));
+}

@@ -1,4 +1,4 @@
-//! Deciding about a job: approve, reject, cancel, undo.
+//! Deciding about a job: approve, reject, undo.
 
 use crate::api::http::console::failure::Failure;
 use crate::api::http::console::visit::{Answer, Visit};
@@ -23,12 +23,6 @@ pub async fn approve(visit: Visit) -> Result<Answer, Failure> {
 /// Rejects the plan.
 pub async fn reject(visit: Visit) -> Result<Answer, Failure> {
     let job = visit.directory.reject_job(visit.id("job")).await?;
-    Ok(shown(&visit, &job))
-}
-
-/// Ends a job that goes on.
-pub async fn cancel(visit: Visit) -> Result<Answer, Failure> {
-    let job = visit.directory.cancel_job(visit.id("job")).await?;
     Ok(shown(&visit, &job))
 }
 

@@ -7,6 +7,7 @@
 //! - A page of a job that goes on shows it again after each change, with a script or without one.
 
 mod back;
+mod cancel;
 mod columns;
 mod decide;
 mod events;
@@ -20,8 +21,9 @@ mod upload;
 mod verdict;
 mod words;
 
+pub use self::cancel::{ask as ask_to_cancel, cancel};
 pub use self::columns::correct;
-pub use self::decide::{approve, cancel, reject, undo};
+pub use self::decide::{approve, reject, undo};
 pub use self::events::events;
 pub use self::failed::failed_rows;
 pub use self::list::jobs;

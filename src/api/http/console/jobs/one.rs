@@ -9,9 +9,9 @@ use super::events::seen;
 use super::examples::{changed, failed, gone, makes_inactive, removed};
 use super::plan::{done, numbers};
 use super::verdict::{buttons, verdict};
-use super::words::{format, goes_on, kind, state, title};
+use super::words::{format, goes_on, kind, state, steps, title};
 use crate::api::http::console::failure::{Failure, sentence};
-use crate::api::http::console::look::{Page, Place, Tab, number, progress, proof, time, value};
+use crate::api::http::console::look::{Page, Place, Tab, number, progress, time, value};
 use crate::api::http::console::visit::{Answer, Visit};
 use crate::directory::PlannedExample;
 use crate::model::origin::Actor;
@@ -55,10 +55,7 @@ fn actions(visit: &Visit, job: &Job, id: &str) -> Markup {
     let who = &visit.frame.who;
     html! {
         @if goes_on(job.state) && who.may(AccessLevel::Write) {
-            form method="post" action={ "/console/jobs/" (id) "/cancel" } {
-                (proof(visit.frame.proof))
-                button type="submit" { "Cancel" }
-            }
+            a.button #cancel href={ "/console/jobs/" (id) "/cancel" } { "Cancel" }
         }
     }
 }
@@ -112,14 +109,12 @@ fn by(job: &Job) -> Markup {
 
 /// How far a job has come that goes on.
 fn under_way(job: &Job) -> Markup {
-    let (what, done, of) = match job.state {
-        JobState::Running => {
-            let removals = job.plan.as_ref().map_or(0, |plan| plan.counts.removed);
-            ("It is being applied", job.cursor.row + job.cursor.removal, job.rows() + removals)
-        }
-        JobState::Planning => ("The plan is being made; nothing is changed", job.planned_rows, job.rows()),
-        _ => ("It waits for its turn", 0, job.rows()),
+    let what = match job.state {
+        JobState::Running => "It is being applied",
+        JobState::Planning => "The plan is being made; nothing is changed",
+        _ => "It waits for its turn",
     };
+    let (done, of) = steps(job);
     html! {
         section.card aria-live="polite" {
             p.lead { (what) "." }

@@ -98,6 +98,18 @@ pub fn goes_on(state: JobState) -> bool {
     }
 }
 
+/// How many steps of its present work are done, and of how many.
+pub fn steps(job: &Job) -> (u64, u64) {
+    match job.state {
+        JobState::Running => {
+            let removals = job.plan.as_ref().map_or(0, |plan| plan.counts.removed);
+            (job.cursor.row + job.cursor.removal, job.rows() + removals)
+        }
+        JobState::Planning => (job.planned_rows, job.rows()),
+        _ => (0, job.rows()),
+    }
+}
+
 /// Why a plan waits, in words for the person who decides.
 pub fn hold(hold: Hold) -> &'static str {
     match hold {
