@@ -21,7 +21,7 @@ pub use self::advertised::Advertised;
 pub use self::file::File;
 pub use self::load::Problems;
 pub use self::origins::Origins;
-pub use self::otlp::{OTEL, Otlp, Protocol};
+pub use self::otlp::{CollectorTls, OTEL, Otlp, Protocol};
 pub use self::settings::{Form, SETTINGS, Setting, keys};
 pub use self::store::{Secret, StoreUrl};
 pub use self::values::{ADMIN_LISTEN, Config, EngineKind, LogFormat};

@@ -56,7 +56,7 @@ pub enum ServeError {
         /// The error of the system.
         source: std::io::Error,
     },
-    /// The settings of the database cannot be used.
+    /// The settings of the database, or of the collector of spans, cannot be used.
     #[error("{0}")]
     Setting(String),
     /// The store cannot be opened.

@@ -18,6 +18,7 @@
 //! | `backing`, `store`, `opening` | choose the engine, and open the store for a server or for a command |
 //! | `backup`, `copy`, `adopt`, `tokens` | work on a store that no server uses |
 //! | `around` | what happens before each call, and when its reply is ready |
+//! | `outgoing` | encrypted connections to other servers: whom they trust |
 //! | `otlp` | sends the spans of calls to a collector |
 //! | `traced` | puts the trace id of a call on its log lines |
 //! | `web` | translates gRPC-Web calls of web pages into gRPC |
@@ -48,6 +49,7 @@ mod log;
 mod metrics;
 mod opening;
 mod otlp;
+mod outgoing;
 mod recent;
 mod refusals;
 mod run;

@@ -1,7 +1,11 @@
 //! Spans of calls, as a collector of traces receives them.
 
+mod encrypted;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -14,6 +18,7 @@ use prost::Message;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 
 use crate::harness::{PATIENCE, Server, rows};
 use crate::http::Http;
@@ -106,13 +111,22 @@ struct Received {
 struct Collector {
     address: std::net::SocketAddr,
     received: mpsc::UnboundedReceiver<Received>,
+    /// Connections that were not encrypted in the end.
+    strangers: Arc<AtomicU64>,
 }
 
 impl Collector {
     async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// A collector that may encrypt its connections.
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, received) = mpsc::unbounded_channel();
+        let strangers = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&strangers);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -132,13 +146,23 @@ impl Collector {
                         Ok::<_, Infallible>(Response::new(reply))
                     }
                 });
+                let (tls, strangers) = (tls.clone(), Arc::clone(&counted));
                 tokio::spawn(async move {
                     let builder = auto::Builder::new(TokioExecutor::new());
+                    let Some(tls) = tls else {
+                        drop(builder.serve_connection(TokioIo::new(stream), service).await);
+                        return;
+                    };
+                    // Whoever does not trust it leaves.
+                    let Ok(stream) = tls.accept(stream).await else {
+                        strangers.fetch_add(1, Ordering::Relaxed);
+                        return;
+                    };
                     drop(builder.serve_connection(TokioIo::new(stream), service).await);
                 });
             }
         });
-        Self { address, received }
+        Self { address, received, strangers }
     }
 
     /// Waits for spans until there is one for each of these names, and returns all.
@@ -170,12 +194,17 @@ impl Collector {
 
 /// What the variables of OpenTelemetry say.
 fn otlp(address: std::net::SocketAddr, protocol: &str) -> Option<Otlp> {
+    read(format!("http://{address}"), protocol, &[])
+}
+
+/// What the variables say with these further ones.
+fn read(endpoint: String, protocol: &str, more: &[(&str, String)]) -> Option<Otlp> {
     let variable = |name: &str| match name {
-        "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(format!("http://{address}")),
+        "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
         "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.to_owned()),
         "OTEL_EXPORTER_OTLP_HEADERS" => Some("api-key=of%20the%20test".to_owned()),
         "OTEL_SERVICE_NAME" => Some("members".to_owned()),
-        _ => None,
+        _ => more.iter().find(|(key, _)| *key == name).map(|(_, text)| text.clone()),
     };
     Config::load(&BTreeMap::new(), variable, None).unwrap().otlp
 }

@@ -34,8 +34,8 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, as PEM.
 pub struct Issued {
-    cert: String,
-    key: String,
+    pub cert: String,
+    pub key: String,
 }
 
 impl Authority {

@@ -1,8 +1,6 @@
 //! One connection to the active server, which has proven that it is that.
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::Scheme;
@@ -12,10 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
@@ -24,6 +19,7 @@ use super::proof::{self, FORWARDED, NONCE};
 use crate::config::{Advertised, Config};
 use crate::engine::postgres::PeerKey;
 use crate::server::metrics::HELLO;
+use crate::server::outgoing::{Files, Unusable};
 use crate::tasks;
 
 /// How long connecting may take, with the proof.
@@ -63,13 +59,8 @@ pub enum Unreached {
     #[error("cannot connect: {0}")]
     Connect(#[from] io::Error),
     /// The files for TLS cannot be used.
-    #[error("{}: {detail}", path.display())]
-    Files {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        detail: String,
-    },
+    #[error(transparent)]
+    Files(#[from] Unusable),
     /// It does not speak HTTP/2.
     #[error("it does not answer: {0}")]
     Http(#[from] hyper::Error),
@@ -89,60 +80,19 @@ pub enum Unreached {
 
 /// The files for encrypted connections between servers.
 #[derive(Debug, Clone)]
-pub struct PeerTls {
-    ca: Option<PathBuf>,
-    /// The own certificate and its key, for servers that want to see one.
-    own: Option<(PathBuf, PathBuf)>,
-}
+pub struct PeerTls(Files);
 
 impl PeerTls {
     /// The files that the settings name.
     pub fn of(config: &Config) -> Self {
         let own = config.tls_cert.clone().zip(config.tls_key.clone());
-        Self { ca: config.peer_ca.clone(), own }
+        Self(Files { ca: config.peer_ca.clone(), own })
     }
 
     /// Reads the files. They are read for each connection, of which there are few, so that new ones count.
-    fn connector(&self) -> Result<TlsConnector, Unreached> {
-        let unusable = |path: &Path, error: &dyn std::fmt::Display| Unreached::Files {
-            path: path.to_owned(),
-            detail: error.to_string(),
-        };
-        let mut roots = RootCertStore::empty();
-        match &self.ca {
-            Some(path) => {
-                for certificate in certificates(path)? {
-                    roots.add(certificate).map_err(|error| unusable(path, &error))?;
-                }
-            }
-            None => {
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            }
-        }
-        let system = Path::new("the settings of TLS");
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| unusable(system, &error))?
-            .with_root_certificates(roots);
-        let mut config = match &self.own {
-            Some((cert, key_path)) => {
-                let key =
-                    PrivateKeyDer::from_pem_file(key_path).map_err(|error| unusable(key_path, &error))?;
-                builder
-                    .with_client_auth_cert(certificates(cert)?, key)
-                    .map_err(|error| unusable(cert, &error))?
-            }
-            None => builder.with_no_client_auth(),
-        };
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(TlsConnector::from(Arc::new(config)))
+    fn connector(&self) -> Result<TlsConnector, Unusable> {
+        self.0.connector(b"h2")
     }
-}
-
-/// The certificates in a file.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unreached> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    read.map_err(|error| Unreached::Files { path: path.to_owned(), detail: error.to_string() })
 }
 
 /// Connects, and has the other side prove that it is active. The connection ends with `gone`, or when nobody

@@ -7,6 +7,8 @@
 //! - At most one request is under way. A request that fails is not repeated: its spans are dropped and
 //!   counted. The log says once that sending fails, and once that it works again.
 //! - Without a collector there is no task and no recorder, and no call looks for one.
+//! - An encrypted connection is made only to a collector whose certificate is trusted. The files for it are
+//!   read at the start, which fails if they cannot be used, and again after a request has failed.
 //!
 //! The crates of OpenTelemetry for Rust are not used: `opentelemetry`, `opentelemetry_sdk`,
 //! `opentelemetry-otlp`, `opentelemetry-proto` and `tracing-opentelemetry` bring some 15 more crates, record
@@ -23,9 +25,10 @@ use bytes::Bytes;
 use prost::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
-use self::send::send;
+use self::send::{connector, send};
 use crate::config::Otlp;
 use crate::metrics::Counter;
 use crate::server::ServeError;
@@ -66,9 +69,12 @@ impl Spans {
             .map_err(|error| std::io::Error::other(format!("no random numbers: {error}")))?;
         let [low, high] = [0, 64].map(|shift| (u128::from_le_bytes(seed) >> shift) & u128::from(u64::MAX));
         let seed = [low, high].map(|half| u64::try_from(half).unwrap_or_default());
-        tracing::info!(collector = otlp.authority, "sending spans");
+        let tls = connector(&otlp).map_err(|error| {
+            ServeError::Setting(format!("spans cannot be sent to {}: {error}", otlp.authority))
+        })?;
+        tracing::info!(collector = otlp.authority, is_encrypted = tls.is_some(), "sending spans");
         let (recorder, finished) = recorder(otlp.sampler, seed, counters.dropped.clone());
-        let exporter = Exporter { otlp, finished, counters: counters.clone(), fails: false };
+        let exporter = Exporter { otlp, tls, finished, counters: counters.clone(), fails: false };
         let task = tasks::vital("spans", exporter.run(stopping.clone()));
         Ok(Self { recorder: Some(recorder), task: Some(task), stopping })
     }
@@ -86,6 +92,8 @@ impl Spans {
 
 struct Exporter {
     otlp: Otlp,
+    /// Encrypts connections, if they are to be.
+    tls: Option<TlsConnector>,
     finished: mpsc::Receiver<Span>,
     counters: SpanCounters,
     /// Whether the last request failed.
@@ -122,7 +130,7 @@ impl Exporter {
         let spans = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         let message = messages::request(&self.otlp.resource, batch).encode_to_vec();
         batch.clear();
-        match send(&self.otlp, Bytes::from(message)).await {
+        match send(&self.otlp, self.tls.as_ref(), Bytes::from(message)).await {
             Ok(()) => {
                 self.counters.sent.inc_by(spans);
                 if self.fails {
@@ -136,6 +144,10 @@ impl Exporter {
                     tracing::warn!(collector = self.otlp.authority, %error, "spans cannot be sent");
                 }
                 self.fails = true;
+                // The files may be new ones by now. If they cannot be used, those before them may.
+                if let Ok(tls) = connector(&self.otlp) {
+                    self.tls = tls;
+                }
             }
         }
     }

@@ -9,10 +9,14 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::{Otlp, Protocol};
+use crate::config::{CollectorTls, Otlp, Protocol};
+use crate::server::outgoing::{Files, Unusable};
 use crate::tasks;
 
 /// Most bytes of a reply that are read.
@@ -26,6 +30,9 @@ pub enum SendError {
     /// There is no connection.
     #[error("cannot connect: {0}")]
     Connect(io::Error),
+    /// The connection cannot be encrypted, or the collector's certificate is not trusted.
+    #[error("the connection cannot be encrypted: {0}")]
+    Encrypt(io::Error),
     /// The connection or the request failed.
     #[error("the request failed: {0}")]
     Failed(#[from] hyper::Error),
@@ -46,13 +53,39 @@ pub enum SendError {
     Late,
 }
 
-/// Sends an encoded request.
-pub async fn send(otlp: &Otlp, message: Bytes) -> Result<(), SendError> {
-    tokio::time::timeout(otlp.timeout, attempt(otlp, message)).await.map_err(|_| SendError::Late)?
+/// What encrypts connections to a collector, if they are to be.
+pub fn connector(otlp: &Otlp) -> Result<Option<TlsConnector>, Unusable> {
+    let Some(CollectorTls { ca, own }) = otlp.tls.clone() else { return Ok(None) };
+    let protocol: &[u8] = match otlp.protocol {
+        Protocol::Http => b"http/1.1",
+        Protocol::Grpc => b"h2",
+    };
+    Files { ca, own }.connector(protocol).map(Some)
 }
 
-async fn attempt(otlp: &Otlp, message: Bytes) -> Result<(), SendError> {
+/// Sends an encoded request.
+pub async fn send(otlp: &Otlp, tls: Option<&TlsConnector>, message: Bytes) -> Result<(), SendError> {
+    tokio::time::timeout(otlp.timeout, attempt(otlp, tls, message)).await.map_err(|_| SendError::Late)?
+}
+
+async fn attempt(otlp: &Otlp, tls: Option<&TlsConnector>, message: Bytes) -> Result<(), SendError> {
     let stream = TcpStream::connect(&otlp.authority).await.map_err(SendError::Connect)?;
+    let Some(tls) = tls else { return exchange(otlp, stream, message).await };
+    let encrypted = tls.connect(server_name(otlp).map_err(SendError::Encrypt)?, stream).await;
+    exchange(otlp, encrypted.map_err(SendError::Encrypt)?, message).await
+}
+
+/// The name that the certificate of the collector must be for.
+fn server_name(otlp: &Otlp) -> io::Result<ServerName<'static>> {
+    let host = otlp.authority.rsplit_once(':').map_or(&*otlp.authority, |(host, _)| host);
+    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    ServerName::try_from(bare).map_err(io::Error::other)
+}
+
+async fn exchange<S>(otlp: &Otlp, stream: S, message: Bytes) -> Result<(), SendError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let stream = TokioIo::new(stream);
     let mut request = Request::post(uri(otlp));
     for (name, value) in &otlp.headers {
@@ -83,7 +116,10 @@ async fn attempt(otlp: &Otlp, message: Bytes) -> Result<(), SendError> {
 fn uri(otlp: &Otlp) -> String {
     match otlp.protocol {
         Protocol::Http => otlp.path.clone(),
-        Protocol::Grpc => format!("http://{}{}", otlp.authority, otlp.path),
+        Protocol::Grpc => {
+            let scheme = if otlp.tls.is_some() { "https" } else { "http" };
+            format!("{scheme}://{}{}", otlp.authority, otlp.path)
+        }
     }
 }
 

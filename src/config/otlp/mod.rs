@@ -2,12 +2,15 @@
 //!
 //! `OTEL_EXPORTER_OTLP_TRACES_…` overrides `OTEL_EXPORTER_OTLP_…`. An empty variable counts as not set.
 
+mod address;
+
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
+use self::address::Address;
 use crate::trace::{Root, Sampler};
 
 /// The prefix of the variables.
@@ -33,6 +36,8 @@ pub struct Otlp {
     pub authority: String,
     /// The path of the request.
     pub path: String,
+    /// How the connection is encrypted; `None` if it is not.
+    pub tls: Option<CollectorTls>,
     /// How spans are sent.
     pub protocol: Protocol,
     /// Headers of every request: names in lower case, and values, which may be secret.
@@ -43,6 +48,15 @@ pub struct Otlp {
     pub resource: Vec<(String, String)>,
     /// Which calls are recorded.
     pub sampler: Sampler,
+}
+
+/// The files for encrypted connections to a collector.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CollectorTls {
+    /// The authorities that are trusted; without it, those of the system.
+    pub ca: Option<PathBuf>,
+    /// The own certificate and its key, for collectors that want to see one.
+    pub own: Option<(PathBuf, PathBuf)>,
 }
 
 /// How spans are sent.
@@ -56,11 +70,12 @@ pub enum Protocol {
 
 impl fmt::Debug for Otlp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { authority, path, protocol, headers, timeout, resource, sampler } = self;
+        let Self { authority, path, tls, protocol, headers, timeout, resource, sampler } = self;
         let headers: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Otlp")
             .field("authority", authority)
             .field("path", path)
+            .field("tls", tls)
             .field("protocol", protocol)
             .field("headers", &headers)
             .field("timeout", timeout)
@@ -88,6 +103,7 @@ pub fn read(environment: impl Fn(&str) -> Option<String>, problems: &mut Vec<Str
     let mut otlp = Otlp {
         authority: String::new(),
         path: String::new(),
+        tls: None,
         protocol: Protocol::Http,
         headers: Vec::new(),
         timeout: TIMEOUT,
@@ -100,8 +116,9 @@ pub fn read(environment: impl Fn(&str) -> Option<String>, problems: &mut Vec<Str
     let is_whole = name.contains("TRACES");
     check(
         &name,
-        address(&endpoint).map(|(authority, path)| {
+        Address::parse(&endpoint).map(|Address { is_encrypted, authority, path }| {
             otlp.authority = authority;
+            otlp.tls = is_encrypted.then(CollectorTls::default);
             otlp.path = match otlp.protocol {
                 Protocol::Grpc => GRPC_PATH.to_owned(),
                 Protocol::Http if is_whole => {
@@ -115,6 +132,18 @@ pub fn read(environment: impl Fn(&str) -> Option<String>, problems: &mut Vec<Str
             };
         }),
     );
+    if let Some(tls) = &mut otlp.tls {
+        let file = |end| variables.of_traces(end).map(|(name, path)| (name, PathBuf::from(path)));
+        tls.ca = file("CERTIFICATE").map(|(_, path)| path);
+        match (file("CLIENT_CERTIFICATE"), file("CLIENT_KEY")) {
+            (Some((_, cert)), Some((_, key))) => tls.own = Some((cert, key)),
+            (None, None) => {}
+            (Some((name, _)), None) | (None, Some((name, _))) => {
+                let rule = "a certificate of the client needs its key, and the other way round";
+                check(&name, Err(rule.to_owned()));
+            }
+        }
+    }
     if let Some((name, text)) = variables.of_traces("HEADERS") {
         check(&name, headers(&text).map(|headers| otlp.headers = headers));
     }
@@ -159,38 +188,6 @@ fn protocol(text: &str) -> Result<Protocol, String> {
         "grpc" => Ok(Protocol::Grpc),
         _ => Err(format!("must be http/protobuf or grpc, not `{text}`")),
     }
-}
-
-/// Host with port, and path.
-fn address(text: &str) -> Result<(String, String), String> {
-    let rule = || {
-        format!(
-            "must be an address such as http://localhost:4318, not `{text}`: spans are sent without \
-             encryption, so let a collector on this machine or in your own network pass them on"
-        )
-    };
-    let rest = text.strip_prefix("http://").ok_or_else(rule)?;
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let is_path = path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte));
-    let authority = with_port(authority).filter(|_| is_path).ok_or_else(rule)?;
-    Ok((authority, path.to_owned()))
-}
-
-/// A host with its port, which is 80 if there is none; `None` if it is not a host.
-fn with_port(authority: &str) -> Option<String> {
-    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) => (format!("[{}]", address.parse::<Ipv6Addr>().ok()?), port),
-        None => {
-            let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
-            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-            (!host.is_empty() && host.bytes().all(is_plain)).then(|| (host.to_owned(), port))?
-        }
-    };
-    let port = match port.strip_prefix(':') {
-        Some(port) => port.parse::<u16>().ok().filter(|port| *port > 0)?,
-        None => port.is_empty().then_some(80)?,
-    };
-    Some(format!("{host}:{port}"))
 }
 
 /// Pairs of key and value, `a=1,b=2`, with percent-encoding in the values.
@@ -282,7 +279,7 @@ mod tests {
             assert_eq!(given(variables), (None, Vec::new()), "{variables:?}");
         }
         let otlp = given(&[ENDPOINT]).0.unwrap();
-        assert_eq!((&*otlp.authority, &*otlp.path), ("localhost:4318", "/v1/traces"));
+        assert_eq!((&*otlp.authority, &*otlp.path, otlp.tls), ("localhost:4318", "/v1/traces", None));
         assert_eq!((otlp.protocol, otlp.sampler), (Protocol::Http, Sampler::default()));
         assert_eq!(otlp.resource, [("service.name".to_owned(), "memberbase".to_owned())]);
     }
@@ -309,8 +306,6 @@ mod tests {
         assert_eq!(resource, [("deployment.environment.name", "test"), ("service.name", "members")]);
         assert_eq!(otlp.sampler, Sampler { follows_parent: true, root: Root::Below(1 << 62) });
         assert!(!format!("{otlp:?}").contains("a b"), "values of headers may be secret");
-        let v6 = given(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://[::1]:4318")]).0.unwrap();
-        assert_eq!(v6.authority, "[::1]:4318");
         for (address, path) in [("http://one", "/"), ("http://one/path", "/path")] {
             let otlp = given(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", address)]).0.unwrap();
             assert_eq!((&*otlp.authority, &*otlp.path), ("one:80", path));
@@ -318,10 +313,30 @@ mod tests {
     }
 
     #[test]
+    fn an_encrypted_connection_has_its_files() {
+        const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example");
+        const CA: (&str, &str) = ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem");
+        const CERT: (&str, &str) = ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "/own.pem");
+        const KEY: (&str, &str) = ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/own.key");
+        let otlp = given(&[ENDPOINT]).0.unwrap();
+        assert_eq!((&*otlp.authority, otlp.tls), ("collector.example:443", Some(CollectorTls::default())));
+        let own = Some(("/own.pem".into(), "/own.key".into()));
+        let tls = Some(CollectorTls { ca: Some("/ca.pem".into()), own });
+        assert_eq!(given(&[ENDPOINT, CA, CERT, KEY]).0.unwrap().tls, tls);
+        for half in [CERT, KEY] {
+            let problems = given(&[ENDPOINT, half]).1;
+            assert!(problems.len() == 1 && problems[0].starts_with(half.0), "{problems:?}");
+        }
+        // Without encryption they say nothing.
+        let plain = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example");
+        assert_eq!(given(&[plain, CA, CERT]), given(&[plain]));
+    }
+
+    #[test]
     fn all_problems_are_reported() {
         const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a");
         let (_, problems) = given(&[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://collector.example"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "secret"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
@@ -333,24 +348,6 @@ mod tests {
         let ratio = [("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")];
         let all = [&[ENDPOINT][..], &ratio].concat();
         assert_eq!(given(&all).1.len(), 1);
-        for address in [
-            "http://",
-            "http://a b",
-            "http://user@host",
-            "localhost:4317",
-            "http://a/?b",
-            "http://:4318",
-            "http://a:",
-            "http://a:0",
-            "http://a:99999",
-            "http://a:1:2",
-            "http://[::1",
-            "http://::1:4318",
-            "http://[a]:1",
-            "http://][",
-        ] {
-            assert_eq!(given(&[("OTEL_EXPORTER_OTLP_ENDPOINT", address)]).1.len(), 1, "{address}");
-        }
         for variable in [
             ("OTEL_TRACES_EXPORTER", "zipkin"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "Host=a"),
