@@ -31,7 +31,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let mut client = args.target.connect().await?;
     let member_base_id = base::need(&mut client, &args.base).await?;
     let group_by = args.by.unwrap_or_default();
-    let request = v1::CountMembersRequest { member_base_id, filters, group_by, min_revision: None };
+    let request = v1::CountMembersRequest { member_base_id, filters, group_by, ..Default::default() };
     let counted = client.members.count_members(request).await.map_err(Refusal::from)?.into_inner();
     for group in counted.groups {
         let value = group.value.map_or(serde_json::Value::Null, json::from_wire);

@@ -65,7 +65,7 @@ pub async fn members(which: Which) -> Result<ExitCode, Error> {
     let member_base_id = find::known(reply.audience)?.member_base_id;
     let eq = Some(json::to_wire(Value::from(audience_id)));
     let filters = vec![v1::Filter { key: "audience".to_owned(), eq, ..v1::Filter::default() }];
-    let request = v1::ExportMembersRequest { member_base_id, filters, min_revision: None };
+    let request = v1::ExportMembersRequest { member_base_id, filters, ..Default::default() };
     let mut stream = client.members.export_members(request).await.map_err(Refusal::from)?.into_inner();
     let mut members = 0_u64;
     while let Some(part) = client::next(&mut stream).await? {

@@ -24,7 +24,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let filters = filter::parse_all(&args.filter)?;
     let mut client = args.target.connect().await?;
     let member_base_id = base::need(&mut client, &args.base).await?;
-    let request = v1::ExportMembersRequest { member_base_id, min_revision: None, filters };
+    let request = v1::ExportMembersRequest { member_base_id, filters, ..Default::default() };
     let mut stream = client.members.export_members(request).await?.into_inner();
     let mut next = client::next(&mut stream).await?;
     let left_out = next.as_mut().map(|part| std::mem::take(&mut part.left_out)).unwrap_or_default();

@@ -47,6 +47,7 @@ fn options(args: &Args, member_base_id: String) -> Result<v1::SyncOptions, Error
         match_by: match_by.into(),
         as_of: args.as_of.or_else(|| written_at(args)),
         scope,
+        audience_id: String::new(),
         name: args.name.clone(),
         expect_removals: None,
         apply_status: args.apply_status,

@@ -17,7 +17,7 @@ async fn count(
         member_base_id: base.id.clone(),
         filters,
         group_by: group_by.to_owned(),
-        min_revision: None,
+        ..Default::default()
     };
     Ok(base.client.count_members(request).await?.into_inner())
 }

@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 use crate::harness::{Base, Server, eq, refused, row, rows};
 
 async fn export(base: &mut Base, filters: Vec<Filter>) -> Result<Vec<ExportMembersResponse>, Status> {
-    let request = ExportMembersRequest { member_base_id: base.id.clone(), filters, min_revision: None };
+    let request = ExportMembersRequest { member_base_id: base.id.clone(), filters, ..Default::default() };
     let mut stream = base.client.export_members(request).await?.into_inner();
     let mut messages = Vec::new();
     while let Some(message) = stream.message().await? {

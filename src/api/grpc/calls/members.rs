@@ -74,7 +74,7 @@ impl MemberService for Members {
         let (replies, ends) = pull::parts(&directory, &self.stopping, &request);
         let request = request.into_inner();
         let base = directory.base_number(&request.member_base_id, "member_base_id")?;
-        let filters = value::filters(request.filters);
+        let filters = value::filters_in(request.filters, request.audience_id);
         let export = directory.export(base, filters, request.min_revision).await?;
         Ok(pull::stream(export::start(directory, base, export, replies, ends)))
     }
@@ -129,7 +129,7 @@ impl MemberService for Members {
         let page = directory
             .list_members(MemberList {
                 base,
-                filters: value::filters(request.filters),
+                filters: value::filters_in(request.filters, request.audience_id),
                 page: list::page(request.pagination, request.sorts),
                 search: Some(request.search).filter(|text| !text.is_empty()),
                 total: request.include_total,
@@ -158,7 +158,7 @@ impl MemberService for Members {
         let counted = directory
             .count_members(MemberCount {
                 base,
-                filters: value::filters(request.filters),
+                filters: value::filters_in(request.filters, request.audience_id),
                 group_by: Some(request.group_by).filter(|key| !key.is_empty()),
                 min_revision: request.min_revision,
             })

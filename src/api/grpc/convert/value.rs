@@ -5,6 +5,17 @@ use prost_types::{ListValue, Value, value::Kind};
 use crate::api::grpc::v1;
 use crate::model::{RawFilter, RawRegex, RawValue};
 
+/// The key of the condition that members are in an audience.
+const AUDIENCE: &str = "audience";
+
+/// The filters, as sent, and that members are in an audience, if there is one.
+pub fn filters_in(filters: Vec<v1::Filter>, audience_id: String) -> Vec<RawFilter> {
+    let is_given = !audience_id.is_empty();
+    let eq = Some(RawValue::Text(audience_id));
+    let of_audience = RawFilter { key: Some(AUDIENCE.to_owned()), eq, ..RawFilter::default() };
+    self::filters(filters).into_iter().chain(is_given.then_some(of_audience)).collect()
+}
+
 /// The filters, as sent.
 pub fn filters(filters: Vec<v1::Filter>) -> Vec<RawFilter> {
     filters.into_iter().map(filter).collect()

@@ -20,7 +20,7 @@ fn groups(reply: &v1::CountMembersResponse) -> Vec<(String, String, u64)> {
 
 fn by_audience(base: &str, filters: Vec<v1::Filter>) -> v1::CountMembersRequest {
     let (member_base_id, group_by) = (base.to_owned(), "audience".to_owned());
-    v1::CountMembersRequest { member_base_id, filters, group_by, min_revision: None }
+    v1::CountMembersRequest { member_base_id, filters, group_by, ..Default::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

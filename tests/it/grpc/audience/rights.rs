@@ -44,7 +44,7 @@ async fn telling(caller: &mut Caller, base: &str, id: &str, member: &str) -> Vec
     let export = v1::ExportMembersRequest {
         member_base_id: base.to_owned(),
         filters: filters.clone(),
-        min_revision: None,
+        ..Default::default()
     };
     let preview = v1::PreviewAudienceRequest { member_base_id: base.to_owned(), filters, limit: None };
     vec![

@@ -11,7 +11,7 @@ use crate::harness::{Server, condition, eq, refused, row};
 
 async fn exported(world: &mut World, filters: Vec<v1::Filter>) -> String {
     let member_base_id = world.base.id.clone();
-    let request = v1::ExportMembersRequest { member_base_id, filters, min_revision: None };
+    let request = v1::ExportMembersRequest { member_base_id, filters, ..Default::default() };
     let mut stream = world.base.client.export_members(request).await.unwrap().into_inner();
     let mut refs = String::new();
     while let Some(part) = stream.message().await.unwrap() {
@@ -102,7 +102,7 @@ async fn unknown_audiences_are_refused_in_every_filter() {
         let request = v1::ExportMembersRequest {
             member_base_id: member_base_id.clone(),
             filters: filters.clone(),
-            min_revision: None,
+            ..Default::default()
         };
         let status = world.base.client.export_members(request).await.unwrap_err();
         assert_eq!(refused(&status, Code::InvalidArgument, "FILTER_INVALID"), ["filters[0].ne"]);
@@ -156,4 +156,48 @@ async fn a_full_list_removes_only_members_of_the_audience_in_its_scope() {
     let job = follow(&mut jobs, job).await;
     assert_eq!((job.state(), job.applied.unwrap().removed), (JobState::Succeeded, 2), "{job:?}");
     assert_eq!(world.base.refs(vec![eq("status", "inactive")]).await.concat(), "bc");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_takes_the_id_of_an_audience_beside_its_filters() {
+    let server = Server::start().await;
+    let (mut world, gold) = gold_by_hand(&server).await;
+    let (member_base_id, audience_id) = (world.base.id.clone(), gold.clone());
+    let list = v1::ListMembersRequest {
+        audience_id: audience_id.clone(),
+        include_total: true,
+        ..world.base.list_request(vec![eq("tier", "gold")])
+    };
+    let listed = world.base.list(list.clone()).await.unwrap();
+    assert_eq!((listed.members[0].r#ref(), listed.total), ("b", Some(1)));
+    let all = world.base.list(v1::ListMembersRequest { filters: Vec::new(), ..list.clone() }).await.unwrap();
+    assert_eq!(all.total, Some(2));
+    let export = v1::ExportMembersRequest {
+        member_base_id: member_base_id.clone(),
+        audience_id: audience_id.clone(),
+        ..Default::default()
+    };
+    let mut stream = world.base.client.export_members(export).await.unwrap().into_inner();
+    assert_eq!(stream.message().await.unwrap().unwrap().members.len(), 2);
+    let count = v1::CountMembersRequest {
+        member_base_id: member_base_id.clone(),
+        audience_id: audience_id.clone(),
+        ..Default::default()
+    };
+    assert_eq!(world.base.client.count_members(count).await.unwrap().into_inner().total, 2);
+    let unknown = v1::ListMembersRequest { audience_id: format!("aud_{}", "0".repeat(26)), ..list };
+    let status = world.base.list(unknown).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "FILTER_INVALID"), ["filters[1].eq"]);
+
+    let mut jobs = JobServiceClient::new(server.channel());
+    let within = audience_id.clone();
+    let job = send(&mut jobs, &world.base, "ref\nb\n", |options| options.audience_id = within).await.unwrap();
+    let job = follow(&mut jobs, job).await;
+    assert_eq!((job.state(), job.applied.unwrap().removed), (JobState::Succeeded, 1), "{job:?}");
+    assert_eq!(world.base.refs(vec![eq("status", "inactive")]).await.concat(), "c");
+    let delete = v1::DeleteMembersByFilterRequest { member_base_id, audience_id, ..Default::default() };
+    let started = jobs.delete_members_by_filter(delete).await.unwrap().into_inner().job;
+    let job = follow(&mut jobs, started).await;
+    assert_eq!((job.state(), job.applied.unwrap().removed), (JobState::Succeeded, 2), "{job:?}");
+    assert_eq!(world.base.refs(Vec::new()).await.concat(), "ad");
 }

@@ -49,7 +49,7 @@ impl JobService for JobCalls {
         let expect = expect.map_err(|refusal| error::refused(&refusal))?.changes;
         let new = NewDelete {
             base,
-            filters: value::filters(request.filters),
+            filters: value::filters_in(request.filters, request.audience_id),
             name: request.name,
             is_dry_run: request.dry_run,
             expect,

@@ -164,7 +164,7 @@ fn announced(
         options: ListOptions {
             match_by: ListMatch::Key(match_by.unwrap_or_default()),
             as_of,
-            scope: value::filters(options.scope.clone()),
+            scope: value::filters_in(options.scope.clone(), options.audience_id.clone()),
             expect,
             apply_status: options.apply_status,
             keeps_bank_details: false,
