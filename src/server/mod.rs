@@ -64,6 +64,8 @@ pub use self::adopt::adopt;
 pub use self::connections::TlsError;
 pub use self::copy::copy;
 pub use self::error::{Place, ServeError};
+#[doc(hidden)]
+pub use self::metrics::{CountedCall, Counting};
 pub use self::opening::{check, has_store, is_store, open_store, refold};
 pub use self::run::{Running, serve, start, worker_threads};
 pub use self::tokens::{Wanted as WantedToken, create_token, list_tokens, revoke_token};

@@ -67,7 +67,7 @@ pub use self::revert::{ReadyRevert, RevertEnd, RevertJudge, RevertPlan, RevertRe
 pub use self::shared::budget::{Budget, Connection, Party, Peer, Permit, Whose};
 pub use self::shared::clock::Clock;
 pub use self::shared::member_cache::CacheStatus;
-pub use self::shared::metrics::{RowEnd, TableMetrics};
+pub use self::shared::metrics::{RowEnd, RowSums, TableMetrics};
 pub use self::shared::outcome::RowOutcome;
 pub use self::store::ahead::{AheadTurn, PlanAhead};
 pub use self::store::bases::CreatedBase;

@@ -10,6 +10,7 @@
 //! - Health checks, reflection and probes on the port of the calls count like other calls.
 
 mod calls;
+mod cost;
 mod known;
 mod labels;
 mod measured;
@@ -17,5 +18,6 @@ mod readings;
 mod times;
 
 pub use self::calls::CallMetrics;
+pub use self::cost::{Call as CountedCall, Counting};
 pub use self::known::{HELLO, streams_in};
 pub use self::readings::Readings;
