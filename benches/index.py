@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Measures how long writes wait while an attribute of many members gets an index.
+"""Measures how long writes wait while an attribute of many members gets an index, and while another one is
+removed from the schema.
 
     python3 benches/index.py PROGRAM [--members 1000000]
 
 A new server imports the members, with an attribute that is not indexed. Then one client creates members one by
-one, while another sets the schema that indexes the attribute, and waits until counts by it are answered. Prints
-the times in milliseconds.
+one, while another sets the schema that indexes the attribute, and waits until counts by it are answered. Then
+an attribute is removed that no member has, which only reading all of them shows. Prints the times in
+milliseconds.
 """
 
 import argparse
@@ -28,10 +30,12 @@ import search  # noqa: E402
 import server  # noqa: E402
 
 
-def set_index(url, base, indexed):
+def set_schema(url, base, indexed, others):
+    """Sets the schema: `team`, and attributes that no member has."""
     attributes = attribute_service_pb2_grpc.AttributeServiceStub(client.connect(url))
-    team = attribute_service_pb2.AttributeDefinition(type="string", indexed=indexed)
-    request = attribute_service_pb2.SetAttributeSchemaRequest(member_base_id=base, schema={"team": team})
+    schema = {key: attribute_service_pb2.AttributeDefinition(type="string") for key in others}
+    schema["team"] = attribute_service_pb2.AttributeDefinition(type="string", indexed=indexed)
+    request = attribute_service_pb2.SetAttributeSchemaRequest(member_base_id=base, schema=schema)
     attributes.SetAttributeSchema(request)
 
 
@@ -62,7 +66,7 @@ def main():
         process, url = server.start(program, data)
         try:
             base = client.create_base(client.connect(url), "b")
-            set_index(url, base, False)
+            set_schema(url, base, False, ["spare"])
             command = [program, "import", full, "--base", "b", "--server", url]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             took, is_over = [], threading.Event()
@@ -70,7 +74,7 @@ def main():
             writer.start()
             time.sleep(2)
             began = time.perf_counter()
-            set_index(url, base, True)
+            set_schema(url, base, True, ["spare"])
             answered = time.perf_counter()
             members = member_service_pb2_grpc.MemberServiceStub(client.connect(url))
             count = member_service_pb2.CountMembersRequest(member_base_id=base, group_by="attributes.team")
@@ -84,14 +88,22 @@ def main():
                     time.sleep(0.01)
             complete = time.perf_counter()
             time.sleep(2)
+            removal = time.perf_counter()
+            set_schema(url, base, True, [])
+            removed = time.perf_counter()
+            time.sleep(1)
             is_over.set()
             writer.join()
             before = [length for at, length in took if at < began]
             during = [length for at, length in took if began <= at <= complete]
+            # A write that began before may wait too.
+            removing = [length for at, length in took if removal <= at + length and at <= removed]
             print(f"the schema is set after {(answered - began) * 1_000:.0f} ms")
             print(f"the index is complete after {(complete - began) * 1_000:.0f} ms, with {groups} groups")
             print(f"longest write before {max(before) * 1_000:.1f} ms, of {len(before)}")
             print(f"longest write meanwhile {max(during, default=0) * 1_000:.1f} ms, of {len(during)}")
+            print(f"an attribute is removed after {(removed - removal) * 1_000:.0f} ms")
+            print(f"longest write meanwhile {max(removing, default=0) * 1_000:.1f} ms, of {len(removing)}")
         finally:
             server.stop(process)
 
