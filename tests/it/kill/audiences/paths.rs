@@ -63,6 +63,11 @@ impl Done {
         self.0[place].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How many writes there were on all paths.
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// The paths on which nothing was written.
     pub fn missing(&self) -> Vec<Path> {
         let missing = PATHS.iter().zip(&self.0).filter(|(_, count)| count.load(Ordering::Relaxed) == 0);
