@@ -165,6 +165,12 @@ async function visit(kind, options, base) {
   await approve(page);
   await page.waitForSelector("text=Was this a mistake?");
   await look(page, `${kind}-applied`);
+  // Nothing asks to cancel a job that has ended.
+  const applied = page.url();
+  await page.goto(`${applied}/cancel`);
+  await page.waitForSelector("text=nothing to cancel");
+  await look(page, `${kind}-cancel`);
+  await page.goto(applied);
   await page.click("button:has-text('Undo')");
   await page.waitForSelector("main:not([data-live]) >> text=waits for approval");
   assert.match(await page.textContent("main"), /Undo of a job: right\.csv.*Whom it deletes.*deleting 6/s);
@@ -183,6 +189,10 @@ async function visit(kind, options, base) {
   assert.strictEqual(await page.inputValue("#name"), "The golden");
   assert.ok(!page.url().includes("proof"), "the proof of a session is in no address");
   await look(page, `${kind}-audiences`);
+  await page.fill("#name", `The golden of ${kind}`);
+  await page.click("button:has-text('Make')");
+  await page.waitForURL(/console\/audiences\/aud_/);
+  await look(page, `${kind}-audience`);
   await page.goto(`${home}/server`);
   await look(page, `${kind}-server`);
   // A token is made as the form says, and is revoked after a question.
@@ -190,6 +200,7 @@ async function visit(kind, options, base) {
   await page.fill("#description", `For ${kind}`);
   await page.click("button:has-text('Make it')");
   await page.waitForSelector("text=The token was made");
+  await look(page, `${kind}-token-made`);
   await page.goto(`${home}/tokens`);
   await look(page, `${kind}-tokens`);
   const line = page.locator("tr", { hasText: `For ${kind}` });
@@ -240,13 +251,52 @@ async function empty(kind, options, base) {
   await context.close();
 }
 
+// Whatever of a page can be clicked or typed into is reached by the Tab key, and is seen to have the focus.
+async function byKeys(page, address) {
+  await page.goto(address);
+  const all = await page.evaluate(() => {
+    const found = document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']");
+    // Of a group of choices only one is reached; the arrows lead to the others.
+    const isOther = (at) => at.type === "radio" && !at.checked;
+    const shown = [...found].filter((at) => at.checkVisibility() && !at.disabled && !isOther(at));
+    shown.forEach((at, number) => (at.dataset.number = number));
+    return shown.map((at) => `${at.tagName} ${at.id || at.textContent.trim().slice(0, 20)}`);
+  });
+  const reached = new Set();
+  for (let press = 0; press < all.length + 20; press += 1) {
+    await page.keyboard.press("Tab");
+    const [number, outline] = await page.evaluate(() => {
+      const at = document.activeElement;
+      return [at.dataset.number, getComputedStyle(at).outlineStyle];
+    });
+    if (number === undefined) continue;
+    assert.notStrictEqual(outline, "none", `${address}: ${all[number]} is not seen to have the focus`);
+    reached.add(Number(number));
+  }
+  assert.deepStrictEqual(all.filter((_, number) => !reached.has(number)), [], `${address}: no key leads there`);
+}
+
 // Every page works with the keyboard alone, and reading works without scripts. So does offboarding.
 async function plain(base) {
   const { context, page } = await open({ javaScriptEnabled: false });
   await signIn(page, base);
-  for (const [at, text] of [["/members", "Name17"], ["/jobs", "right.csv"], ["/audiences", "Try a filter"]]) {
+  const link = async (at, to) => {
     await page.goto(base + at);
-    assert.match(await page.textContent("main"), new RegExp(text), at);
+    return new URL(await page.getAttribute(`main a[href^='/console/${to}/']`, "href"), home).href;
+  };
+  const [member, job, audience] = [await link("/members", "members"), await link("/jobs", "jobs"), await link("/audiences", "audiences")];
+  const token = await (async () => {
+    await page.goto(`${home}/tokens`);
+    return new URL(await page.getAttribute("main a[href$='/revoke']", "href"), home).href;
+  })();
+  const pages = [
+    [home, "Staff"], [base, "revisions"], [`${base}/members`, "Name17"], [member, "History"], [`${member}/offboard`, "change nothing"],
+    [`${base}/lists/new`, "See what it would do"], [`${base}/jobs`, "right.csv"], [job, "Made"], [`${base}/audiences`, "Try a filter"],
+    [audience, "Members"], [`${home}/tokens`, "Console test"], [token, "change nothing"], [`${home}/server`, "Memory"],
+  ];
+  for (const [at, text] of pages) {
+    await page.goto(at);
+    assert.match(await page.textContent("main"), new RegExp(text, "i"), at);
   }
   await page.goto(`${base}/audiences`);
   await page.fill("#name", "The golden");
@@ -264,6 +314,7 @@ async function plain(base) {
   await keys.page.keyboard.type(token);
   await keys.page.keyboard.press("Enter");
   await keys.page.waitForSelector("text=Sign out");
+  for (const [at] of pages) await byKeys(keys.page, at);
   await keys.page.goto(`${base}/members`);
   const seen = [];
   for (let press = 0; press < 60; press += 1) {
