@@ -3,6 +3,8 @@
 //! `publisher.v1` is the wire format. Its descriptor set (`publisher.v1.bin`) is used for reflection and for
 //! the check against breaking changes.
 
+#[path = "build/linked.rs"]
+mod linked;
 #[path = "build/version.rs"]
 mod version;
 
@@ -30,6 +32,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-env=MEMBERBASE_VERSION={}", version.text);
     let out = PathBuf::from(env::var("OUT_DIR")?);
     compile_wire(&out)?;
+    make_smaller(&out)?;
+    Ok(())
+}
+
+/// Makes the released program smaller, as far as its linker can.
+fn make_smaller(out: &Path) -> Result<(), Box<dyn Error>> {
+    let (host, target) = (env::var("HOST")?, env::var("TARGET")?);
+    let compiler = linked::Compiler {
+        rustc: env::var_os("RUSTC").ok_or("cargo names no rustc")?,
+        target: (host != target).then_some(target),
+        linker: env::var("RUSTC_LINKER").ok(),
+        flags: env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default(),
+    };
+    if env::var("PROFILE")? == "release" {
+        let arguments = linked::SMALLER.into_iter();
+        arguments
+            .filter(|argument| linked::works(&compiler, argument, out))
+            .for_each(|argument| println!("cargo:rustc-link-arg-bins={argument}"));
+    }
     Ok(())
 }
 

@@ -21,6 +21,7 @@ mod home;
 mod http;
 mod kill;
 mod linearizable;
+mod linked;
 mod log;
 mod memory;
 mod metrics;

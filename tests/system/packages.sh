@@ -18,6 +18,14 @@ clean_up() {
 }
 trap clean_up EXIT
 
+strip -o "$work/stripped" "$program"
+size=$(stat --format %s "$work/stripped")
+rm "$work/stripped"
+if [ "$size" -gt $((40 << 20)) ]; then
+  echo "the stripped program has $size bytes, more than 40 MiB" >&2
+  exit 1
+fi
+
 # In tenths: 2.0 of 10, and from 1.0 to 5.0 is OK.
 systemd-analyze security --offline=yes --threshold=20 "$packaging/systemd/memberbase.service" | tail -n 1
 
