@@ -9,7 +9,7 @@ use crate::model::origin::Call;
 use crate::model::token::AccessLevel;
 use crate::model::{
     BaseNumber, GuardExpectation, Job, JobCursor, JobInput, JobNumber, JobState, JobTask, ListCounts, Parsed,
-    RawFilter, Reason, Refusal,
+    RawFilter, Reason, Refusal, Timestamp,
 };
 use crate::table::RequestResult;
 
@@ -61,6 +61,12 @@ impl Directory {
         self.guarded.check_filter(&parsed.filter)?;
         let base = self.guarded.base(AccessLevel::Read, number).await?;
         self.guarded.check_named(&parsed.named, &view(&base, None).await?)
+    }
+
+    /// The time at which a request of a base arrives: after all commits that there are, also if the clock went
+    /// back since.
+    pub(super) async fn arrival(&self, base: BaseNumber) -> Result<Timestamp, Error> {
+        Ok(self.guarded.base(AccessLevel::Write, base).await?.view().await.now())
     }
 
     /// A job that waits for its turn.

@@ -91,6 +91,7 @@ impl Directory {
         let upload = jobs.begin(base)?;
         let task = JobTask::Sync(new.options.clone());
         let job = self.new_job(base, task, new.name.clone(), Call::SYNC_MEMBERS);
+        let job = Job { created_at: self.arrival(base).await?, ..job };
         let ahead = Ahead::begin(self.guarded.planning(base).await?, &job, upload.number()).await;
         let reader = Reader::new(reading(&new.options, &new.input()));
         Ok(BegunList::New(Box::new(ListUpload {
@@ -158,7 +159,7 @@ impl ListUpload {
         }
         let Self { directory, new, mut upload, count, job, ahead, hidden, .. } = self;
         let input = JobInput { format: Some(format), rows: count, ..new.input() };
-        let created_at = directory.now();
+        let created_at = directory.arrival(job.base).await?;
         let job = Job { input, is_dry_run: new.is_dry_run, asks_first: new.asks_first, ..job };
         let job = Job { created_at, changed_at: created_at, ..job };
         // The last rows are planned while the last bytes are stored.

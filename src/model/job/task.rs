@@ -52,6 +52,12 @@ pub struct ListOptions {
 }
 
 impl ListOptions {
+    /// When the list was made, at the latest, if it arrived at this time.
+    #[must_use]
+    pub fn made_at(&self, arrived_at: Timestamp) -> Timestamp {
+        self.as_of.unwrap_or(arrived_at)
+    }
+
     /// How its rows are applied, for a caller with this sight. Fields that a row does not name stay, and
     /// inactive members come back.
     #[must_use]

@@ -154,6 +154,7 @@ impl ListPlan {
         let criteria = Criteria {
             begun: self.begun,
             options: &self.request.options,
+            arrived_at: self.request.arrived_at,
             named: &self.so_far.named,
             now: plan.now(),
             limits: &plan.header().settings.tier_limits,

@@ -41,6 +41,8 @@ pub struct Missing {
 pub struct Criteria<'a> {
     pub begun: Begun,
     pub options: &'a ListOptions,
+    /// When the list arrived.
+    pub arrived_at: Timestamp,
     pub named: &'a Named,
     /// The time by which their age is judged.
     pub now: Timestamp,
@@ -83,6 +85,15 @@ pub async fn find(
 }
 
 impl Criteria<'_> {
+    /// Whether the list is older than this member. A plan may be made long after its list arrived: the list
+    /// waits for another job, or for an approval.
+    fn is_older_than(&self, member: &Member) -> bool {
+        match self.options.as_of {
+            Some(made_at) => member.created_at >= made_at,
+            None => member.created_at > self.arrived_at,
+        }
+    }
+
     /// Those of the members that were there when the plan began and are unchanged since.
     async fn read(&self, open: &OpenBase, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
         let stored = Stored::read(&open.parts.engine, open.number, rows.iter().copied()).await?;
@@ -100,7 +111,7 @@ impl Criteria<'_> {
 
 impl Missing {
     fn add(&mut self, row: Row, member: Member, criteria: &Criteria<'_>, examples: &mut Examples) {
-        if criteria.options.as_of.is_some_and(|as_of| member.created_at >= as_of) {
+        if criteria.is_older_than(&member) {
             self.newer += 1;
             return;
         }

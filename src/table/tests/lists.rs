@@ -40,6 +40,8 @@ struct Case {
     options: ListOptions,
     /// Only members of this tier may be removed.
     scope: Option<u8>,
+    /// When the list arrived; `None`: just now.
+    arrived_at: Option<i64>,
     /// What others write after each call.
     meanwhile: Vec<SmallRow>,
 }
@@ -104,15 +106,17 @@ fn case(meanwhile: Range<usize>) -> impl Strategy<Value = Case> {
         1_usize..8,
         list_options(),
         proptest::option::weighted(0.3, 0_u8..2),
+        proptest::option::weighted(0.3, 0_i64..16),
         proptest::collection::vec(row_of(0..1), meanwhile),
     )
-        .prop_map(|(members, renames, rows, together, options, scope, meanwhile)| Case {
+        .prop_map(|(members, renames, rows, together, options, scope, arrived_at, meanwhile)| Case {
             members,
             renames,
             rows,
             together,
             options,
             scope,
+            arrived_at,
             meanwhile,
         })
 }
@@ -123,6 +127,10 @@ impl Case {
             let op = Operator::Eq(Operand::Text(format!("tier {tier}")));
             Filter::Condition(Condition { field: Field::Tier, op })
         })
+    }
+
+    fn arrived_at(&self, now: Timestamp) -> Timestamp {
+        self.arrived_at.map_or(now, Timestamp::from_micros)
     }
 
     /// Without ids of members that do not exist yet: nobody can know them.
@@ -169,6 +177,7 @@ impl Subject {
         let request = ListRequest {
             options: case.options.clone(),
             scope: case.scope(),
+            arrived_at: case.arrived_at(self.table.now()),
             by_admin: false,
             origin: Origin::default(),
             sight: Sight::Whole,
@@ -253,7 +262,10 @@ fn expected(case: &Case, before: &Reference, now: Timestamp) -> Expected {
         let profile = &member.profile;
         let tier = profile.tier.as_ref().map(|tier| tier.as_str().to_owned());
         let in_scope = case.scope.is_none_or(|wanted| tier == Some(format!("tier {wanted}")));
-        let is_older = case.options.as_of.is_none_or(|as_of| member.created_at < as_of);
+        let is_older = match case.options.as_of {
+            Some(made_at) => member.created_at < made_at,
+            None => member.created_at <= case.arrived_at(now),
+        };
         if member.status == Status::Inactive || named.contains(row) {
             continue;
         }

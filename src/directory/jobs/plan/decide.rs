@@ -118,20 +118,25 @@ fn is_harmless(plan: &PlanSummary) -> bool {
     plan.holds.iter().all(|hold| *hold == Hold::Requested)
 }
 
-/// Ends held plans of older lists of the same scope: this list is newer.
+/// Ends plans of older lists of the same scope that are held, or that somebody has approved since this list
+/// began: this list is newer.
 pub async fn supersede(work: &Work, job: &Job) -> Result<(), Halt> {
     let JobTask::Sync(options) = &job.task else { return Ok(()) };
-    let held = work.jobs().list(work.base, Some(job.number), usize::MAX, &[JobState::Held]).await?;
-    for other in held {
+    let states = [JobState::Held, JobState::Pending];
+    for other in work.jobs().list(work.base, Some(job.number), usize::MAX, &states).await? {
         let JobTask::Sync(older) = &other.task else { continue };
-        if older.scope != options.scope {
+        let is_older = older.made_at(other.created_at) <= options.made_at(job.created_at);
+        if older.scope != options.scope || !is_older {
             continue;
         }
         let ended = work.jobs().change(work.base, other.number, |other| {
-            if other.state != JobState::Held {
+            other.state = if other.state == JobState::Held {
+                JobState::Rejected
+            } else if other.state == JobState::Pending && other.approved.is_some() {
+                JobState::Failed
+            } else {
                 return Err(());
-            }
-            other.state = JobState::Rejected;
+            };
             other.end = Some(JobEnd::new("LIST_SUPERSEDED", "a newer list took its place"));
             Ok(())
         });

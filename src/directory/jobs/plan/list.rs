@@ -79,8 +79,8 @@ pub async fn begin(
 ) -> Result<ListPlan, TableError> {
     let Parsed { filter: scope, named } = filter::parse(table, job.base, &options.scope)?;
     filter::check(job, &named, &base.view().await)?;
-    let (by_admin, origin, sight) = (job.by_admin, job.origin, job.sight);
-    base.plan_list(ListRequest { options: options.clone(), scope, by_admin, origin, sight }).await
+    let Job { created_at: arrived_at, by_admin, origin, sight, .. } = *job;
+    base.plan_list(ListRequest { options: options.clone(), scope, arrived_at, by_admin, origin, sight }).await
 }
 
 /// Plans the next rows of a list.
@@ -110,8 +110,7 @@ async fn check_newest(work: &Work, job: &Job, options: &ListOptions) -> Result<(
     let applied = work.jobs().list(work.base, None, usize::MAX, &[JobState::Succeeded]).await?;
     let is_newer = |other: &Job| match &other.task {
         JobTask::Sync(newer) => {
-            let made_at = newer.as_of.unwrap_or(other.created_at);
-            !other.is_dry_run && newer.scope == options.scope && made_at > as_of
+            !other.is_dry_run && newer.scope == options.scope && newer.made_at(other.created_at) > as_of
         }
         JobTask::Batch { .. } | JobTask::DeleteByFilter { .. } | JobTask::Revert(_) => false,
     };

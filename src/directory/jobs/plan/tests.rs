@@ -1,5 +1,7 @@
 //! Plans that were approved, and are made again.
 
+mod lists;
+
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ fn list(rows: &[SmallListRow]) -> Case {
         together: 2,
         options: ListOptions::default(),
         scope: None,
+        arrived_at: None,
         meanwhile: Vec::new(),
     }
 }
@@ -222,6 +223,7 @@ fn statuses_of_rows_count_as_removals_and_hidden_fields_stay_out_of_examples() {
             let request = ListRequest {
                 options: ListOptions::default(),
                 scope: Filter::True,
+                arrived_at: subject.table.now(),
                 by_admin: false,
                 origin: Origin::default(),
                 sight,
