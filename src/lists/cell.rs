@@ -2,7 +2,8 @@
 //!
 //! Programs that write lists protect or damage cells in a few known ways. Protection is removed; a damaged
 //! value is rejected, because its original value is unknown. The cells of an export, and of files that the
-//! caller declares literal, are read unchanged.
+//! caller declares literal, are read unchanged, except for what keeps the cells of an export from running as
+//! formulas.
 
 use std::borrow::Cow;
 
@@ -15,6 +16,9 @@ use crate::model::hidden_in;
 pub enum Reading {
     /// Every character counts.
     Exact,
+    /// The cells of an export: every character counts, except what [`guarded`](super::guarded()) puts around
+    /// a value.
+    Guarded,
     /// Spaces around the cell, `="…"`, and the apostrophe before what looks like a formula are not part of
     /// the value; line breaks become LF.
     #[default]
@@ -23,19 +27,21 @@ pub enum Reading {
 
 /// The value in a cell; copied only if something has to be removed.
 pub fn value(cell: &str, reading: Reading) -> Result<Cow<'_, str>, &'static str> {
+    match reading {
+        Reading::Exact => return Ok(Cow::Borrowed(cell)),
+        Reading::Guarded => return Ok(unprotected(cell)),
+        Reading::Cleaned => {}
+    }
     // Without an early exit, so that the processor checks many bytes at once.
     let has_cr = || cell.bytes().fold(false, |found, byte| found | (byte == b'\r'));
-    if reading == Reading::Exact || (is_bare(cell) && !has_cr()) {
+    if is_bare(cell) && !has_cr() {
         return Ok(Cow::Borrowed(cell));
     }
     let bare = cell.trim_matches(' ');
     if bare == "\\N" {
         return Err("\\N means no value in database dumps; leave the cell empty instead");
     }
-    let value = match formula_text(bare) {
-        Some(text) => text,
-        None => Cow::Borrowed(without_guard(bare)),
-    };
+    let value = unprotected(bare);
     Ok(if value.contains('\r') { Cow::Owned(value.replace("\r\n", "\n").replace('\r', "\n")) } else { value })
 }
 
@@ -84,7 +90,7 @@ pub fn date(value: &str, reading: Reading) -> Cow<'_, str> {
             4 | 7 => matches!(byte, b'/' | b'.') && bytes.get(4) == Some(byte),
             _ => byte.is_ascii_digit(),
         });
-    if reading == Reading::Exact || !is_year_first {
+    if reading != Reading::Cleaned || !is_year_first {
         return Cow::Borrowed(value);
     }
     Cow::Owned(value.replace(['/', '.'], "-"))
@@ -97,7 +103,7 @@ pub fn check_number(field: Field, value: &str, reading: Reading) -> Result<(), R
         && value.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-'));
     let may_be_number =
         || value.bytes().fold(false, |found, byte| found | matches!(byte, b'.' | b'E' | b'e'));
-    if !is_key || reading == Reading::Exact || !may_be_number() {
+    if !is_key || reading != Reading::Cleaned || !may_be_number() {
         return Ok(());
     }
     let lost = if is_exponent(value) {
@@ -127,6 +133,11 @@ pub(super) fn formula_text(cell: &str) -> Option<Cow<'_, str>> {
         return None;
     }
     Some(if inner.contains('"') { Cow::Owned(inner.replace("\"\"", "\"")) } else { Cow::Borrowed(inner) })
+}
+
+/// The cell without what makes a spreadsheet treat it as text.
+fn unprotected(cell: &str) -> Cow<'_, str> {
+    formula_text(cell).unwrap_or(Cow::Borrowed(without_guard(cell)))
 }
 
 /// The cell without the apostrophe that keeps a spreadsheet from treating it as a formula.

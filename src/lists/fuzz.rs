@@ -12,7 +12,7 @@ use super::{Format, ListRow, Options, Reader, Reading, Refusal};
 /// Reads `bytes` as a table. Its rows are the same in pieces of any size, and its cells are the same after
 /// they were written and read again.
 pub(crate) fn table(bytes: &[u8]) {
-    for reading in [Reading::Cleaned, Reading::Exact] {
+    for reading in [Reading::Cleaned, Reading::Exact, Reading::Guarded] {
         let columns = Wanted { reading, ..Wanted::default() };
         same_in_pieces(bytes, &Options { format: Some(Format::Csv), columns, ..Options::default() });
     }

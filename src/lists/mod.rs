@@ -53,7 +53,7 @@ pub use self::attributes::RowAttributes;
 pub use self::cell::Reading;
 pub use self::field::Field;
 pub use self::format::Format;
-pub use self::guarded::{guarded, harmless};
+pub use self::guarded::{exported, guarded, harmless};
 pub use self::list::{List, Source, Table};
 pub use self::object::{FAILED, fields, row as member_of_object};
 pub use self::one_line::one_line;

@@ -241,7 +241,7 @@ fn header(records: &mut Records, has_mark: bool, wanted: &Wanted) -> Result<Arc<
     };
     let columns = Columns::from_header(&header, wanted, Vec::new())
         .map_err(|faults| Refusal::headings(Place::Line(line), wanted, &header, faults))?;
-    if columns.reading() == Reading::Exact {
+    if columns.reading() != Reading::Cleaned {
         records.take_backslash();
     }
     let dialect = records.dialect();

@@ -11,7 +11,7 @@ use crate::cli::list::FileFormat;
 use crate::cli::output::is_stdout;
 use crate::cli::{files, json, output};
 use crate::lists::columns::export::{COLUMNS, SERVER_COLUMNS, header};
-use crate::lists::one_line;
+use crate::lists::{exported, one_line};
 use crate::model::ProfileField;
 
 const BUFFER: usize = 256 << 10;
@@ -62,7 +62,10 @@ impl Out {
     pub fn write(&mut self, member: v1::Member) -> io::Result<()> {
         match self {
             Self::Csv { writer, shown } => {
-                writer.write_record(only(shown, record(member))).map_err(output::csv_error)
+                for cell in only(shown, record(member)) {
+                    writer.write_field(exported(&cell).as_bytes()).map_err(output::csv_error)?;
+                }
+                writer.write_record(None::<&[u8]>).map_err(output::csv_error)
             }
             Self::Ndjson { keys, .. } => {
                 let mut line = json::member(member);
@@ -148,9 +151,9 @@ fn record(member: v1::Member) -> [String; COLUMNS.len() + SERVER_COLUMNS.len()] 
         attributes.map(|attributes| json::object_from_wire(attributes).to_string()).unwrap_or_default(),
         member.id,
         member.member_base_id,
+        Value::from(member.revision).to_string(),
         time(member.created_at),
         time(member.updated_at),
-        Value::from(member.revision).to_string(),
     ]
 }
 

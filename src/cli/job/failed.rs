@@ -1,6 +1,8 @@
 //! The file of failed rows of a job: the rows as they were sent, under the headings of the list, each with
-//! the reason why it failed. Once they are corrected, `memberbase import` reads the file as it is.
+//! the reason why it failed. Once they are corrected, `memberbase import` reads the file as it is. No cell is
+//! one that a spreadsheet program runs.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +13,8 @@ use crate::cli::files::{remove_if_same, take_place};
 use crate::cli::list::{RowFailure, annotated, where_failed};
 use crate::cli::output::csv_error;
 use crate::cli::{Error, output};
-use crate::lists::columns::FAILURE_COLUMNS;
+use crate::lists::columns::{FAILURE_COLUMNS, export};
+use crate::lists::{Reading, guarded, harmless};
 
 /// How many faults are printed.
 const SHOWN: u64 = 10;
@@ -25,7 +28,9 @@ pub async fn write_failed(client: &mut Client, id: &str, wanted: &Path) -> Resul
     while let Some(message) = client::next(&mut stream).await? {
         if !message.headings.is_empty() {
             let delimiter = message.delimiter.bytes().next().unwrap_or(b',');
-            list = Headings { line: message.headings, delimiter: Some(delimiter) };
+            let names = cells(&message.headings, delimiter);
+            let reading = export::reading(&names).unwrap_or_default();
+            list = Headings { line: message.headings, delimiter: Some(delimiter), reading };
         }
         for result in message.results {
             let (Some(input), Some(error)) = (result.input, result.error) else { continue };
@@ -50,6 +55,7 @@ pub async fn write_failed(client: &mut Client, id: &str, wanted: &Path) -> Resul
 struct Headings {
     line: String,
     delimiter: Option<u8>,
+    reading: Reading,
 }
 
 /// The file. No other command writes it while this exists.
@@ -58,6 +64,8 @@ struct FailedFile {
     out: BufWriter<File>,
     /// What is between the cells of a table; `None` for NDJSON.
     delimiter: Option<u8>,
+    /// How its cells will be read.
+    reading: Reading,
     rows: u64,
     /// The new path of the file that was there before.
     previous: Option<PathBuf>,
@@ -67,10 +75,11 @@ impl FailedFile {
     fn create(wanted: &Path, headings: &Headings) -> Result<Self, Error> {
         let mut previous = None;
         let (file, path) = take_place(wanted, &mut previous)?;
-        let Headings { line, delimiter } = headings;
-        let mut file = Self { path, out: BufWriter::new(file), delimiter: *delimiter, rows: 0, previous };
+        let Headings { line, delimiter, reading } = headings;
+        let (out, delimiter, reading) = (BufWriter::new(file), *delimiter, *reading);
+        let mut file = Self { path, out, delimiter, reading, rows: 0, previous };
         if let Some(delimiter) = delimiter {
-            file.line(longer(line, *delimiter, FAILURE_COLUMNS))?;
+            file.line(longer(line, delimiter, FAILURE_COLUMNS.map(str::to_owned)))?;
         }
         Ok(file)
     }
@@ -78,7 +87,10 @@ impl FailedFile {
     fn row(&mut self, number: u64, input: &str, failure: &RowFailure) -> Result<(), Error> {
         self.rows += 1;
         let line = match self.delimiter {
-            Some(delimiter) => longer(input, delimiter, failure.cells(&number.to_string())),
+            Some(delimiter) => {
+                let why = failure.cells(&number.to_string()).map(|cell| guarded(cell).into_owned());
+                harmless_line(input, delimiter, self.reading).and_then(|line| longer(&line, delimiter, why))
+            }
             None => Ok(annotated(number, input, failure)),
         };
         self.line(line)
@@ -108,22 +120,63 @@ impl FailedFile {
 }
 
 /// A line of CSV with more cells at its end.
-fn longer(line: &str, delimiter: u8, cells: [&str; 4]) -> io::Result<String> {
-    let mut more = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
-    more.write_record(cells).map_err(csv_error)?;
-    let more = more.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-    let more = String::from_utf8_lossy(&more);
-    Ok(format!("{line}{}{}", char::from(delimiter), more.strip_suffix('\n').unwrap_or(&more)))
+fn longer(line: &str, delimiter: u8, more: [String; 4]) -> io::Result<String> {
+    Ok(format!("{line}{}{}", char::from(delimiter), csv_line(more, delimiter)?))
+}
+
+/// The line as it is, unless a spreadsheet program would run one of its cells.
+fn harmless_line(line: &str, delimiter: u8, reading: Reading) -> io::Result<Cow<'_, str>> {
+    let cells = cells(line, delimiter);
+    let harmless: Vec<Cow<'_, str>> = cells.iter().map(|cell| harmless(cell, reading)).collect();
+    if harmless.iter().all(|cell| matches!(cell, Cow::Borrowed(_))) {
+        return Ok(Cow::Borrowed(line));
+    }
+    csv_line(harmless.iter().map(|cell| cell.as_bytes()), delimiter).map(Cow::Owned)
+}
+
+/// A line of CSV, without its line end.
+fn csv_line(cells: impl IntoIterator<Item: AsRef<[u8]>>, delimiter: u8) -> io::Result<String> {
+    let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+    writer.write_record(cells).map_err(csv_error)?;
+    let line = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    let line = String::from_utf8_lossy(&line);
+    Ok(line.strip_suffix('\n').unwrap_or(&line).to_owned())
+}
+
+/// The cells of a line of CSV.
+fn cells(line: &str, delimiter: u8) -> Vec<String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(line.as_bytes());
+    let record = reader.records().next().and_then(Result::ok);
+    record.iter().flatten().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::longer;
+    use super::{harmless_line, longer};
+    use crate::lists::Reading;
 
     #[test]
     fn a_row_keeps_its_cells_and_gets_its_reason() {
-        let line = longer("a;\"b;c\";", b';', ["2", "FIELD_INVALID", "phone", "phone: \"x\"; no"]).unwrap();
+        let why = |texts: [&str; 4]| texts.map(str::to_owned);
+        let line =
+            longer("a;\"b;c\";", b';', why(["2", "FIELD_INVALID", "phone", "phone: \"x\"; no"])).unwrap();
         assert_eq!(line, "a;\"b;c\";;2;FIELD_INVALID;phone;\"phone: \"\"x\"\"; no\"");
-        assert_eq!(longer("", b',', ["1", "a", "", "b\n"]).unwrap(), ",1,a,,\"b\n\"");
+        assert_eq!(longer("", b',', why(["1", "a", "", "b\n"])).unwrap(), ",1,a,,\"b\n\"");
+    }
+
+    #[test]
+    fn no_cell_runs_and_other_lines_stay_as_they_are() {
+        let harmless = |line, reading| harmless_line(line, b';', reading).unwrap().into_owned();
+        for line in ["a;\"b;\nc\";", "", ";;", "'=1;=\"007\"", "+", "a; b"] {
+            let expected = if line == "+" { "'+" } else { line };
+            assert_eq!(harmless(line, Reading::Cleaned), expected);
+        }
+        assert_eq!(harmless("=1+1;\"@x;y\"; -2", Reading::Cleaned), "'=1+1;\"'@x;y\";'-2");
+        assert_eq!(harmless("=1+1; -2", Reading::Guarded), "'=1+1; -2");
+        assert_eq!(harmless("=1+1", Reading::Exact), "=1+1");
     }
 }

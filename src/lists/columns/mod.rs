@@ -99,8 +99,8 @@ impl Wanted {
 }
 
 impl Columns {
-    /// Parses a header, or returns everything that is wrong with it. The cells of an export are read
-    /// unchanged. `sheet` has the columns of a sheet.
+    /// Parses a header, or returns everything that is wrong with it. The header of an export says how its cells
+    /// are read. `sheet` has the columns of a sheet.
     pub(super) fn from_header(
         header: &[String],
         wanted: &Wanted,
@@ -144,7 +144,7 @@ impl Columns {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let reading = if export::is_header(own) { Reading::Exact } else { wanted.reading };
+        let reading = export::reading(own).unwrap_or(wanted.reading);
         let has_failures = own.len() < names.len();
         let header: Vec<String> = header.iter().take(columns.len()).cloned().collect();
         let first = header.first().and_then(|name| plain_characters(&heading(name)).next());
@@ -191,7 +191,8 @@ impl Columns {
     }
 
     /// How the cells are read.
-    pub(super) fn reading(&self) -> Reading {
+    #[must_use]
+    pub fn reading(&self) -> Reading {
         self.reading
     }
 

@@ -45,6 +45,56 @@ async fn an_imported_export_changes_nothing_and_creates_the_same_members_elsewhe
     }
 }
 
+/// Values that a spreadsheet program would run, or that look like protected ones.
+const FORMULAS: [(&str, &str); 6] = [
+    ("first_name", "=HYPERLINK(\"http://x.example\";\"a\")"),
+    ("last_name", "'=1+1"),
+    ("role", "-2+3"),
+    ("company", "@SUM(1;2) "),
+    ("tier", "+cmd|' /C calc'!A0"),
+    ("worker_id", "=\"007\""),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cell_of_an_export_is_a_formula_and_all_values_come_back() {
+    let world = World::new().await;
+    let mut member: serde_json::Map<String, Value> =
+        FORMULAS.into_iter().map(|(field, value)| (field.to_owned(), value.into())).collect();
+    member.extend([("ref".to_owned(), "=r".into()), ("phone".to_owned(), "+447700900123".into())]);
+    let file = world.file("members.ndjson", Value::Object(member).to_string());
+    world.import(&file, "staff", &["--create-base"]).await.expect(0);
+    world.export("staff", &world.path("export.csv"), &[]).await.expect(0);
+    let text = world.read("export.csv");
+    let mut rows = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes()).into_records();
+    let (header, row) = (rows.next().unwrap().unwrap(), rows.next().unwrap().unwrap());
+    for (name, cell) in header.iter().zip(&row) {
+        let is_text = cell.starts_with("=\"") && cell.ends_with('"');
+        assert!(name == "phone" || is_text || !cell.starts_with(['=', '+', '-', '@']), "{name}: {cell}");
+    }
+    let cell = |wanted| row.get(header.iter().position(|name| name == wanted).unwrap()).unwrap();
+    assert_eq!((cell("ref"), cell("last_name"), cell("phone")), ("'=r", "=\"'=1+1\"", "+447700900123"));
+    let file = world.path("export.csv").to_str().unwrap().to_owned();
+    assert_eq!(world.import(&file, "staff", &["--replace"]).await.expect(0).counts(), [0, 0, 1, 0, 0]);
+    world.import(&file, "copy", &["--create-base"]).await.expect(0);
+    let copy = world.get("copy", "=r").await;
+    assert_eq!(own_fields(world.get("staff", "=r").await), own_fields(copy.clone()));
+    for (field, value) in FORMULAS {
+        assert_eq!(copy[field], value);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_of_an_earlier_version_is_read_as_it_was_written() {
+    let world = World::new().await;
+    let header = "ref,email,first_name,last_name,phone,worker_id,tier,status,gender,role,company,enable_payroll,\
+                  attributes,id,member_base_id,created_at,updated_at,revision";
+    let row = "a,,'=1,\"=\"\"x\"\"\",,,,,,,,,,,,,,";
+    let file = world.file("export.csv", format!("{header}\n{row}\n"));
+    world.import(&file, "staff", &["--create-base"]).await.expect(0);
+    let member = world.get("staff", "a").await;
+    assert_eq!((&member["first_name"], &member["last_name"]), (&"'=1".into(), &"=\"x\"".into()));
+}
+
 fn own_fields(mut member: Value) -> Value {
     for name in ["id", "member_base_id", "created_at", "updated_at", "revision"] {
         member.as_object_mut().unwrap().remove(name).unwrap();

@@ -106,6 +106,34 @@ async fn failed_rows_are_in_a_file_that_can_be_imported_once_it_is_corrected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_cell_of_a_failed_row_is_a_formula_and_its_values_come_back() {
+    let world = World::new().await;
+    let full = world.file("full.csv", list(3));
+    world.import(&full, "people", &["--create-base"]).await.expect(0);
+    let rows = "m0,x,=1+1,@a\nm1,,b,c\nm2,,d,e\n";
+    let file = world.file("people.csv", format!("ref,phone,first_name,last_name\n{rows}"));
+    memberbase(&["sync", &file, "--base", "people", "--server", &world.url, "--quiet", "--yes"])
+        .await
+        .expect(1);
+    world
+        .import(&file, "people", &["--failed", world.path("imported.csv").to_str().unwrap()])
+        .await
+        .expect(1);
+    for name in ["people.failed.csv", "imported.csv"] {
+        let text = world.read(name);
+        assert!(text.contains("\nm0,x,'=1+1,'@a,2,"), "{text}");
+        let corrected = world.file("corrected.csv", text.replace(",x,", ",+447700900101,"));
+        world.import(&corrected, "people", &[]).await.expect(0);
+        let member = world.get("people", "m0").await;
+        assert_eq!((&member["first_name"], &member["last_name"]), (&"=1+1".into(), &"@a".into()));
+    }
+    // Cells that are taken literally stay as they are.
+    let failed = world.path("literal.csv").to_str().unwrap().to_owned();
+    world.import(&file, "people", &["--no-trim", "--failed", &failed]).await.expect(1);
+    assert!(world.read("literal.csv").contains("\nm0,x,=1+1,@a,2,"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failed_rows_of_ndjson_have_their_reason_too() {
     let world = World::new().await;
     let file = world.file("people.ndjson", "{\"ref\":\"m0\",\"phone\":\"x\"}\n{\"ref\":\"m1\"}\n");

@@ -83,7 +83,7 @@ impl FailedRows {
 }
 
 fn put(out: &mut Out, row: &csv::StringRecord, line: u64, changes: &Changes<'_>) -> io::Result<()> {
-    let Out::Csv(out) = out else { return Ok(()) };
+    let Out::Csv(out, _) = out else { return Ok(()) };
     let cells: Vec<&str> = row.iter().collect();
     let marked = cells.split_last_chunk::<4>().and_then(|(own, [number, reason, field, message])| {
         Some((own, *number, changes.mark(line, reason, field, message)?))

@@ -13,6 +13,7 @@ use crate::cli::import::reading::{Format, Row, Table};
 use crate::cli::list::{RowFailure, annotated};
 use crate::lists::columns::FAILURE_COLUMNS;
 use crate::lists::text::BOM;
+use crate::lists::{Reading, guarded, harmless};
 
 /// The file, created when the first row fails.
 pub struct FailedRows {
@@ -32,7 +33,8 @@ pub struct Written {
 }
 
 pub enum Out {
-    Csv(Box<csv::Writer<File>>),
+    /// With how its cells will be read.
+    Csv(Box<csv::Writer<File>>, Reading),
     Ndjson(BufWriter<File>),
 }
 
@@ -96,16 +98,20 @@ impl FailedRows {
         let mut out = csv::WriterBuilder::new().delimiter(delimiter).flexible(true).from_writer(file);
         let header = columns.header().chain(FAILURE_COLUMNS);
         out.write_record(header).map_err(csv_error)?;
-        Ok(Out::Csv(Box::new(out)))
+        Ok(Out::Csv(Box::new(out), columns.reading()))
     }
 }
 
 impl Out {
     pub fn write(&mut self, row: Row<'_>, failure: &RowFailure) -> io::Result<()> {
         match self {
-            Self::Csv(out) => {
+            Self::Csv(out, reading) => {
+                for cell in row.own_cells() {
+                    out.write_field(harmless(cell, *reading).as_bytes()).map_err(csv_error)?;
+                }
                 let line = row.number().to_string();
-                out.write_record(row.own_cells().into_iter().chain(failure.cells(&line))).map_err(csv_error)
+                out.write_record(failure.cells(&line).map(|cell| guarded(cell).into_owned()))
+                    .map_err(csv_error)
             }
             Self::Ndjson(out) => {
                 let text = row.cells().next().unwrap_or_default();
@@ -116,14 +122,14 @@ impl Out {
 
     pub fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Csv(out) => out.flush(),
+            Self::Csv(out, _) => out.flush(),
             Self::Ndjson(out) => out.flush(),
         }
     }
 
     pub fn file(&self) -> &File {
         match self {
-            Self::Csv(out) => out.get_ref(),
+            Self::Csv(out, _) => out.get_ref(),
             Self::Ndjson(out) => out.get_ref(),
         }
     }

@@ -12,7 +12,7 @@ use crate::api::http::console::members::csv_file;
 use crate::api::http::console::visit::{Answer, Visit};
 use crate::directory::{Error, JobResultRow, RemovedResult, ResultReader, RevertedAs, ShownInput};
 use crate::lists::columns::{FAILURE_COLUMNS, export};
-use crate::lists::{guarded, harmless};
+use crate::lists::{Reading, guarded, harmless};
 use crate::model::{BaseNumber, Refusal, Row, Sealer};
 
 /// The columns of a file of members.
@@ -20,8 +20,8 @@ const MEMBER_COLUMNS: [&str; 4] = ["member_id", "key", "reason", "message"];
 
 /// How the lines of the file are written.
 enum Lines {
-    /// A row of a table, and why it failed. Whether its cells are values, as those of an export.
-    Rows(char, bool),
+    /// A row of a table, and why it failed, with how its cells were read.
+    Rows(char, Reading),
     /// A row without columns, and why it failed.
     Texts,
     /// A member, and why it was left as it is.
@@ -38,19 +38,15 @@ pub async fn failed_rows(visit: Visit) -> Result<Answer, Failure> {
     let (lines, first) = match &headings {
         Some(headings) => {
             let cells = cells(&headings.line, headings.delimiter);
-            let is_export = export::is_header(&cells);
-            let own: Vec<String> = cells
-                .into_iter()
-                .enumerate()
-                // The cells of an export are read exactly, and these have what keeps them from running.
-                .map(
-                    |(at, cell)| {
-                        if is_export && at == 0 { "Ref".to_owned() } else { harmless(&cell).into_owned() }
-                    },
-                )
-                .collect();
+            let reading = export::reading(&cells).unwrap_or_default();
+            // The cells of earlier exports are read exactly, and these have what keeps them from running.
+            let name = |at, cell: &str| match reading {
+                Reading::Exact if at == 0 => "Ref".to_owned(),
+                _ => harmless(cell, reading).into_owned(),
+            };
+            let own: Vec<String> = cells.iter().enumerate().map(|(at, cell)| name(at, cell)).collect();
             let first = line(headings.delimiter, own.into_iter().chain(FAILURE_COLUMNS.map(str::to_owned)));
-            (Lines::Rows(headings.delimiter, is_export), first)
+            (Lines::Rows(headings.delimiter, reading), first)
         }
         None if job.input.format.is_some() => {
             let columns = FAILURE_COLUMNS.into_iter().chain(["row"]);
@@ -86,15 +82,10 @@ async fn part(reader: &mut ResultReader, sealer: &Sealer, lines: &Lines) -> Resu
         let cells = [id, key.unwrap_or_default(), reason.to_owned(), message];
         line(',', cells.iter().map(|cell| guarded(cell).into_owned()))
     };
-    let written = results.into_iter().filter_map(|result| match (result, lines) {
-        (JobResultRow::Row { line: number, result, input, .. }, Lines::Rows(delimiter, is_export)) => {
+    let texts = results.into_iter().filter_map(|result| match (result, lines) {
+        (JobResultRow::Row { line: number, result, input, .. }, Lines::Rows(delimiter, reading)) => {
             let own = cells(&input.unwrap_or_default(), *delimiter).into_iter();
-            let own =
-                own.map(
-                    |cell| {
-                        if *is_export { guarded(&cell).into_owned() } else { harmless(&cell).into_owned() }
-                    },
-                );
+            let own = own.map(|cell| written(&cell, *reading));
             Some(line(*delimiter, own.chain(why(number, &result.error?))))
         }
         (JobResultRow::Row { line: number, result, input, .. }, Lines::Texts | Lines::Members) => {
@@ -119,7 +110,15 @@ async fn part(reader: &mut ResultReader, sealer: &Sealer, lines: &Lines) -> Resu
         }
         (JobResultRow::Reverted { .. } | JobResultRow::Member { .. }, Lines::Rows(..) | Lines::Texts) => None,
     });
-    Ok(Some(written.collect()))
+    Ok(Some(texts.collect()))
+}
+
+/// The cell of a row that was read so.
+fn written(cell: &str, reading: Reading) -> String {
+    match reading {
+        Reading::Exact => guarded(cell).into_owned(),
+        Reading::Cleaned | Reading::Guarded => harmless(cell, reading).into_owned(),
+    }
 }
 
 fn row_id(sealer: &Sealer, base: BaseNumber, row: Option<Row>) -> String {
@@ -173,7 +172,7 @@ mod tests {
     fn a_row_keeps_its_cells_and_gets_its_reason() {
         let error = Refusal::field(Reason::FieldInvalid, "=phone", "\"x\"; no");
         let own = cells("a;\"b;c\";=1+1;\"d\ne\";", ';').into_iter();
-        let own = own.map(|cell| harmless(&cell).into_owned());
+        let own = own.map(|cell| harmless(&cell, Reading::Cleaned).into_owned());
         assert_eq!(
             line(';', own.chain(why(2, &error))),
             "a;\"b;c\";'=1+1;\"d\ne\";;2;FIELD_INVALID;'=phone;\"'=phone: \"\"x\"\"; no\"\n"
