@@ -6,6 +6,7 @@
 //! - **Work that has started is not stopped.** So a call that computes for long submits one piece after
 //!   another, each of a few milliseconds ([`run`]). Between two pieces others get their turn and deadlines
 //!   are checked, and if the caller goes away, the remaining pieces never start.
+//! - Work of seconds that cannot be cut into pieces runs [`long`]: one piece at a time, beside all others.
 //! - **Work of middle size stays on its thread** ([`Size::Middle`]): it waits for its turn like the rest, and
 //!   takes no longer than a few milliseconds. Its results are then in the cache of the core that continues
 //!   with them; for a thousand rows, another thread would take a quarter longer.
@@ -52,6 +53,15 @@ const PIECE_TIME: Duration = Duration::from_millis(2);
 /// The pool of the process, whose cores all its work shares.
 static POOL: LazyLock<Pool> =
     LazyLock::new(|| Pool::new(thread::available_parallelism().map_or(1, usize::from)));
+
+/// Runs work of seconds, one piece at a time for all callers together.
+static LONG: LazyLock<Pool> = LazyLock::new(|| Pool::new(1));
+
+/// Runs work that may take seconds and much memory, such as reading a workbook, outside the threads that serve
+/// others, when it is its turn. It keeps no other work waiting.
+pub async fn long<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    LONG.run(work).await
+}
 
 /// Runs one piece of work outside the threads that serve others, when it is its turn.
 pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

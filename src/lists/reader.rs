@@ -85,6 +85,12 @@ impl Reader {
         Ok(Summary { rows: self.rows, notes })
     }
 
+    /// Whether the file is read only at its end, which may take seconds.
+    #[must_use]
+    pub fn is_of_workbook(&self) -> bool {
+        matches!(self.state, State::Workbook(_))
+    }
+
     /// What the rows have in common: known as soon as there is a row, and usually before.
     #[must_use]
     pub fn list(&self) -> Option<&Arc<List>> {

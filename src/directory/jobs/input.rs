@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::action::{Action, ShownAction};
 use super::work::{Halt, Work};
+use crate::compute;
 use crate::directory::Error;
 use crate::lists::columns::Wanted;
-use crate::lists::{self, Field, Format, List, Options, Reader, RowRule, Source};
+use crate::lists::{self, Field, Format, List, Options, Reader, RowRule, Source, Summary};
 use crate::model::{
     BaseNumber, Change, Date, Finder, Job, JobInput, JobTask, ListFormat, ListMatch, ListOptions, MatchBy,
     MemberRow, RawRow, Reason, Refusal, Row, RowError, RowKeys, RowTexts, Sealer, UnreadRow,
@@ -59,6 +60,24 @@ pub fn reading(options: &ListOptions, input: &JobInput) -> Options {
         ListFormat::Xlsx | ListFormat::Xls | ListFormat::Ods => Format::Workbook,
     });
     Options { format, columns, sheet: input.sheet.clone(), ..Options::default() }
+}
+
+/// Ends a list, and adds its last rows to `rows`. A workbook is read only now, so this blocks no thread that
+/// serves others.
+pub async fn finish(reader: &mut Reader, rows: &mut Vec<lists::ListRow>) -> Result<Summary, lists::Refusal> {
+    if !reader.is_of_workbook() {
+        return reader.finish(rows);
+    }
+    let mut taken = std::mem::replace(reader, Reader::new(Options::default()));
+    let (back, mut read, summary) = compute::long(move || {
+        let mut read = Vec::new();
+        let summary = taken.finish(&mut read);
+        (taken, read, summary)
+    })
+    .await;
+    *reader = back;
+    rows.append(&mut read);
+    summary
 }
 
 /// Turns rows of a list into rows of the model.
@@ -198,7 +217,7 @@ impl Rows {
             let values = self.jobs.input(self.base, self.number, self.next, VALUES).await?;
             let refused = |fault: lists::Refusal| TableError::Damaged(format!("the input of a job: {fault}"));
             if values.is_empty() {
-                self.hidden = self.reader.finish(&mut rows).map_err(refused)?.hidden_rows();
+                self.hidden = finish(&mut self.reader, &mut rows).await.map_err(refused)?.hidden_rows();
                 self.is_over = true;
             }
             for value in values {
@@ -369,3 +388,6 @@ fn line<'a>(cells: impl IntoIterator<Item = &'a str>, delimiter: u8) -> String {
     let text = String::from_utf8_lossy(&bytes);
     text.trim_end_matches(['\r', '\n']).to_owned()
 }
+
+#[cfg(test)]
+mod tests;

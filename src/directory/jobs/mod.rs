@@ -20,6 +20,7 @@
 //! | `revert` | makes jobs that take changes back |
 //! | `file_check` | finds the rows that make a file wrong as a whole |
 //! | `ahead` | the plan of a list that is made while it arrives |
+//! | `held` | the memory of workbooks that arrive |
 //! | `upload` | a list that arrives, read and stored piece by piece |
 //! | `batch` | a batch of actions that arrives, planned and stored piece by piece |
 //! | `cover` | faults of rows for those who may not see all values |
@@ -36,6 +37,7 @@ mod batch;
 mod cover;
 mod examples;
 mod file_check;
+mod held;
 mod input;
 mod keys;
 mod manage;

@@ -9,7 +9,8 @@
 
 use super::ahead::Ahead;
 use super::file_check::{FileCheck, FileFault};
-use super::input::reading;
+use super::held::Held;
+use super::input::{finish, reading};
 use super::start::check_name;
 use crate::directory::{Directory, Error};
 use crate::lists::{List, ListRow, Reader, Source};
@@ -66,6 +67,7 @@ pub struct ListUpload {
     /// The job that it becomes.
     job: Job,
     ahead: Option<Ahead>,
+    held: Held,
     rows: Vec<ListRow>,
     count: u64,
     is_read: bool,
@@ -102,6 +104,7 @@ impl Directory {
             reader,
             job,
             ahead,
+            held: Held::default(),
             rows: Vec::new(),
             count: 0,
             is_read: false,
@@ -116,6 +119,9 @@ impl ListUpload {
     pub async fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.directory.guarded.check_base(AccessLevel::Write, self.new.base).await?;
         let read = self.reader.push(bytes, &mut self.rows);
+        if self.reader.is_of_workbook() {
+            self.held.more(bytes.len())?;
+        }
         self.take_rows(read).await?;
         if self.faults().is_empty() {
             self.upload.push(bytes).await?;
@@ -126,7 +132,7 @@ impl ListUpload {
     /// Reads to the end of the file, after which no more bytes may come. Refuses a file with faults.
     pub async fn end(&mut self) -> Result<(), Error> {
         if !std::mem::replace(&mut self.is_read, true) {
-            let read = self.reader.finish(&mut self.rows);
+            let read = finish(&mut self.reader, &mut self.rows).await;
             if let Ok(summary) = &read {
                 self.notes = summary.notes.iter().map(ToString::to_string).collect();
                 self.hidden = summary.hidden_rows();
