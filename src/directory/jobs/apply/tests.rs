@@ -1,6 +1,7 @@
 //! A job of a store that is restored to a moment in the middle of it.
 
 mod audiences;
+mod restored;
 
 use std::sync::Arc;
 
@@ -79,33 +80,41 @@ async fn restored() -> (Arc<Table>, Directory, BaseNumber, Job) {
         .unwrap();
     batch.push(&actions()).await.unwrap();
     let number = batch.complete(false).await.unwrap().unwrap().number;
+    drop(directory);
+    // It stops in the middle of the actions that offboard.
+    let (table, directory, held) = restore(&engine, table, base, number, |job| job.done.removed > 0).await;
+    assert!(held.cursor.row < 2 * ACTIONS, "{held:?}");
+    (table, directory, base, held)
+}
+
+/// Plans and applies a job until it `is_half` done, and restores the store to that moment. Nobody else uses
+/// the table. The plan of the job waits.
+async fn restore(
+    engine: &Arc<dyn Engine>,
+    table: Arc<Table>,
+    base: BaseNumber,
+    number: JobNumber,
+    is_half: impl Fn(&Job) -> bool,
+) -> (Arc<Table>, Directory, Job) {
     let before = work(&table, base, number);
     plan(&before, before.job().await.unwrap()).await.unwrap();
-    // It stops in the middle of the actions that offboard.
     let stopping = before.stopping.clone();
     let applying = tokio::spawn(async move { apply(&before).await });
-    let half = loop {
-        let job = table.jobs().get(base, number).await.unwrap().unwrap();
-        if job.done.removed > 0 {
-            break job;
-        }
+    while !is_half(&table.jobs().get(base, number).await.unwrap().unwrap()) {
         tokio::task::yield_now().await;
-    };
+    }
     stopping.cancel();
     assert!(matches!(applying.await.unwrap(), Err(Halt::Stopping)));
-    assert!(half.cursor.row < 2 * ACTIONS, "{half:?}");
-    drop(directory);
     drop(table);
 
-    timeline::begin_timeline(&engine, Timestamp::from_micros(1_700_000_000_000_000)).await.unwrap();
-    let (table, directory) = open(&engine).await;
-    let after = work(&table, base, number);
-    let held = after.job().await.unwrap();
+    timeline::begin_timeline(engine, Timestamp::from_micros(1_700_000_000_000_000)).await.unwrap();
+    let (table, directory) = open(engine).await;
+    let held = work(&table, base, number).job().await.unwrap();
     assert_eq!(
         (held.state, &held.plan.as_ref().unwrap().holds[..]),
         (JobState::Held, &[Hold::StoreRestored][..])
     );
-    (table, directory, base, held)
+    (table, directory, held)
 }
 
 #[tokio::test]
