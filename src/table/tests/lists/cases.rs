@@ -200,6 +200,43 @@ fn members_created_while_the_plan_is_made_or_after_the_list_stay() {
 }
 
 #[test]
+fn a_plan_has_the_first_hundred_examples_of_each_kind() {
+    block_on(async {
+        let subject = base_of(700).await;
+        let leaves = |n| member_row(&SmallRow { status: Some(Status::Inactive), ..row(n, n).row });
+        let rows: Vec<MemberRow> = (0..130).map(leaves).collect();
+        let options = UpsertOptions { apply_status: true, ..UpsertOptions::default() };
+        subject.upsert(&rows, options, WriteMode::Partial).await;
+        subject.tick();
+        let back = (0..130).map(|n| row(n, n));
+        let same = (130..260).map(|n| row(n, n));
+        let changed = (260..390).map(|n| row(n, n + 1_000));
+        let faulty = (390..520).map(|n| SmallListRow { fault: Some(false), ..row(n, n) });
+        let new = (0..130).map(|n| row(n + 5_000, n + 5_000));
+        let case = list(&back.chain(same).chain(changed).chain(faulty).chain(new).collect::<Vec<_>>());
+        let (_, end) = subject.plan(&Case { together: 64, ..case }).await;
+        let lines = |outcome| -> Vec<u64> {
+            let of =
+                end.examples.iter().filter(|example| example.of == crate::table::ExampleOf::Row(outcome));
+            of.map(|example| example.line.unwrap()).collect()
+        };
+        for (first, outcome) in (0_u64..).zip([
+            Outcome::Reactivated,
+            Outcome::Unchanged,
+            Outcome::Updated,
+            Outcome::Failed,
+            Outcome::Created,
+        ]) {
+            let expected: Vec<u64> = (1..=100).map(|line| first * 130 + line).collect();
+            assert_eq!(lines(outcome), expected, "{outcome:?}");
+        }
+        let removed = end.examples.iter().filter(|example| example.of == crate::table::ExampleOf::Removed);
+        assert_eq!(removed.filter_map(|example| example.row).collect::<Vec<_>>(), end.removed[..100]);
+        assert_eq!(end.summary.counts.removed, 180);
+    });
+}
+
+#[test]
 fn statuses_of_rows_count_as_removals_and_hidden_fields_stay_out_of_examples() {
     block_on(async {
         let subject = base_of(30).await;

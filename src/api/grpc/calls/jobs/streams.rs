@@ -1,6 +1,6 @@
 //! The streams of `JobService`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::api::grpc::convert::job;
 use crate::api::grpc::convert::outcome::{self, row_error};
@@ -45,21 +45,28 @@ impl Pieces for Watching {
                 (now, shown.rows_done)
             }
         };
-        let seconds = now.duration_since(since).as_secs_f64();
         let done = shown.rows_done.saturating_sub(before);
+        let left = shown.rows.saturating_sub(shown.rows_done);
         let mut message = v1::WatchJobResponse::default();
-        if seconds >= RATE_AFTER && done > 0 {
-            // Counts of rows are far below the numbers that a double cannot represent.
-            let rate = f64::from(u32::try_from(done).unwrap_or(u32::MAX)) / seconds;
-            let left =
-                f64::from(u32::try_from(shown.rows.saturating_sub(shown.rows_done)).unwrap_or(u32::MAX));
+        if let Some((rate, time_left)) = pace(done, left, now.duration_since(since)) {
             message.rows_per_second = rate;
-            message.time_left =
-                prost_types::Duration::try_from(std::time::Duration::from_secs_f64(left / rate)).ok();
+            message.time_left = prost_types::Duration::try_from(time_left).ok();
         }
         message.job = Some(shown);
         Ok(Some(message))
     }
+}
+
+/// Rows a second, and the time for the rows that are left. `None` before there is something to judge by.
+fn pace(done: u64, left: u64, taken: Duration) -> Option<(f64, Duration)> {
+    // Counts of rows are far below the numbers that a double cannot represent.
+    let [done, left] = [done, left].map(|rows| f64::from(u32::try_from(rows).unwrap_or(u32::MAX)));
+    let seconds = taken.as_secs_f64();
+    if seconds < RATE_AFTER || done < 1.0 {
+        return None;
+    }
+    let rate = done / seconds;
+    Some((rate, Duration::try_from_secs_f64(left / rate).unwrap_or(Duration::MAX)))
 }
 
 /// `ListJobResults`.
@@ -171,5 +178,20 @@ impl Pieces for Input {
 
     async fn next(&mut self) -> Result<Option<v1::DownloadJobInputResponse>, Error> {
         Ok(self.0.next().await?.map(|data| v1::DownloadJobInputResponse { data }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_of_what_is_done_tells_how_long_the_rest_takes() {
+        let seconds = Duration::from_secs;
+        assert_eq!(pace(1_000, 3_000, seconds(2)), Some((500.0, seconds(6))));
+        assert_eq!(pace(1_000, 0, seconds(2)), Some((500.0, seconds(0))));
+        assert_eq!(pace(0, 3_000, seconds(2)), None);
+        assert_eq!(pace(1_000, 3_000, Duration::from_millis(199)), None);
+        assert!(pace(1, u64::MAX, Duration::MAX).is_some());
     }
 }
