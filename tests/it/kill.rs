@@ -12,6 +12,7 @@ mod jobs;
 mod lists;
 mod maintenance;
 mod model;
+mod moments;
 mod reverts;
 pub mod writer;
 

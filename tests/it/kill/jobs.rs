@@ -28,12 +28,15 @@ use tonic::transport::Channel;
 
 use super::lists::{List, People, Person};
 use super::maintenance::{all, memberbase};
+use super::moments::{self, Moments};
 use super::writer::Random;
 use crate::grpc::jobs::{Jobs, results};
 use crate::harness::{self, Process};
 
 /// How often lists are sent while servers end, unless the environment sets another number.
 const ROUNDS: u64 = 6;
+/// Rounds on one store: each of them checks all that the store has from its beginning.
+const ROUNDS_OF_STORE: u64 = 10;
 /// The members of the first list, and the new ones of each other list.
 const FIRST: u64 = 4_000;
 const ADDED: u64 = 50;
@@ -110,7 +113,7 @@ impl Store {
 
     /// Sends lists, one after another, to servers that `signal` ends, until all their jobs have ended. Then
     /// checks everything.
-    async fn sync(&mut self, count: usize, signal: Signal) {
+    async fn sync(&mut self, count: usize, signal: Signal, ended_at: &mut Moments) {
         let lists = self.next_lists(count);
         let mut ids = Vec::new();
         let ends = 1 + self.random.next() % MOST_ENDS;
@@ -120,6 +123,7 @@ impl Store {
             let (progress, seen) = watch::channel((0, JobState::Unspecified.into()));
             let work = work(&channel, &self.base, &lists, &mut ids, &progress);
             let moment = Moment::any(count, &mut self.random);
+            let last_seen = seen.clone();
             // The signal is sent while calls still run.
             let ended = async {
                 if end == ends {
@@ -139,6 +143,7 @@ impl Store {
                 () = ended => {
                     let status = server.wait();
                     assert_eq!(status.success(), signal == Signal::TERM, "{status}");
+                    ended_at.note(last_seen.borrow().1);
                 }
             }
         }
@@ -334,26 +339,34 @@ async fn scan(engine: &Arc<dyn Engine>, mut range: KeyRange) -> Vec<(Key, Value)
     }
 }
 
+/// Sends `count` lists in each of so many rounds, to servers that `signal` ends.
+async fn rounds(
+    rounds: u64,
+    (seed, guard_limits): (u64, Option<v1::GuardLimits>),
+    count: usize,
+    signal: Signal,
+) {
+    let mut ended_at = Moments::default();
+    for (seed, rounds) in moments::stores(seed, rounds, ROUNDS_OF_STORE) {
+        let mut store = Store::new(seed, guard_limits.clone()).await;
+        for _ in 0..rounds {
+            store.sync(count, signal, &mut ended_at).await;
+        }
+    }
+    println!("{rounds} rounds of {count} lists; {ended_at}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_are_applied_exactly_once_whenever_the_server_is_killed() {
-    let mut store = Store::new(3, None).await;
-    for _ in 0..harness::rounds(ROUNDS) {
-        store.sync(1, Signal::KILL).await;
-    }
+    rounds(harness::rounds(ROUNDS), (3, None), 1, Signal::KILL).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_that_wait_are_applied_in_order_whenever_the_server_is_killed() {
-    let mut store = Store::new(5, harness::guard_off()).await;
-    for _ in 0..harness::rounds(ROUNDS / 2) {
-        store.sync(3, Signal::KILL).await;
-    }
+    rounds(harness::rounds(ROUNDS / 2), (5, harness::guard_off()), 3, Signal::KILL).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_are_applied_exactly_once_whenever_the_server_is_stopped() {
-    let mut store = Store::new(7, None).await;
-    for _ in 0..harness::rounds(ROUNDS / 2) {
-        store.sync(1, Signal::TERM).await;
-    }
+    rounds(harness::rounds(ROUNDS / 2), (7, None), 1, Signal::TERM).await;
 }

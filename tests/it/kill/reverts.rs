@@ -18,11 +18,14 @@ use tonic::transport::Channel;
 
 use super::jobs::{follow, writes};
 use super::maintenance::{all, memberbase};
+use super::moments::{self, Moments};
 use super::writer::Random;
 use crate::harness::{self, Process, row};
 
 /// How often changes are taken back while servers end, unless the environment sets another number.
 const ROUNDS: u64 = 5;
+/// Rounds on one store: each of them checks all that the store has from its beginning.
+const ROUNDS_OF_STORE: u64 = 10;
 /// The members, of which a round changes, deletes and adds so many.
 const MEMBERS: usize = 5_000;
 const CHANGED: usize = 2_000;
@@ -102,7 +105,7 @@ impl Store {
     }
 
     /// Changes members and takes that back, while servers end, and checks everything.
-    async fn round(&mut self, signal: Signal) {
+    async fn round(&mut self, signal: Signal, ended_at: &mut Moments) {
         let server = Process::serve(self.data.path());
         let channel = harness::connect(&server.address).await;
         let before = members(&channel, &self.base).await;
@@ -122,6 +125,7 @@ impl Store {
             let mut server = Process::serve(self.data.path());
             let channel = harness::connect(&server.address).await;
             let (state, mut seen) = watch::channel(JobState::Unspecified.into());
+            let last_seen = seen.clone();
             let wanted: i32 = self
                 .random
                 .one_of([JobState::Unspecified, JobState::Planning, JobState::Running, JobState::Running])
@@ -145,6 +149,7 @@ impl Store {
                 () = ended => {
                     let status = server.wait();
                     assert_eq!(status.success(), signal == Signal::TERM, "{status}");
+                    ended_at.note(*last_seen.borrow());
                 }
             }
         }
@@ -196,18 +201,24 @@ async fn revert(
     Ok(id)
 }
 
+/// Takes changes back in each of so many rounds, on servers that `signal` ends.
+async fn rounds(rounds: u64, seed: u64, signal: Signal) {
+    let mut ended_at = Moments::default();
+    for (seed, rounds) in moments::stores(seed, rounds, ROUNDS_OF_STORE) {
+        let mut store = Store::new(seed).await;
+        for _ in 0..rounds {
+            store.round(signal, &mut ended_at).await;
+        }
+    }
+    println!("{rounds} reverts; {ended_at}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reverts_are_applied_exactly_once_whenever_the_server_is_killed() {
-    let mut store = Store::new(11).await;
-    for _ in 0..harness::rounds(ROUNDS) {
-        store.round(Signal::KILL).await;
-    }
+    rounds(harness::rounds(ROUNDS), 11, Signal::KILL).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reverts_are_applied_exactly_once_whenever_the_server_is_stopped() {
-    let mut store = Store::new(13).await;
-    for _ in 0..harness::rounds(ROUNDS / 2) {
-        store.round(Signal::TERM).await;
-    }
+    rounds(harness::rounds(ROUNDS / 2), 13, Signal::TERM).await;
 }
