@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
 use super::backlog::Backlog;
 use super::config::PostgresConfig;
 use super::ownership::Ownership;
-use super::rows::Fence;
+use super::rows::{Fence, encode_waits};
 use super::sql::Sql;
 use super::tables;
 use super::wire::{Failure, Hello, Known, Link, Tls, connect};
@@ -36,8 +37,6 @@ pub(super) struct Core {
     pub(super) is_closed: AtomicBool,
     pub(super) disk_bytes: AtomicU64,
     known: Known,
-    /// The database waited for standbys once, so it has to for ever.
-    is_synchronous: AtomicBool,
     stalled: Mutex<Option<(Instant, String)>>,
 }
 
@@ -60,7 +59,6 @@ impl Core {
             is_closed: AtomicBool::new(false),
             disk_bytes: AtomicU64::new(0),
             known,
-            is_synchronous: AtomicBool::new(false),
             stalled: Mutex::default(),
             config,
         }
@@ -92,15 +90,36 @@ impl Core {
     /// Whether an answer that came while these standbys had to acknowledge can be believed. After a failover
     /// the list was once seen to be empty for 20 seconds.
     pub(super) fn acknowledged(&self, standbys: &str) -> Result<(), Failure> {
-        if !standbys.is_empty() {
-            self.is_synchronous.store(true, Ordering::Release);
-        } else if self.is_synchronous.load(Ordering::Acquire) && !self.config.allow_async_replicas {
+        self.known.waits_for(standbys);
+        if standbys.is_empty() && self.known.is_synchronous() && !self.config.allow_async_replicas {
             return Err(Failure::Lost(
                 "the database does not wait for its standbys at the moment: synchronous_standby_names is empty"
                     .to_owned(),
             ));
         }
         Ok(())
+    }
+
+    /// Notes in the store that its database waits for standbys, for servers that have not seen it; or that it
+    /// no longer has to. `is_noted` tells what the store says now.
+    pub(super) async fn note_waiting(
+        &self,
+        link: &Link,
+        hello: &Hello,
+        is_noted: bool,
+    ) -> Result<(), Failure> {
+        let is_allowed = self.config.allow_async_replicas;
+        if !is_allowed && !is_noted && self.known.is_synchronous() {
+            link.write(&self.sql.must_wait, &[(&encode_waits(), Type::BYTEA)]).await?;
+        } else if is_allowed && is_noted && hello.synchronous_standbys.is_empty() {
+            link.write(&self.sql.need_not_wait, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// A write got no answer: the next connection looks for a later primary first.
+    pub(super) fn doubt(&self) {
+        self.known.doubt();
     }
 
     /// Judges a fence that the database shows. `least` is a batch that it must have.

@@ -102,6 +102,11 @@ pub(super) fn decode_meta(bytes: &[u8]) -> Result<Id, EngineError> {
     version(bytes, "meta")?.try_into().map_err(|_| damaged("meta"))
 }
 
+/// The row `waits`, which a store has once its database waits for standbys: the version.
+pub(super) fn encode_waits() -> Vec<u8> {
+    vec![FORMAT]
+}
+
 /// A new random id.
 pub(super) fn random_id() -> Result<Id, EngineError> {
     let mut id = NOBODY;
@@ -184,6 +189,7 @@ mod tests {
         assert_eq!(there.encode(), golden("the row beat with an address"));
         assert_eq!(Beat::decode(&golden("the row beat with an address")).unwrap(), there);
         assert_eq!(encode_meta(&[0xcc; 16]), golden("the row meta"));
+        assert_eq!(encode_waits(), golden("the row waits"));
         assert_eq!(Fence::decode(&golden("the row fence")).unwrap(), fence());
         assert_eq!(Beat::decode(&golden("the row beat")).unwrap(), beat);
         assert_eq!(decode_meta(&golden("the row meta")).unwrap(), [0xcc; 16]);

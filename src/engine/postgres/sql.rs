@@ -18,6 +18,8 @@ pub(super) struct Sql {
     pub(super) size: String,
     pub(super) analyze: String,
     pub(super) last_word: String,
+    pub(super) must_wait: String,
+    pub(super) need_not_wait: String,
 }
 
 /// The end of a statement whose answer must be known to be on a quorum: the standbys that have to
@@ -63,7 +65,9 @@ impl Sql {
                 "UPDATE {hot} SET v = $1 WHERE k = 'beat'::bytea AND substring(v from 1 for {front}) = $2 \
                  RETURNING {STANDBYS}, {SYNC}, (SELECT f.v FROM {hot} AS f WHERE f.k = 'fence'::bytea)"
             ),
-            rows: format!("SELECT k, v FROM {hot} WHERE k IN ('meta'::bytea, 'fence'::bytea, 'beat'::bytea)"),
+            rows: format!(
+                "SELECT k, v FROM {hot} WHERE k IN ('meta'::bytea, 'fence'::bytea, 'beat'::bytea, 'waits'::bytea)"
+            ),
             get: format!(
                 "SELECT 1::int2, k, n, v FROM {schema}.kv WHERE k = ANY($1) UNION ALL \
                  SELECT 0::int2, k, 0::int2, v FROM {hot} WHERE k = 'fence'::bytea"
@@ -74,6 +78,10 @@ impl Sql {
                  FROM pg_class c WHERE c.oid = '{schema}.kv'::regclass"
             ),
             analyze: format!("ANALYZE {schema}.kv"),
+            must_wait: format!(
+                "INSERT INTO {hot} (k, v) VALUES ('waits'::bytea, $1) ON CONFLICT (k) DO NOTHING RETURNING {SYNC}"
+            ),
+            need_not_wait: format!("DELETE FROM {hot} WHERE k = 'waits'::bytea RETURNING {SYNC}"),
             last_word: format!("SELECT {STANDBYS}, 1 FROM {hot} WHERE k = 'fence'::bytea AND v = $1"),
         }
     }

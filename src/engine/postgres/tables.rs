@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use super::config::PostgresConfig;
 use super::rows::{Beat, Fence, Id, NOBODY, decode_meta, encode_meta, random_id};
 use super::sql::Sql;
-use super::wire::{Failure, Hello, Link};
+use super::wire::{Failure, Hello, Known, Link};
 use crate::engine::EngineError;
 
 /// The oldest version of PostgreSQL that is supported.
@@ -30,6 +30,8 @@ pub(super) struct Rows {
     pub(super) beat: Beat,
     pub(super) beat_bytes: Vec<u8>,
     pub(super) store: Id,
+    /// Whether its database has to wait for standbys.
+    pub(super) waits: bool,
 }
 
 /// Refuses a server that cannot keep the promises of the engine.
@@ -54,6 +56,19 @@ pub(super) fn check_server(config: &PostgresConfig, hello: &Hello) -> Result<(),
         // waiting.
         return Err(Failure::Refused(
             "the database has standbys and does not wait for them, so a failover would lose acknowledged writes: \
+             set synchronous_standby_names, or start with --allow-async-replicas"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a server that waits for no standbys although the database did before: a standby that was just
+/// promoted, for example, or a former primary that was told to go on alone.
+pub(super) fn check_waits(config: &PostgresConfig, hello: &Hello, known: &Known) -> Result<(), Failure> {
+    if known.is_synchronous() && hello.synchronous_standbys.is_empty() && !config.allow_async_replicas {
+        return Err(Failure::Refused(
+            "the database of this store waited for standbys before a write was acknowledged, and does not any more: \
              set synchronous_standby_names, or start with --allow-async-replicas"
                 .to_owned(),
         ));
@@ -144,9 +159,10 @@ async fn make(link: &mut Link, schema: &str) -> Result<(), Failure> {
 /// Reads the rows of `hot`.
 pub(super) async fn rows(link: &Link, sql: &Sql) -> Result<Rows, Failure> {
     let found = link.query(&sql.rows, &[]).await?;
+    let find =
+        |name: &str| found.iter().find(|row| row.try_get::<_, &[u8]>(0).is_ok_and(|k| k == name.as_bytes()));
     let row = |name: &str| {
-        let row = found.iter().find(|row| row.try_get::<_, &[u8]>(0).is_ok_and(|k| k == name.as_bytes()));
-        let value = row.and_then(|row| row.try_get::<_, &[u8]>(1).ok());
+        let value = find(name).and_then(|row| row.try_get::<_, &[u8]>(1).ok());
         value.map(<[u8]>::to_vec).ok_or_else(|| EngineError::Corrupt {
             file: "the table hot of the database".to_owned(),
             offset: 0,
@@ -158,6 +174,7 @@ pub(super) async fn rows(link: &Link, sql: &Sql) -> Result<Rows, Failure> {
         store: decode_meta(&meta)?,
         fence: Fence::decode(&fence_bytes)?,
         beat: Beat::decode(&beat_bytes)?,
+        waits: find("waits").is_some(),
         fence_bytes,
         beat_bytes,
     })

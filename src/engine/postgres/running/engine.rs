@@ -18,6 +18,7 @@ use crate::engine::postgres::core::Core;
 use crate::engine::postgres::ownership::Ownership;
 use crate::engine::postgres::peer::PeerKey;
 use crate::engine::postgres::reading::{Reads, serve};
+use crate::engine::postgres::rows::random_id;
 use crate::engine::postgres::writing::{Waiting, number, prove, renew, watch, write};
 use crate::engine::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value};
 use crate::tasks;
@@ -42,11 +43,17 @@ impl PostgresEngine {
     /// Opens the store, or creates one. Returns once this process owns it. Its tasks run in the runtime of
     /// the caller.
     pub async fn open(config: PostgresConfig, contention: Contention<'_>) -> Result<Self, EngineError> {
+        let me = random_id()?;
         loop {
-            let opened = opening::open(&config, &contention).await?;
+            let opened = opening::open(&config, &contention, me).await?;
             match Self::start(config.clone(), opened).await {
                 Err(EngineError::NotOwner(why)) if matches!(contention, Contention::Wait(_)) => {
                     tracing::warn!(why, "the store was lost before it was open");
+                }
+                // It was taken, and the connection lost before that was proven.
+                Err(EngineError::Io(why)) if matches!(contention, Contention::Wait(_)) => {
+                    tracing::warn!(why, "the store could not be opened; it is tried again");
+                    tokio::time::sleep(config.beat()).await;
                 }
                 started => return started,
             }
@@ -65,6 +72,7 @@ impl PostgresEngine {
         let sent = core.config.clock.now();
         let fence = prove(&core, &link, taken.fence.last).await.map_err(failed)?;
         core.ownership.renewed(sent);
+        core.note_waiting(&link, &hello, taken.waits).await.map_err(failed)?;
         for _ in 0..readers {
             tasks::vital("store-reader", serve(Arc::clone(&core), Arc::clone(&reads)));
         }

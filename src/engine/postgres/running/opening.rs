@@ -6,7 +6,7 @@ use super::takeover::{Taken, Verdict, Watch, take};
 use crate::engine::EngineError;
 use crate::engine::postgres::config::PostgresConfig;
 use crate::engine::postgres::peer::PeerKey;
-use crate::engine::postgres::rows::{Beat, Id, random_id};
+use crate::engine::postgres::rows::{Beat, Id};
 use crate::engine::postgres::sql::Sql;
 use crate::engine::postgres::tables;
 use crate::engine::postgres::wire::{Failure, Hello, Known, Link, Tls, connect};
@@ -79,10 +79,12 @@ pub(super) struct Opened {
     pub(super) known: Known,
 }
 
-/// Opens the store: see [`PostgresEngine::open`](super::PostgresEngine::open).
+/// Opens the store: see [`PostgresEngine::open`](super::PostgresEngine::open). `me` is what this process calls
+/// itself in the fence, in every attempt: one that was thought lost is its own too.
 pub(super) async fn open(
     config: &PostgresConfig,
     contention: &Contention<'_>,
+    me: Id,
 ) -> Result<Opened, EngineError> {
     let tls = Tls::load(&config.dsn).map_err(Failure::into_engine)?;
     let (known, mut watching) = (Known::default(), config.clone());
@@ -93,7 +95,7 @@ pub(super) async fn open(
         contention,
         tls: &tls,
         known: &known,
-        owner: random_id()?,
+        owner: me,
         watch: Watch::default(),
     };
     let begun = config.clock.now();
@@ -105,6 +107,7 @@ pub(super) async fn open(
             }
             Err(failure) => failure.at_opening(),
         };
+        known.doubt();
         match (failure, contention) {
             (Failure::Lost(why) | Failure::Refused(why) | Failure::Damaged(why), Contention::Wait(tell)) => {
                 tell(Standing::NoDatabase { why });
@@ -120,8 +123,6 @@ struct Opening<'a> {
     contention: &'a Contention<'a>,
     tls: &'a Tls,
     known: &'a Known,
-    /// What this process calls itself in the fence, in every attempt: one that was thought lost is its own
-    /// too.
     owner: Id,
     watch: Watch,
 }
@@ -134,9 +135,14 @@ impl Opening<'_> {
         let (mut link, hello) = connect(config, self.tls, self.known).await?;
         tables::check_server(config, &hello)?;
         tables::ensure(&mut link, schema).await?;
+        self.known.saw(&hello);
         let mut told = None;
         loop {
             let rows = tables::rows(&link, &sql).await?;
+            if rows.waits {
+                self.known.must_wait();
+            }
+            tables::check_waits(config, &hello, self.known)?;
             match self.watch.look(&rows, &self.owner, config.clock.now(), config.term) {
                 Verdict::Free => {
                     if let Some(taken) = take(config, &sql, &mut link, &rows, self.owner).await? {

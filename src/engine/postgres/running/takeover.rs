@@ -63,6 +63,8 @@ pub(super) struct Taken {
     pub(super) key: PeerKey,
     /// When the takeover was sent.
     pub(super) sent: Duration,
+    /// Whether the store says that its database waits for standbys.
+    pub(super) waits: bool,
 }
 
 /// Takes the store over if its rows are still these.
@@ -91,7 +93,7 @@ pub(super) async fn take(
         return Ok(None);
     }
     unit.commit().await?;
-    Ok(Some(Taken { fence, key: PeerKey::of(&me, &rows.store), sent }))
+    Ok(Some(Taken { fence, key: PeerKey::of(&me, &rows.store), sent, waits: rows.waits }))
 }
 
 #[cfg(test)]
@@ -105,7 +107,14 @@ mod tests {
     fn rows(owner: Id, count: u64, last: u64) -> Rows {
         let fence = Fence { epoch: 3, owner, last, write: [9; 16] };
         let beat = Beat { epoch: 3, owner, count, name: String::new(), address: None };
-        Rows { fence_bytes: fence.encode(), beat_bytes: beat.encode(), fence, beat, store: [4; 16] }
+        Rows {
+            fence_bytes: fence.encode(),
+            beat_bytes: beat.encode(),
+            fence,
+            beat,
+            store: [4; 16],
+            waits: false,
+        }
     }
 
     #[test]

@@ -45,7 +45,21 @@ impl Cluster {
 
     /// Stops it as `kill -9` would, and starts it again.
     pub(crate) fn crash(&mut self) {
-        self.input.as_mut().unwrap().write_all(b"crash\n").unwrap();
+        self.tell("crash");
+    }
+
+    /// Makes it a standby of nobody.
+    pub(crate) fn follow(&mut self) {
+        self.tell("follow");
+    }
+
+    /// Makes a standby a primary, on the next timeline.
+    pub(crate) fn promote(&mut self) {
+        self.tell("promote");
+    }
+
+    fn tell(&mut self, command: &str) {
+        writeln!(self.input.as_mut().unwrap(), "{command}").unwrap();
         self.wait();
     }
 

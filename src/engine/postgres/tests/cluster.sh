@@ -1,6 +1,7 @@
 # Runs a PostgreSQL server of its own for tests, as a user other than root, until standard input ends.
 # usage: cluster.sh DIRECTORY BINARIES
-# Commands on standard input: `crash` stops it at once and starts it again. Each command is answered by `ready`.
+# Commands on standard input: `crash` stops it at once and starts it again, `follow` makes it a standby of nobody, and
+# `promote` a primary again, on the next timeline. Each command is answered by `ready`.
 dir=$1 bin=$2
 if [ "$(id -u)" = 0 ]; then
   user=nobody
@@ -28,6 +29,12 @@ CONF
 start
 while read -r command; do
   case $command in
+    follow)
+      as "$bin/pg_ctl" -D "$dir/data" -m fast stop >/dev/null </dev/null
+      as touch "$dir/data/standby.signal"
+      start
+      ;;
+    promote) as "$bin/pg_ctl" -D "$dir/data" -w promote >/dev/null </dev/null && echo ready ;;
     crash) as "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null </dev/null; start ;;
   esac
 done

@@ -174,3 +174,41 @@ fn servers_that_break_a_promise_are_refused() {
     config.allow_async_replicas = true;
     assert_eq!(judged(&config, wire::Hello { standbys: 1, ..good }), Ok(()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_former_primary_that_still_answers_is_left_for_the_promoted_one() {
+    let (Some(former), Some(mut promoted)) = (cluster::Cluster::start(), cluster::Cluster::start()) else {
+        return;
+    };
+    promoted.follow();
+    let (dsn, other) = (former.fresh(), promoted.fresh());
+    let hosts = [dsn.hosts.clone(), other.hosts].concat();
+    let config = config(Dsn { hosts, ..dsn.clone() }, &TestClock::new());
+    let (tls, known) = (Tls::load(&dsn).unwrap(), Known::default());
+    let timeline = async || connect(&config, &tls, &known).await.unwrap().1.timeline;
+    assert_eq!(timeline().await, 1, "the other one is a standby");
+    promoted.promote();
+    assert_eq!(timeline().await, 1, "nobody doubts it yet");
+    known.doubt();
+    assert_eq!(timeline().await, 2);
+    assert_eq!(timeline().await, 2, "the one that was used last");
+    // A process that has just been started looks at all of them.
+    assert_eq!(connect(&config, &tls, &Known::default()).await.unwrap().1.timeline, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_whose_database_waited_for_standbys_is_not_used_where_nobody_waits() {
+    let Some(dsn) = cluster::fresh() else { return };
+    let config = config(dsn.clone(), &TestClock::new());
+    open(&config).await.close().await.unwrap();
+    let (link, schema) = (link(&dsn).await, dsn.schema());
+    run(&link, &format!("INSERT INTO {schema}.hot VALUES ('waits', '\\x01')")).await;
+    let refused = PostgresEngine::open(config.clone(), Contention::Refuse).await.unwrap_err();
+    assert!(matches!(&refused, EngineError::Io(text) if text.contains("waited for standbys")), "{refused:?}");
+    let fence = link.query(&format!("SELECT v FROM {schema}.hot WHERE k = 'fence'"), &[]).await.unwrap();
+    assert!(rows::Fence::decode(fence[0].get(0)).unwrap().is_free(), "it was not taken");
+    let allowed = PostgresConfig { allow_async_replicas: true, ..config.clone() };
+    open(&allowed).await.close().await.unwrap();
+    // That was an operator's word for good.
+    open(&config).await.close().await.unwrap();
+}

@@ -1,9 +1,11 @@
 //! Finds the server of the database that accepts writes.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, Row};
 
@@ -19,6 +21,8 @@ use crate::engine::postgres::rows::{Id, random_id};
 const LOCK_WITHIN_MS: u32 = 5_000;
 /// How long a transaction may stand idle on the server before it is undone: it keeps others from the fence.
 const IDLE_WITHIN_MS: u32 = 5_000;
+/// How long other hosts have to answer once one has.
+const OTHERS_WITHIN: Duration = Duration::from_millis(500);
 
 // Users without the right to see them all see rows of the view without a state.
 const HELLO: &str = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', \
@@ -50,39 +54,141 @@ pub(in crate::engine::postgres) struct Known {
     timeline: AtomicU32,
     /// The place of the host that was used last among those of the DSN.
     host: AtomicUsize,
+    /// Whether all hosts were looked at since a write to the last one got no answer.
+    is_sure: AtomicBool,
+    /// A server waited for standbys, so each has to from then on.
+    is_synchronous: AtomicBool,
 }
 
 impl Known {
     pub(in crate::engine::postgres) fn saw(&self, hello: &Hello) {
         self.timeline.fetch_max(hello.timeline, Ordering::AcqRel);
+        self.waits_for(&hello.synchronous_standbys);
+    }
+
+    /// A server had to wait for these standbys.
+    pub(in crate::engine::postgres) fn waits_for(&self, standbys: &str) {
+        if !standbys.is_empty() {
+            self.must_wait();
+        }
+    }
+
+    /// The store says that its database waits for standbys.
+    pub(in crate::engine::postgres) fn must_wait(&self) {
+        self.is_synchronous.store(true, Ordering::Release);
+    }
+
+    /// The database has been known to wait for standbys.
+    pub(in crate::engine::postgres) fn is_synchronous(&self) -> bool {
+        self.is_synchronous.load(Ordering::Acquire)
+    }
+
+    /// A write got no answer. The host that was used last may be a former primary whose standbys have left
+    /// it: it goes on accepting connections for ever.
+    pub(in crate::engine::postgres) fn doubt(&self) {
+        self.is_sure.store(false, Ordering::Release);
+    }
+
+    fn used(&self, place: usize) {
+        self.host.store(place, Ordering::Release);
     }
 }
 
 /// Connects to a host that accepts writes and whose timeline is not below the latest that is known. The one
-/// that was used last is tried first, because others may hang.
+/// that was used last is tried first, because others may hang; unless it is in doubt, or none was used yet:
+/// then the one with the latest timeline counts of all that answer.
 pub(in crate::engine::postgres) async fn connect(
     config: &PostgresConfig,
     tls: &Tls,
     known: &Known,
 ) -> Result<(Link, Hello), Failure> {
-    let mut why = String::new();
     let timeline = known.timeline.load(Ordering::Acquire);
+    if config.dsn.hosts.len() > 1 && !known.is_sure.swap(true, Ordering::AcqRel) {
+        return match latest(config, tls, timeline).await {
+            Ok((place, connected)) => {
+                known.used(place);
+                Ok(connected)
+            }
+            Err(failure) => {
+                known.doubt();
+                Err(failure)
+            }
+        };
+    }
+    let mut failures = Vec::new();
     let first = known.host.load(Ordering::Acquire);
     let hosts = config.dsn.hosts.iter().enumerate();
     for (place, host) in hosts.clone().skip(first).chain(hosts.take(first)) {
-        let failure = match tokio::time::timeout(config.connect_within, to(config, tls, host, timeline)).await
-        {
-            Ok(Ok(connected)) => {
-                known.host.store(place, Ordering::Release);
+        match within(config, tls, host, timeline).await {
+            Ok(connected) => {
+                known.used(place);
                 return Ok(connected);
             }
-            Ok(Err(failure @ (Failure::Unfit(_) | Failure::Engine(_)))) => return Err(failure),
-            Ok(Err(failure)) => failure.to_string(),
-            Err(_) => format!("no answer within {} s", config.connect_within.as_secs_f32()),
-        };
-        let _ = write!(why, "{}{host}: {failure}", if why.is_empty() { "" } else { "; " });
+            Err(failure @ (Failure::Unfit(_) | Failure::Engine(_))) => return Err(failure),
+            Err(failure) => failures.push((place, failure)),
+        }
     }
-    Err(Failure::Lost(format!("no server of the database can be used: {why}")))
+    Err(none(config, failures))
+}
+
+/// The host with the latest timeline of those that answer soon, its place and a connection to it.
+async fn latest(
+    config: &PostgresConfig,
+    tls: &Tls,
+    timeline: u32,
+) -> Result<(usize, (Link, Hello)), Failure> {
+    let hosts = config.dsn.hosts.iter().enumerate();
+    let mut asked: FuturesUnordered<_> = hosts
+        .map(|(place, host)| async move { (place, within(config, tls, host, timeline).await) })
+        .collect();
+    let (mut best, mut failures): (Option<(usize, (Link, Hello))>, _) = (None, Vec::new());
+    loop {
+        let next = match &best {
+            None => asked.next().await,
+            // The others may hang.
+            Some(_) => tokio::time::timeout(OTHERS_WITHIN, asked.next()).await.unwrap_or(None),
+        };
+        match next {
+            None => break,
+            Some((place, Ok(connected))) => {
+                if best.as_ref().is_none_or(|(_, (_, hello))| hello.timeline < connected.1.timeline) {
+                    best = Some((place, connected));
+                }
+            }
+            Some((place, Err(failure))) => failures.push((place, failure)),
+        }
+    }
+    if let Some(best) = best {
+        return Ok(best);
+    }
+    failures.sort_unstable_by_key(|(place, _)| *place);
+    let is_final = |failure: &Failure| matches!(failure, Failure::Unfit(_) | Failure::Engine(_));
+    match failures.iter().find(|(_, failure)| is_final(failure)) {
+        Some((_, failure)) => Err(failure.clone()),
+        None => Err(none(config, failures)),
+    }
+}
+
+fn none(config: &PostgresConfig, failures: Vec<(usize, Failure)>) -> Failure {
+    let mut why = String::new();
+    for (place, failure) in failures {
+        let separator = if why.is_empty() { "" } else { "; " };
+        let host = config.dsn.hosts.get(place).map(ToString::to_string).unwrap_or_default();
+        let _ = write!(why, "{separator}{host}: {failure}");
+    }
+    Failure::Lost(format!("no server of the database can be used: {why}"))
+}
+
+async fn within(
+    config: &PostgresConfig,
+    tls: &Tls,
+    host: &Host,
+    timeline: u32,
+) -> Result<(Link, Hello), Failure> {
+    let limit = config.connect_within;
+    tokio::time::timeout(limit, to(config, tls, host, timeline))
+        .await
+        .unwrap_or_else(|_| Err(Failure::Lost(format!("no answer within {} s", limit.as_secs_f32()))))
 }
 
 async fn to(

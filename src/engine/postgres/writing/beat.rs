@@ -42,7 +42,10 @@ pub(in crate::engine::postgres) async fn renew(core: Arc<Core>, fence: Fence) {
                     core.ownership.lose(&error.to_string());
                     return;
                 }
-                Err(failure) => tracing::warn!(%failure, "the ownership was not renewed; it is tried again"),
+                Err(failure) => {
+                    tracing::warn!(%failure, "the ownership was not renewed; it is tried again");
+                    core.doubt();
+                }
             }
         }
     };

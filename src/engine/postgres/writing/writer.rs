@@ -133,6 +133,7 @@ impl Writer<'_> {
                 Err(failure) => {
                     tracing::warn!(%failure, batch = last.number, "a write did not get through; it is proven and tried again");
                     self.core.stalled(Some(failure.to_string()));
+                    self.core.doubt();
                     if begun.elapsed() > self.core.config.prove_within {
                         let error = EngineError::Io(format!("the database failed: {failure}"));
                         return Err(self.lost(&tries, error));
