@@ -5,9 +5,11 @@ mod closing;
 pub(crate) mod cluster;
 mod damage;
 mod encryption;
+mod injection;
 mod large;
 mod outcomes;
 mod ownership;
+mod proxy;
 mod refusals;
 
 use std::sync::Arc;
