@@ -4,6 +4,7 @@
 mod faults;
 mod forward;
 mod pooler;
+mod together;
 
 use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;

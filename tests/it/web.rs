@@ -1,5 +1,7 @@
 //! gRPC-Web: calls of web pages, over HTTP/1.1 and HTTP/2.
 
+mod standby;
+
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -113,9 +115,13 @@ impl<'a> Sent<'a> {
     }
 
     async fn over(self, version: Version, server: &Server) -> Reply {
+        self.at(version, server.address()).await
+    }
+
+    async fn at(self, version: Version, address: std::net::SocketAddr) -> Reply {
         let Self { method, path, headers, body } = self;
-        let host = format!("localhost:{}", server.address().port());
-        let stream = TokioIo::new(TcpStream::connect(server.address()).await.unwrap());
+        let host = format!("localhost:{}", address.port());
+        let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
         let uri = if version == Version::Http1 { path } else { format!("http://{host}{path}") };
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {

@@ -28,7 +28,7 @@ fn serve(database: &Database, address: &str) -> Command {
 }
 
 /// The active server, and a standby that reaches it.
-async fn pair(database: &Database) -> (Process, Process) {
+pub(super) async fn pair(database: &Database) -> (Process, Process) {
     let at = [free_address(), free_address()];
     let active = Process::start(&mut serve(database, &at[0]));
     let standby = Process::start(&mut serve(database, &at[1]));
