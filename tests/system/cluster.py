@@ -4,324 +4,76 @@
 
 PROGRAM is memberbase, BINARIES the folder with postgres and initdb, WORK an empty folder that the user of the
 database may use. Servers are started again when they end, as a supervisor would do it. Writers and readers go
-through all of them, of which the standbys pass calls on, while the active server and the database are killed and
-paused. After each of that every server makes every kind of call (cluster_tour.py). In the end every acknowledged row
-is there, nothing was read that was older than an acknowledged write, every request with a request id was done
-once, and the counters are those of `memberbase check`.
+through all of them, of which the standbys pass calls on (cluster_load.py), while servers and the database are killed,
+paused and cut off. After that every server makes every kind of call (cluster_tour.py). In the end every acknowledged
+row is there, nothing was read that was older than an acknowledged write, every request with a request id was done
+once, no address is held twice, and the counters are those of `memberbase check`.
 
-CLUSTER_SERVERS, CLUSTER_KILLS, CLUSTER_DATABASE_KILLS and CLUSTER_PAUSES say how many servers there are and how often
-each is done; CLUSTER_SEED begins the same choices again.
+CLUSTER_NODES=3 puts the store into three nodes under Patroni (cluster_patroni.py) instead of one PostgreSQL.
+
+CLUSTER_SERVERS, CLUSTER_KILLS, CLUSTER_DATABASE_KILLS, CLUSTER_PAUSES, with one node CLUSTER_FULL_DISKS, and with
+three CLUSTER_CUTS and CLUSTER_PATRONI_KILLS, say how many servers there are and how often each is done; CLUSTER_PAUSE_SECONDS for how long a
+server is paused, CLUSTER_TOURS after how many of these every kind of call is made, CLUSTER_PACE how many seconds a
+client rests after each call, CLUSTER_SEED begins the same choices again.
 """
 import collections
+import itertools
 import json
 import os
-import pathlib
 import random
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
 
-os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"  # why: see power_cut.py
+from cluster_parts import LOST, OPTIONS, PATIENCE, PROGRAM, Client, Database, Network, Place, Server, begun, fail, say, undo, until
 
 import grpc
+from cluster_load import Load
+from cluster_patroni import Patroni
 from cluster_tour import Again, Tour
-from publisher.v1 import api_token_service_pb2 as token_messages, api_token_service_pb2_grpc
-from publisher.v1 import member_base_service_pb2 as base_messages, member_base_service_pb2_grpc, member_pb2
-from publisher.v1 import member_service_pb2 as messages, member_service_pb2_grpc
-from publisher.v1 import record_service_pb2 as record_messages, record_service_pb2_grpc
+from publisher.v1 import member_service_pb2 as messages
 
-PROGRAM, BINARIES, WORK = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
-SERVERS = int(os.environ.get("CLUSTER_SERVERS", "3"))
-KILLS = int(os.environ.get("CLUSTER_KILLS", "4"))
-DATABASE_KILLS = int(os.environ.get("CLUSTER_DATABASE_KILLS", "2"))
-PAUSES = int(os.environ.get("CLUSTER_PAUSES", "2"))
-SEED = int(os.environ.get("CLUSTER_SEED", str(random.randrange(1 << 32))))
-WRITERS, READERS = 3, 2
-REFS = 200
+
+def setting(name, default, kind=int):
+    return kind(os.environ.get(f"CLUSTER_{name}", default))
+
+
+NODES = setting("NODES", 1)
+HAS_NODES = NODES > 1
+SERVERS = setting("SERVERS", 3)
+ROUNDS = {
+    "kill": setting("KILLS", 2 if HAS_NODES else 4),
+    "database": setting("DATABASE_KILLS", 1 if HAS_NODES else 2),
+    "pause": setting("PAUSES", 0 if HAS_NODES else 2),
+    "full": setting("FULL_DISKS", 1) if os.geteuid() == 0 and not HAS_NODES else 0,
+    "cut": setting("CUTS", 2) if HAS_NODES else 0,
+    "patroni": setting("PATRONI_KILLS", 1) if HAS_NODES else 0,
+}
+SEED = setting("SEED", random.randrange(1 << 32))
+TOURS = setting("TOURS", 2 if HAS_NODES else 1)
+PACE = setting("PACE", 0.02 if HAS_NODES else 0, float)
 # Longer than the term of an owner, and longer than a standby waits before it takes over.
-PAUSE_SECONDS = 15
-PATIENCE = 90
-GUARD_OFF = {kind: {"percent": 100} for kind in ("removals", "identities", "clears", "reactivations", "tiers")}
-LOST = 75
-OPTIONS = [
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-]
-begun = time.monotonic()
-failures = []
-
-
-def say(text):
-    print(f"cluster: {time.monotonic() - begun:6.1f} s  {text}", flush=True)
-
-
-def fail(text):
-    failures.append(text)
-    print(f"cluster: FAILED: {text}", file=sys.stderr, flush=True)
-    # The threads of writers are no longer waited for.
-    dump()
-    os._exit(1)
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-def as_database_user(*command):
-    # Servers of PostgreSQL refuse to run as root.
-    if os.geteuid() != 0:
-        return list(command)
-    return ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups", *command]
-
-
-class Database:
-    def __init__(self):
-        self.port, self.folder = free_port(), WORK / "database"
-        self.log = open(WORK / "database.log", "ab")
-        made = as_database_user(
-            str(BINARIES / "initdb"), "-D", str(self.folder), "-U", "memberbase", "-A", "trust", "-E", "UTF8", "--locale=C"
-        )
-        subprocess.run(made, check=True, stdout=self.log, stderr=self.log, cwd="/")
-        self.start()
-
-    def start(self):
-        settings = {
-            "listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "max_connections": 60,
-            "synchronous_commit": "on", "shared_buffers": "32MB",
-        }
-        settings = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        started = as_database_user(str(BINARIES / "postgres"), "-D", str(self.folder), *settings)
-        # A group of its own, so that one signal reaches all its processes.
-        self.process = subprocess.Popen(started, stdout=self.log, stderr=self.log, cwd="/", start_new_session=True)
-        ready = [str(BINARIES / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        end = time.monotonic() + PATIENCE
-        while subprocess.run(ready).returncode != 0:
-            if time.monotonic() > end or self.process.poll() is not None:
-                fail("the database does not start")
-            time.sleep(0.05)
-
-    def kill(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    @property
-    def url(self):
-        return f"postgres://memberbase@127.0.0.1:{self.port}/postgres?target_session_attrs=read-write"
-
-
-class Server:
-    """A server, which is started again whenever it ends."""
-
-    def __init__(self, number, url):
-        self.number, self.url = number, url
-        self.port, self.admin, self.ended, self.stopping = free_port(), free_port(), [], False
-        self.address = f"127.0.0.1:{self.port}"
-        self.log = open(WORK / f"server{number}.log", "ab")
-        self.started = threading.Event()
-        self.process = None
-        self.keeper = threading.Thread(target=self.keep, daemon=True)
-        self.keeper.start()
-        self.started.wait()
-
-    def keep(self):
-        while not self.stopping:
-            command = [
-                PROGRAM, "serve", "--listen", self.address, "--admin-listen", f"127.0.0.1:{self.admin}", "--drain-pause",
-                "0s", "--memory", "128MiB", "--advertise", f"http://{self.address}",
-            ]
-            environment = dict(os.environ, MEMBERBASE_STORE=self.url, MEMBERBASE_DATA="")
-            self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
-            self.started.set()
-            code = self.process.wait()
-            self.ended.append(code)
-            if code not in (0, -signal.SIGKILL, LOST):
-                fail(f"server {self.number} ended with {code}")
-            time.sleep(0.2)
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def metric(self, name):
-        try:
-            page = urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=1).read().decode()
-        except OSError:
-            return None
-        found = [line.rsplit(" ", 1)[1] for line in page.splitlines() if line.startswith(name + " ")]
-        return float(found[0]) if found else None
-
-    def ready(self, probe="readyz"):
-        try:
-            return urllib.request.urlopen(f"http://{self.address}/{probe}", timeout=1).status == 200, ""
-        except urllib.error.HTTPError as error:
-            return False, error.read().decode()
-        except OSError as error:
-            return False, str(error)
-
-
-class Client:
-    """Calls any of the servers, and goes on to the next while one cannot answer."""
-
-    # Of the token that all clients use.
-    metadata = None
-
-    def __init__(self, servers, chance):
-        self.stubs, self.chance, self.retries = [], chance, collections.Counter()
-        for server in servers:
-            channel = grpc.insecure_channel(server.address, options=OPTIONS)
-            self.stubs.append({
-                "bases": member_base_service_pb2_grpc.MemberBaseServiceStub(channel),
-                "members": member_service_pb2_grpc.MemberServiceStub(channel),
-                "records": record_service_pb2_grpc.RecordServiceStub(channel),
-            })
-
-    def call(self, service, method, request, codes=()):
-        at, end = self.chance.randrange(len(self.stubs)), time.monotonic() + PATIENCE
-        while True:
-            try:
-                return getattr(self.stubs[at][service], method)(request, timeout=20, metadata=self.metadata)
-            except grpc.RpcError as error:
-                code = error.code()
-                if code in codes:
-                    raise
-                # A request that is still running elsewhere, or was cut off, is sent again with its request id.
-                transient = (
-                    grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED,
-                    grpc.StatusCode.CANCELLED,
-                )
-                cut_off = code in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL) and "tream" in error.details()
-                if not (code in transient or cut_off):
-                    fail(f"{method}: {code} {error.details()}")
-                if time.monotonic() > end:
-                    fail(f"{method}: no server answers for {PATIENCE} s: {code} {error.details()}")
-                self.retries[code.name] += 1
-                at = (at + 1) % len(self.stubs)
-                time.sleep(0.05)
-
-
-class Load:
-    def __init__(self, servers, seed):
-        self.servers, self.stop = servers, threading.Event()
-        self.chance = random.Random(seed)
-        self.tours_again = 0
-        client = self.client()
-        # Made at a server that stands by; whoever calls needs a token from then on.
-        with grpc.insecure_channel(servers[-1].address) as channel:
-            self.token = api_token_service_pb2_grpc.ApiTokenServiceStub(channel).CreateApiToken(
-                token_messages.CreateApiTokenRequest(access="admin", pii=True), timeout=PATIENCE).token
-        Client.metadata = [("authorization", f"Bearer {self.token}")]
-        self.base = client.call("bases", "CreateMemberBase", base_messages.CreateMemberBaseRequest(
-            name="cluster", guard_limits=GUARD_OFF, request_id=f"base{seed}")).member_base.id
-        # The version of each ref that was acknowledged last. A key has one writer.
-        self.versions, self.stamps, self.writes, self.reads = {}, {}, 0, 0
-        self.clients = []
-        for writer in range(WRITERS):
-            member = self.upsert(client, [f"stamps{writer}"], 0, f"stamps{writer}").results[0].id
-            client.call("records", "CreateStampCollection", record_messages.CreateStampCollectionRequest(
-                member_id=member, loyalty_program_id="coffee", external_id="card", request_id=f"card{writer}"))
-            self.stamps[writer] = [member, 0]
-        self.threads = [self.thread(self.write, writer) for writer in range(WRITERS)]
-        self.threads += [self.thread(self.read, reader) for reader in range(READERS)]
-
-    def client(self):
-        client = Client(self.servers, random.Random(self.chance.random()))
-        getattr(self, "clients", []).append(client)
-        return client
-
-    def thread(self, work, number):
-        def run():
-            try:
-                work(self.client(), number)
-            except Exception as error:
-                fail(f"{work.__name__} {number}: {error!r}")
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
-
-    def upsert(self, client, refs, version, request_id):
-        rows = [member_pb2.MemberInput(ref=ref, email=f"{ref}@example.com", role=f"version {version}") for ref in refs]
-        reply = client.call("members", "BulkUpsertMembers", messages.BulkUpsertMembersRequest(
-            member_base_id=self.base, members=rows, mode=messages.BULK_MODE_ATOMIC, request_id=request_id))
-        if reply.counts.failed:
-            fail(f"rows fail: {reply}")
-        return reply
-
-    def get(self, client, ref):
-        found = client.call("members", "GetMember", messages.GetMemberRequest(member_base_id=self.base, ref=ref),
-                            codes=(grpc.StatusCode.NOT_FOUND,)).member
-        return int(found.role.removeprefix("version "))
-
-    def write(self, client, writer):
-        version = 0
-        while not self.stop.is_set():
-            version += 1
-            first = client.chance.randrange(REFS)
-            refs = [f"w{writer}-{ref}" for ref in range(first, min(REFS, first + client.chance.randint(1, 30)))]
-            self.upsert(client, refs, version, f"w{writer}v{version}")
-            for ref in refs:
-                self.versions[ref] = version
-            self.writes += len(refs)
-            if version % 3 == 0:
-                self.stamp(client, writer, version)
-            # Its own write is read at once, wherever the read goes.
-            found = self.get(client, refs[0])
-            if found != version:
-                fail(f"{refs[0]} was written as version {version} and read as {found}")
-
-    def stamp(self, client, writer, version):
-        member, before = self.stamps[writer]
-        reply = client.call("records", "AddStamps", record_messages.AddStampsRequest(
-            member_id=member, external_id="card", stamps=1, request_id=f"s{writer}v{version}"))
-        self.stamps[writer] = [member, before + 1]
-        if reply.stamp_collection.stamps != before + 1:
-            fail(f"the {before + 1}th request for a stamp made {reply.stamp_collection.stamps}")
-
-    def read(self, client, reader):
-        while not self.stop.is_set():
-            known = list(self.versions.items())
-            if not known:
-                time.sleep(0.01)
-                continue
-            ref, version = client.chance.choice(known)
-            found = self.get(client, ref)
-            if found < version:
-                fail(f"{ref} was acknowledged as version {version} and is read as {found}")
-            self.reads += 1
-
-    def end(self):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(PATIENCE + 30)
-            if thread.is_alive():
-                fail("a writer or reader does not end")
+PAUSE_SECONDS = setting("PAUSE_SECONDS", 15)
+# Longer than a primary that is cut off keeps its lead.
+CUT_SECONDS = 30
 
 
 def active(servers):
     """The server that owns the store. There is never more than one."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+
+    def owner():
         owners = [server for server in servers if server.metric('memberbase_store_role{role="owner"}') == 1]
         # Two pages are not made at the same moment, so two owners are looked at once more.
-        if len(owners) == 1 and owners[0].ready()[0]:
-            return owners[0]
-        time.sleep(0.05)
-    fail("no server owns the store")
+        return owners[0] if len(owners) == 1 and owners[0].ready()[0] else None
+
+    return until(owner, "no server owns the store")
 
 
 def progress(load):
     """Waits until each kind of work goes on."""
-    writes, reads, end = load.writes, load.reads, time.monotonic() + PATIENCE
-    while load.writes <= writes or load.reads <= reads:
-        if time.monotonic() > end:
-            fail("the load does not go on")
-        time.sleep(0.02)
+    writes, reads = load.writes, load.reads
+    until(lambda: load.writes > writes and load.reads > reads, "the load does not go on")
 
 
 def tour(servers, load, number):
@@ -346,67 +98,164 @@ def tour(servers, load, number):
         load.versions.update({ref: 1 for ref in refs})
 
 
-def kill_server(servers, load, chance):
-    owner = active(servers)
-    time.sleep(chance.random())
-    at = time.monotonic()
-    owner.signal(signal.SIGKILL)
-    progress(load)
-    say(f"killed server {owner.number}: the load went on after {time.monotonic() - at:.1f} s, at server {active(servers).number}")
+class Rounds:
+    """What is done to servers and databases, each with a number."""
 
+    def __init__(self, database, servers, load, chance):
+        self.database, self.servers, self.load, self.chance = database, servers, load, chance
+        # Kinds of one thing take turns, and begin with another one in each run.
+        self.turns = {kind: itertools.count(chance.randrange(12)) for kind in ("database", "cut", "patroni")}
+        self.without_answers = collections.defaultdict(list)
 
-def kill_database(database, servers, load, chance):
-    active(servers)
-    time.sleep(chance.random())
-    at = time.monotonic()
-    database.kill()
-    time.sleep(chance.random() * 2)
-    database.start()
-    progress(load)
-    say(f"killed the database: the load went on after {time.monotonic() - at:.1f} s, at server {active(servers).number}")
+    def turn(self, kind, of):
+        return of[next(self.turns[kind]) % len(of)]
 
+    def went_on(self, kind, what, since):
+        progress(self.load)
+        took = time.monotonic() - since
+        self.without_answers[kind].append(took)
+        say(f"{what}: the load went on after {took:.1f} s, at server {active(self.servers).number}")
 
-def pause_server(servers, load, number):
-    owner = active(servers)
-    others = [server for server in servers if server is not owner]
-    # Both channels are connected and have been used before the pause.
-    direct, ref = Client([owner], random.Random(1)), f"paused{number}"
-    load.upsert(direct, [ref], 1, f"{ref}v1")
-    load.get(direct, ref)
-    ended = len(owner.ended)
-    owner.signal(signal.SIGSTOP)
-    paused = time.monotonic()
-    load.upsert(Client(others, random.Random(2)), [ref], 2, f"{ref}v2")
-    say(f"paused server {owner.number}: server {active(others).number} wrote after {time.monotonic() - paused:.1f} s")
-    time.sleep(max(0, PAUSE_SECONDS - (time.monotonic() - paused)))
-    # These reads begin after the write was acknowledged, and wait in the sockets of the paused process.
-    stub = direct.stubs[0]["members"]
-    request = messages.GetMemberRequest(member_base_id=load.base, ref=ref)
-    waiting = [stub.GetMember.future(request, timeout=20, metadata=Client.metadata) for _ in range(20)]
-    time.sleep(0.2)
-    owner.signal(signal.SIGCONT)
-    answers = collections.Counter()
-    for call in waiting:
+    def kill(self, _):
+        owner = active(self.servers)
+        # Of three servers, any; of the one database, what matters is its owner.
+        server = self.chance.choice(self.servers) if HAS_NODES else owner
+        time.sleep(self.chance.random())
+        at = time.monotonic()
+        server.signal(signal.SIGKILL)
+        role = "owner" if server is owner else "standby"
+        self.went_on(f"{role} killed", f"killed server {server.number}, the {role}", at)
+
+    def database_(self, number):
+        if HAS_NODES:
+            return self.primary(number)
+        active(self.servers)
+        time.sleep(self.chance.random())
+        at = time.monotonic()
+        self.database.kill()
+        time.sleep(self.chance.random() * 2)
+        self.database.start()
+        self.went_on("database killed", "killed the database", at)
+
+    def full(self, number):
+        """The disk of the database is full for a while: nothing new is written, and everything is read."""
+        load, database = self.load, self.database
+        client = load.client()
+        refs = [f"full{number}-{n}" for n in range(400_000)]
+        stub = client.stubs[0]["members"]
+        database.fill()
+        at, sent = time.monotonic(), 0
         try:
-            answers[call.result().member.role] += 1
+            # Until the pages that the tables have are full too.
+            for sent in range(0, len(refs), 2_000):
+                stub.BulkUpsertMembers(load.request(refs[sent:sent + 2_000], 1, f"{refs[sent]}v1"), timeout=10,
+                                       metadata=Client.metadata)
+            fail("a full disk accepts everything")
         except grpc.RpcError as error:
-            answers[error.code().name] += 1
-    if answers["version 1"]:
-        fail(f"a paused server answered with what it remembered: {dict(answers)}")
-    end = time.monotonic() + PATIENCE
-    while owner.ended[ended:] != [LOST]:
-        if time.monotonic() > end:
-            fail(f"the paused server {owner.number} goes on; it ended with {owner.ended[ended:]}")
-        time.sleep(0.05)
-    say(f"server {owner.number} went on: it answered {dict(answers)}, and ended with {LOST}")
-    progress(load)
+            code = error.code()
+            if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED):
+                fail(f"a full disk: {code} {error.details()}")
+        reads = load.reads
+        until(lambda: load.reads > reads + 50, "nothing is read while the disk is full")
+        database.free()
+        load.upsert(client, refs[sent:sent + 2_000], 1, f"{refs[sent]}v1")
+        load.versions.update({ref: 1 for ref in refs[:sent + 2_000]})
+        self.went_on("disk full", f"filled the disk of the database, {code.name} after {sent} rows", at)
 
+    def primary(self, _):
+        """The primary, killed with its Patroni, is started again after another one leads, or at once in its place."""
+        node = self.database.wait()
+        how = self.turn("database", ["for long", "for long", "for a moment"])
+        time.sleep(self.chance.random())
+        at = time.monotonic()
+        node.kill()
+        if how == "for a moment":
+            time.sleep(self.chance.random() * 3)
+            node.start()
+        self.went_on(f"primary killed {how}", f"killed node {node.number}, the primary, {how}", at)
+        if how == "for long":
+            node.start()
+        self.whole(at)
 
-def dump():
-    for log in sorted(WORK.glob("*.log")):
-        print(f"--- the end of {log.name}", file=sys.stderr)
-        sys.stderr.write("".join(log.read_text(errors="replace").splitlines(keepends=True)[-25:]))
-    sys.stderr.flush()
+    def patroni(self, _):
+        """The primary goes on without its Patroni, which another node's Patroni takes for a lost node."""
+        node = self.database.wait()
+        how = self.turn("patroni", ["killed", "stopped"])
+        at, timeline = time.monotonic(), self.database.timeline()
+        node.kill_patroni() if how == "killed" else node.stop_patroni()
+        # Another node leads, and the load goes on there, while the former primary still runs.
+        others = [other for other in self.database.nodes if other is not node]
+        new = until(lambda: next((other for other in others if other.says("primary")[0] == 200), None),
+                    "no other node leads after Patroni was lost")
+        say(f"Patroni of node {node.number} {how}: node {new.number} leads after {time.monotonic() - at:.1f} s")
+        self.went_on(f"Patroni {how}", f"Patroni of node {node.number} {how}", at)
+        if not node.database():
+            fail(f"the database of node {node.number} ended with its Patroni")
+        node.start() if how == "killed" else node.continue_patroni()
+        self.whole(at)
+        if self.database.timeline() <= timeline:
+            fail("no node was promoted")
+
+    def cut(self, number):
+        """One loses all its packets to some others, for a time."""
+        network = self.database.network
+        how = self.turn("cut", ["primary from its peers", "owner", "primary", "standby", "node"])
+        primary, owner = self.database.wait(), active(self.servers)
+        nodes, servers = self.database.nodes, self.servers
+        addresses = {one: one.place.address for one in [*nodes, *servers]}
+        if how in ("owner", "standby"):
+            # From the database and the other servers; clients still reach it.
+            one = owner if how == "owner" else next(server for server in servers if server is not owner)
+            peers = addresses.values()
+        else:
+            one = primary if how != "node" else next(node for node in nodes if node is not primary)
+            # Servers may still reach a primary that its peers do not see any more.
+            near = nodes if how == "primary from its peers" else addresses
+            peers = [addresses[other] for other in near] + ([network.here] if network else [])
+        at = time.monotonic()
+        one.cut([peer for peer in peers if peer != one.place.address])
+        self.went_on(f"cut off: {how}", f"cut off {how} {one.number}", at)
+        time.sleep(max(0, CUT_SECONDS - (time.monotonic() - at)))
+        one.heal()
+        self.whole(at)
+
+    def whole(self, since):
+        primary = self.database.wait()
+        progress(self.load)
+        say(f"all nodes are back after {time.monotonic() - since:.1f} s, and node {primary.number} leads")
+
+    def pause(self, number):
+        servers, load = self.servers, self.load
+        owner = active(servers)
+        others = [server for server in servers if server is not owner]
+        # Both channels are connected and have been used before the pause.
+        direct, ref = Client([owner], random.Random(1)), f"paused{number}"
+        load.upsert(direct, [ref], 1, f"{ref}v1")
+        load.get(direct, ref)
+        ended = len(owner.ended)
+        owner.signal(signal.SIGSTOP)
+        paused = time.monotonic()
+        load.upsert(Client(others, random.Random(2)), [ref], 2, f"{ref}v2")
+        say(f"paused server {owner.number}: server {active(others).number} wrote after {time.monotonic() - paused:.1f} s")
+        time.sleep(max(0, PAUSE_SECONDS - (time.monotonic() - paused)))
+        # These reads begin after the write was acknowledged, and wait in the sockets of the paused process.
+        stub = direct.stubs[0]["members"]
+        request = messages.GetMemberRequest(member_base_id=load.base, ref=ref)
+        waiting = [stub.GetMember.future(request, timeout=20, metadata=Client.metadata) for _ in range(20)]
+        time.sleep(0.2)
+        owner.signal(signal.SIGCONT)
+        answers = collections.Counter()
+        for call in waiting:
+            try:
+                answers[call.result().member.role] += 1
+            except grpc.RpcError as error:
+                answers[error.code().name] += 1
+        if answers["version 1"]:
+            fail(f"a paused server answered with what it remembered: {dict(answers)}")
+        until(lambda: owner.ended[ended:] == [LOST],
+              lambda: f"the paused server {owner.number} goes on; it ended with {owner.ended[ended:]}")
+        say(f"server {owner.number} went on: it answered {dict(answers)}, and ended with {LOST}")
+        progress(load)
 
 
 def checked(command, url):
@@ -414,60 +263,51 @@ def checked(command, url):
     return done.returncode, done.stdout + done.stderr
 
 
+def first_token(url):
+    code, text = checked(["token", "create", "--access", "admin", "--pii", "true", "--new-store"], url)
+    if code != 0:
+        fail(f"no token can be made: {code} {text}")
+    return next(word for word in text.split() if word.startswith("sk_"))
+
+
 def main():
-    say(f"{SERVERS} servers, CLUSTER_SEED={SEED}")
+    kinds = ", ".join(f"{count} × {kind}" for kind, count in ROUNDS.items() if count)
+    network = Network() if HAS_NODES and Network.is_possible() else None
+    say(f"{NODES} nodes, {SERVERS} servers, {kinds}, CLUSTER_SEED={SEED}" + (", in a network" if network else ""))
     chance = random.Random(SEED)
-    database = Database()
+    database = Patroni(network, NODES) if HAS_NODES else Database()
+    token = first_token(database.url) if network else None
     servers = []
-    try:
-        servers += [Server(number, database.url) for number in range(1, SERVERS + 1)]
-        first = active(servers)
-        standbys = [server for server in servers if server is not first]
-        for server in standbys:
-            end = time.monotonic() + PATIENCE
-            while not server.ready()[0] or server.ready("activez")[0]:
-                if time.monotonic() > end:
-                    fail(f"server {server.number} stands by and does not pass calls on: {server.ready()}")
-                time.sleep(0.05)
-        code, text = checked(["check"], database.url)
-        if code != 74 or "a running server owns it" not in text:
-            fail(f"a check beside a running server: {code} {text}")
-        load = Load([server for server in servers if server is not standbys[-1]] + [standbys[-1]], SEED)
-        tour(servers, load, "first")
-        rounds = ["kill"] * KILLS + ["database"] * DATABASE_KILLS + ["pause"] * PAUSES
-        chance.shuffle(rounds)
-        for number, kind in enumerate(rounds):
-            progress(load)
-            if kind == "kill":
-                kill_server(servers, load, chance)
-            elif kind == "database":
-                kill_database(database, servers, load, chance)
-            else:
-                pause_server(servers, load, number)
-            tour(servers, load, number)
+    for number in range(1, SERVERS + 1):
+        servers.append(Server(number, database.url, network.place() if network else Place()))
+    first = active(servers)
+    standbys = [server for server in servers if server is not first]
+    for server in standbys:
+        until(lambda: server.ready()[0] and not server.ready("activez")[0],
+              lambda: f"server {server.number} stands by and does not pass calls on: {server.ready()}")
+    code, text = checked(["check"], database.url)
+    if code != 74 or "a running server owns it" not in text:
+        fail(f"a check beside a running server: {code} {text}")
+    load = Load([server for server in servers if server is not standbys[-1]] + [standbys[-1]], SEED, token, PACE)
+    tour(servers, load, "first")
+    rounds = Rounds(database, servers, load, chance)
+    work = {"kill": rounds.kill, "database": rounds.database_, "pause": rounds.pause, "full": rounds.full,
+            "cut": rounds.cut, "patroni": rounds.patroni}
+    order = [kind for kind, count in ROUNDS.items() for _ in range(count)]
+    chance.shuffle(order)
+    for number, kind in enumerate(order):
         progress(load)
-        load.end()
-        conclude(database, servers, load)
-    finally:
-        for server in servers:
-            server.stopping = True
-            if server.process.poll() is None:
-                server.signal(signal.SIGKILL)
-        database.kill()
+        work[kind](number)
+        if number % TOURS == 0:
+            tour(servers, load, number)
+    progress(load)
+    load.end()
+    conclude(database, servers, rounds)
 
 
-def conclude(database, servers, load):
-    client = load.client()
-    for ref, version in load.versions.items():
-        found = load.get(client, ref)
-        if found != version:
-            fail(f"{ref} has version {found} in the end, and {version} was acknowledged")
-    for member, made in load.stamps.values():
-        cards = client.call("records", "ListStampCollections", record_messages.ListStampCollectionsRequest(member_id=member))
-        has = [card.stamps for card in cards.stamp_collections]
-        if has != [made]:
-            fail(f"{made} requests for a stamp made {has}")
-    counts = client.call("bases", "GetMemberBase", base_messages.GetMemberBaseRequest(id=load.base)).member_base.counts
+def conclude(database, servers, rounds):
+    load = rounds.load
+    counts = load.conclude()
     passed = [server.metric('memberbase_forwarded_calls_total{outcome="answered"}') or 0 for server in servers]
     if sum(passed) == 0:
         fail("no server passed a call on")
@@ -486,17 +326,45 @@ def conclude(database, servers, load):
     code, text = checked(["check"], database.url)
     if code != 0 or f"\nmembers {counts.total}\n" not in text:
         fail(f"members {counts.total}, but the check says: {text}")
+    if HAS_NODES:
+        refuse_replicas_that_are_not_waited_for(database)
     retries = sum((client.retries for client in load.clients), collections.Counter())
     ended = collections.Counter(code for server in servers for code in server.ended)
-    say(f"{load.writes} rows in {len(load.versions)} members written, {load.reads} reads, {counts.total} members at the end")
+    say(f"{load.writes} rows in {len(load.versions)} members written, {load.reads} reads, {counts.total} members at the "
+        f"end; {len(load.claims)} addresses wanted by all, {len(load.shared)} stamps on one card")
     say(f"calls passed on by the servers that run in the end: {[int(calls) for calls in passed]}; tours begun again: "
         f"{load.tours_again}")
     say(f"calls that were sent again: {json.dumps(retries)}; exit codes {dict(ended)}; of the last owner {figures}")
-    print(f"cluster: ok, {KILLS} servers killed, {PAUSES} paused, the database killed {DATABASE_KILLS} times, 0 rows lost, "
-          f"0 old reads, {time.monotonic() - begun:.0f} s")
+    for kind, took in sorted(rounds.without_answers.items()):
+        say(f"{kind}: {len(took)} times, without answers for {min(took):.1f} to {max(took):.1f} s")
+    done = ", ".join(f"{count} × {kind}" for kind, count in ROUNDS.items() if count)
+    print(f"cluster: ok, {NODES} nodes, {done}, 0 rows lost, 0 old reads, nothing done twice, {time.monotonic() - begun:.0f} s")
 
 
-main()
+def refuse_replicas_that_are_not_waited_for(database):
+    database.wait_for_nobody()
+    words = "the database has standbys and does not wait for them"
+    until(lambda: words in checked(["check"], database.url)[1], "a database that waits for no standby is used")
+    new, create = database.url + "&schema=other", ["token", "create", "--access", "admin", "--new-store"]
+    code, text = checked(create, new)
+    if code == 0 or words not in text:
+        fail(f"a store is made in a database that waits for no standby: {code} {text}")
+    for command, url in ((create, new), (["check"], database.url)):
+        code, text = checked([*command, "--allow-async-replicas"], url)
+        if code != 0:
+            fail(f"{command} with --allow-async-replicas: {code} {text}")
+
+
+def stopped(*_):
+    fail("it was stopped")
+
+
+signal.signal(signal.SIGTERM, stopped)
+try:
+    main()
+except BaseException as error:
+    fail(f"{error!r}")
+undo.close()
 # Threads that wait for servers that were killed need not end.
 sys.stdout.flush()
 os._exit(0)

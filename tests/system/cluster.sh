@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Several servers on one PostgreSQL, of which one is active at a time: the active one is killed and paused, and the
-# database is killed, under load. Nothing that was acknowledged may be lost, and nothing old may be read (cluster.py
-# says what is checked). PostgreSQL runs as its own user, in a folder of this run; a cluster of the distribution is
-# not used.
+# Several servers on one PostgreSQL, of which one is active at a time: servers are killed and paused, and the database
+# is killed, under load. Nothing that was acknowledged may be lost, and nothing old may be read (cluster.py says what
+# is checked). PostgreSQL runs as its own user, in a folder of this run; a cluster of the distribution is not used.
+# With CLUSTER_NODES=3 it has three nodes under Patroni with etcd, in network namespaces where they can be made, and
+# nodes and servers are cut off from each other too.
 #
-#   [CLUSTER_KILLS=50] [CLUSTER_DATABASE_KILLS=20] [CLUSTER_PAUSES=10] [CLUSTER_SERVERS=3] [CLUSTER_SEED=…] \
-#     tests/system/cluster.sh PROGRAM TOOLS
+#   [CLUSTER_NODES=3] [CLUSTER_KILLS=50] [CLUSTER_DATABASE_KILLS=20] [CLUSTER_PAUSES=10] [CLUSTER_CUTS=10] \
+#     [CLUSTER_PATRONI_KILLS=5] [CLUSTER_SERVERS=3] [CLUSTER_SEED=…] tests/system/cluster.sh PROGRAM TOOLS
 #
-# Without these, it takes about two minutes. TOOLS is the folder with the Python client's packages, see
+# Without these, it takes about two minutes, and four with three nodes. TOOLS is the folder with the Python client's packages, see
 # tests/clients/run.sh. The binaries of PostgreSQL are those in PATH, or else the newest of the distribution.
 set -euo pipefail
 
@@ -20,7 +21,8 @@ client=
 
 clean_up() {
   if [ -n "$client" ]; then
-    kill -KILL "$client" 2>/dev/null || true
+    # It ends what it has started.
+    kill -TERM "$client" 2>/dev/null && wait "$client" || true
   fi
   rm -rf "$work"
 }

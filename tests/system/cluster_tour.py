@@ -8,13 +8,9 @@ import json
 import urllib.parse
 
 import grpc
+from cluster_parts import TRANSIENT
 from publisher.v1 import api_token_service_pb2 as token_messages, api_token_service_pb2_grpc, member_pb2
 from publisher.v1 import member_service_pb2 as messages, member_service_pb2_grpc
-
-TRANSIENT = (
-    grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED, grpc.StatusCode.CANCELLED,
-)
-
 
 class Again(Exception):
     """A server was lost meanwhile."""

@@ -1,0 +1,203 @@
+"""Three nodes of PostgreSQL under Patroni, with etcd, for cluster.py.
+
+Each node is a place of its own, so that it can be cut off from the others, or from everybody. Replication waits for a
+quorum and is strict: what is acknowledged is on two nodes. Patroni is started again by this file, as a supervisor
+would do it.
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import yaml
+from cluster_parts import BINARIES, WORK, Place, as_database_user, free_port, get, undo, until
+
+PACKAGING = pathlib.Path(__file__).parents[2] / "packaging/cluster"
+
+ETCD_VARIABLES = {"ETCD_UNSUPPORTED_ARCH": "arm64"}
+# The shortest that Patroni accepts: a node that is lost keeps its lead for this long.
+TTL = 20
+
+
+class Patroni:
+    def __init__(self, network, count=3):
+        self.network = network
+        self.start_etcd()
+        places = [network.place() if network else Place() for _ in range(count)]
+        self.nodes = [Node(number + 1, place, self.etcd) for number, place in enumerate(places)]
+        # The first one makes the cluster, and the others copy it.
+        self.nodes[0].start()
+        until(self.leader, "Patroni makes no cluster")
+        for node in self.nodes[1:]:
+            node.start()
+        self.wait()
+
+    def start_etcd(self):
+        place = Place(self.network.here if self.network else "127.0.0.1")
+        client, peer = [f"http://{place.address}:{free_port()}" for _ in range(2)]
+        self.etcd = client.removeprefix("http://")
+        command = [
+            "etcd", "--name", "etcd", "--data-dir", str(WORK / "etcd"), "--listen-client-urls", client,
+            "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+            "--initial-cluster", f"etcd={peer}", "--enable-v2=false",
+        ]
+        log = open(WORK / "etcd.log", "ab")
+        process = subprocess.Popen(
+            as_database_user(*command), stdout=log, stderr=log, cwd="/", env=os.environ | ETCD_VARIABLES)
+        undo.callback(lambda: (process.kill(), process.wait()))
+        until(lambda: get(f"{client}/health")[0] == 200, "etcd does not start")
+
+    @property
+    def url(self):
+        hosts = ",".join(f"{node.place.address}:{node.port}" for node in self.nodes)
+        return f"postgres://memberbase@{hosts}/postgres?target_session_attrs=read-write"
+
+    def leader(self):
+        """The node that Patroni says is the primary, if it is the only one."""
+        leaders = [node for node in self.nodes if node.says("primary")[0] == 200]
+        return leaders[0] if len(leaders) == 1 else None
+
+    def is_whole(self):
+        """Whether all nodes are there, and all standbys are of the quorum."""
+        leader = self.leader()
+        status, text = leader.says("cluster") if leader else (None, "")
+        members = json.loads(text)["members"] if status == 200 else []
+        roles = sorted((member["role"], member["state"]) for member in members)
+        return roles == [("leader", "running")] + (len(self.nodes) - 1) * [("quorum_standby", "streaming")] and leader
+
+    def wait(self):
+        """Waits until nothing is left of what was done to it. Returns the primary."""
+        return until(self.is_whole, lambda: f"the database does not become whole: {[n.says('cluster') for n in self.nodes]}",
+                     patience=180)
+
+    def wait_for_nobody(self):
+        """From now on a write is acknowledged before any standby has it."""
+        text = json.dumps({"synchronous_mode": False, "synchronous_mode_strict": False})
+        self.leader().says("config", text)
+
+    def timeline(self):
+        pages = [node.says("patroni") for node in self.nodes]
+        return max(json.loads(text).get("timeline") or 0 for status, text in pages if status)
+
+
+class Node:
+    def __init__(self, number, place, etcd):
+        self.number, self.place = number, place
+        self.port, self.rest = place.port(5432), place.port(8008)
+        self.folder = WORK / f"node{number}"
+        self.log = open(WORK / f"node{number}.log", "ab")
+        self.process = None
+        self.file = WORK / f"node{number}.yml"
+        self.file.write_text(yaml.safe_dump(self.settings(etcd)))
+        undo.callback(self.kill)
+
+    def settings(self, etcd):
+        """Those of the packaging, with the addresses of this node, and shorter times."""
+        settings = yaml.safe_load((PACKAGING / "patroni.yml").read_text())
+        address = self.place.address
+        rest, database = f"{address}:{self.rest}", f"{address}:{self.port}"
+        settings["name"] = f"node{self.number}"
+        settings["restapi"] = {"listen": rest, "connect_address": rest}
+        settings["etcd3"] = {"hosts": [etcd]}
+        settings["bootstrap"]["dcs"] |= {"ttl": TTL, "loop_wait": 2, "retry_timeout": 5}
+        settings["bootstrap"]["dcs"]["postgresql"]["parameters"] |= {
+            "max_connections": 60, "shared_buffers": "32MB", "wal_keep_size": "256MB"}
+        # Nobody but this machine reaches it.
+        settings["postgresql"] |= {
+            "listen": database, "connect_address": database, "data_dir": str(self.folder), "bin_dir": str(BINARIES),
+            "pgpass": str(WORK / f"pgpass{self.number}"), "parameters": {"unix_socket_directories": ""},
+            "authentication": {
+                "superuser": {"username": "memberbase"}, "replication": {"username": "replicator"},
+                "rewind": {"username": "memberbase"},
+            },
+            "pg_hba": ["host all all 0.0.0.0/0 trust", "host replication all 0.0.0.0/0 trust"],
+        }
+        # What the servers promise must not depend on it.
+        settings["watchdog"] = {"mode": "off"}
+        return settings
+
+    def start(self):
+        command = as_database_user(sys.executable, "-m", "patroni", str(self.file))
+        environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        self.process = subprocess.Popen(
+            self.place.command(command), stdout=self.log, stderr=self.log, cwd="/", start_new_session=True, env=environment)
+
+    def says(self, page, change=None):
+        return get(f"http://{self.place.address}:{self.rest}/{page}", change)
+
+    def database(self):
+        """The processes of PostgreSQL, which run on without Patroni."""
+        try:
+            first = int((self.folder / "postmaster.pid").read_text().split()[0])
+        except (FileNotFoundError, IndexError, ValueError):
+            return []
+        return [first, *children(first)] if is_of(first, "postgres") else []
+
+    def processes(self):
+        ours = [self.process.pid] if self.process and self.process.poll() is None else []
+        return [*ours, *children(*ours), *self.database()]
+
+    def signal(self, number):
+        for process in self.processes():
+            send(process, number)
+
+    def kill(self):
+        """The whole node: Patroni and the database."""
+        self.signal(signal.SIGKILL)
+        # A process that was being made meanwhile.
+        self.signal(signal.SIGKILL)
+        if self.process:
+            self.process.wait()
+
+    def kill_patroni(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop_patroni(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def continue_patroni(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def cut(self, peers):
+        if self.place.namespace:
+            self.place.cut(peers)
+        else:
+            self.signal(signal.SIGSTOP)
+
+    def heal(self):
+        if self.place.namespace:
+            self.place.heal()
+        else:
+            self.signal(signal.SIGCONT)
+
+
+def send(process, number):
+    try:
+        os.kill(process, number)
+    except ProcessLookupError:
+        pass
+
+
+def is_of(process, name):
+    try:
+        return name in pathlib.Path(f"/proc/{process}/comm").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children(*parents):
+    """The processes that these have made, and those that they have."""
+    parent_of = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent_of[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    found, more = [], set(parents)
+    while more:
+        more = {process for process, parent in parent_of.items() if parent in more}
+        found += more
+    return found
