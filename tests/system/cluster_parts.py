@@ -46,12 +46,20 @@ def say(text):
 undo = contextlib.ExitStack()
 
 
+# Held from the first failure on.
+failing = threading.Lock()
+
+
 def fail(text):
+    if not failing.acquire(blocking=False):
+        threading.Event().wait()
     print(f"cluster: FAILED: {text}", file=sys.stderr, flush=True)
     dump()
     # The threads of writers are no longer waited for.
-    undo.close()
-    os._exit(1)
+    try:
+        undo.close()
+    finally:
+        os._exit(1)
 
 
 def dump():
@@ -200,14 +208,14 @@ class Database:
 
     def fill(self):
         """Leaves no room for tables to grow."""
-        filler = open(self.disk / "filler", "wb")
-        while (room := os.statvfs(self.disk)).f_bavail:
-            try:
-                os.posix_fallocate(filler.fileno(), filler.seek(0, 2), room.f_bavail * room.f_frsize)
-            except OSError:
-                # What the file system itself needs for a file of this size.
-                os.posix_fallocate(filler.fileno(), filler.seek(0, 2), max(1, room.f_bavail // 2) * room.f_frsize)
-        filler.close()
+        with open(self.disk / "filler", "wb") as filler:
+            at, size = 0, 1 << 30
+            while size >= 4096:
+                try:
+                    os.posix_fallocate(filler.fileno(), at, size)
+                    at += size
+                except OSError:
+                    size //= 2
 
     def free(self):
         (self.disk / "filler").unlink()
