@@ -4,8 +4,8 @@ with many.
 
     python3 benches/audiences.py PROGRAM [--members 200000] [--audiences 100] [--rounds 3]
 
-Requests are made before the time is taken, as bytes, a thousand rows each, and four wait for their replies at
-a time. The two memberbases of one server take turns: a fresh load, and three times the same rows, which
+Requests are made before the time is taken, as bytes, a thousand rows each, and eight wait for their replies
+at a time. The two memberbases of one server take turns: a fresh load, and three times the same rows, which
 change nothing. Prints rows in a second of wall time, server CPU a row, and the shares of the rounds.
 """
 
@@ -27,7 +27,7 @@ from publisher.v1 import filter_pb2, member_service_pb2  # noqa: E402
 import server  # noqa: E402
 
 ROWS = 1_000
-WAITING = 4
+WAITING = 8
 UPSERT = "/publisher.v1.MemberService/BulkUpsertMembers"
 TYPES = {"city": "string", "level": "number", "remote": "boolean", "joined": "date", "tags": "array"}
 TYPES["note"] = "string"

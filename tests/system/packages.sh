@@ -21,8 +21,8 @@ trap clean_up EXIT
 strip -o "$work/stripped" "$program"
 size=$(stat --format %s "$work/stripped")
 rm "$work/stripped"
-if [ "$size" -gt $((40 << 20)) ]; then
-  echo "the stripped program has $size bytes, more than 40 MiB" >&2
+if [ "$size" -gt 40000000 ]; then
+  echo "the stripped program has $size bytes, more than 40 MB" >&2
   exit 1
 fi
 
