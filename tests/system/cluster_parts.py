@@ -323,6 +323,7 @@ class Client:
 
     def call(self, service, method, request, codes=()):
         at, end = self.chance.randrange(len(self.stubs)), time.monotonic() + PATIENCE
+        self.is_repeat = False
         while True:
             try:
                 return getattr(self.stubs[at][service], method)(request, timeout=20, metadata=self.metadata)
@@ -337,5 +338,7 @@ class Client:
                 if time.monotonic() > end:
                     fail(f"{method}: no server answers for {PATIENCE} s: {code} {error.details()}")
                 self.retries[code.name] += 1
+                # Its first try may have been done.
+                self.is_repeat = True
                 at = (at + 1) % len(self.stubs)
                 time.sleep(0.05)

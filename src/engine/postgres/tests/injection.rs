@@ -48,7 +48,9 @@ async fn meets(begins: &'static str, has: &'static str, fault: Fault, at_opening
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     engine.close().await.unwrap();
-    assert_eq!(plan.done(), TIMES, "{begins} {has} is not a statement of this");
+    // What was run although nobody was told need not be sent again.
+    let least = if matches!(fault, Fault::CutAfter | Fault::Answered(_)) { 1 } else { TIMES };
+    assert!(plan.done() >= least, "{begins} {has} is not a statement of this: {fault:?}");
     // As the database has it. A batch that was done twice would have a number more.
     let again = open(&super::config(dsn.clone(), &TestClock::new())).await;
     assert_eq!(again.status().durable, 3);
