@@ -154,14 +154,14 @@ async fn the_answers_to_a_batch_do_not_wait_for_the_plan_of_the_next_one() {
     let table = Table::open(engine, clock, TableConfig::default()).await.unwrap();
     let settings = crate::model::samples::unguarded("base");
     let base = table.base(table.create_base(settings, None).await.unwrap().number).await.unwrap();
-    // Each is a batch of its own, and neither has so many rows that its plan lets others go first.
+    // Each is a batch of its own. It has many rows, and not so many that its plan lets others go first.
     let request = |rows: std::ops::Range<u16>| UpsertRequest {
         rows: rows.map(|n| Ok(plain_row(n))).collect(),
         ..many(WriteMode::Atomic)
     };
     let series = Series::default();
-    let first = base.begin_upsert(request(0..100), &series).await.unwrap();
-    let second = base.begin_upsert(request(100..200), &series).await.unwrap();
+    let first = base.begin_upsert(request(0..200), &series).await.unwrap();
+    let second = base.begin_upsert(request(200..400), &series).await.unwrap();
     first.answer().await.unwrap();
     let operations = faulty.operations();
     second.answer().await.unwrap();

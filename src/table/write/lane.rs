@@ -57,6 +57,10 @@ use crate::table::{TableError, WriteMode};
 /// starts.
 const OVERLAY_PRESSURE: usize = 3;
 
+/// After a batch of so many rows the next one is likely to be as long, and its plan takes milliseconds. For
+/// shorter ones it costs more to let the publisher go first than it saves.
+const LONG_ROWS: usize = 128;
+
 /// How long the lane waits, without requests, until it builds again after something failed.
 const BUILD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -133,17 +137,19 @@ impl Lane {
             if self.queue.is_empty() {
                 continue;
             }
-            let planned = self.plan_batch().await;
+            let (planned, rows) = self.plan_batch().await;
             if self.publisher.send(ToPublish::Planned(Box::new(planned))).await.is_err() {
                 break;
             }
-            self.let_publisher_begin().await;
+            if rows >= LONG_ROWS {
+                self.let_publisher_begin().await;
+            }
         }
     }
 
-    /// Lets the publisher begin to wait for the batch. It was woken by this task, and a task that another one
-    /// wakes runs on the same thread, after it: no other thread takes it over. Without this the batch would be
-    /// shown, and its rows answered, only once half of the next batch is planned.
+    /// Lets the publisher begin to wait for a batch of many rows. It was woken by this task, and a task that
+    /// another one wakes runs on the same thread, after it: no other thread takes it over. Without this the
+    /// batch would be shown, and its rows answered, only once half of the next batch is planned.
     async fn let_publisher_begin(&self) {
         if !self.queue.is_empty() || !self.jobs.is_empty() {
             tokio::task::yield_now().await;
@@ -224,8 +230,8 @@ impl Lane {
         Ok(())
     }
 
-    /// Plans waiting requests as one batch and hands it to the engine.
-    async fn plan_batch(&mut self) -> Planned {
+    /// Plans waiting requests as one batch and hands it to the engine. Also returns how many rows it has.
+    async fn plan_batch(&mut self) -> (Planned, usize) {
         let open = Arc::clone(&self.open);
         let in_flight = std::mem::take(&mut self.in_flight);
         let mut plan = Plan::new(&open, &in_flight, self.head.clone(), (open.parts.clock)());
@@ -268,7 +274,7 @@ impl Lane {
                 // earlier.
                 let rows = planned.replies.iter().map(WaitingReply::rows).sum();
                 planned.failure = Some(TableError::too_large(rows, bytes));
-                return planned;
+                return (planned, rows);
             }
             let layer = Arc::new(layer);
             let batch = InFlight::append(&open, &self.room, batch, &self.head, Arc::clone(&layer)).await;
@@ -282,7 +288,7 @@ impl Lane {
             planned.replies.iter_mut().for_each(WaitingReply::appended);
             planned.batch = Some(batch);
         }
-        planned
+        (planned, rows)
     }
 
     /// Puts requests in front of all others. The guard has allowed them nothing yet.
