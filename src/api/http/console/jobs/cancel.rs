@@ -45,7 +45,7 @@ fn question(job: &Job, id: &str, proven: Option<FormProof>) -> Markup {
                         button type="submit" { "Cancel this job" }
                     }
                 }
-                a.button href={ "/console/jobs/" (id) } { "Back, and let it go on" }
+                a.button href={ "/console/jobs/" (id) } { "Back" @if goes_on { ", and let it go on" } }
             }
         }
     }
