@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use roaring::RoaringTreemap;
+
 use crate::model::{
     GuardCounts, GuardExpectation, ListCounts, MemberRow, PlanSummary, Row, RowKeys, UnreadRow, UpsertOptions,
 };
@@ -9,6 +11,7 @@ use crate::table::TableError;
 use crate::table::index::hash::Hashes;
 use crate::table::open::OpenBase;
 use crate::table::plan::{Freed, Plan, Prepared, READ_TOGETHER, prepare};
+use crate::table::sync::earlier;
 use crate::table::sync::guarded::{Causes, Judged};
 use crate::table::sync::missing::{self, Criteria};
 use crate::table::sync::request::{Begun, ListEnd, ListRequest, ListRow, PlannedRow};
@@ -151,10 +154,16 @@ impl ListPlan {
     /// Ends the plan after the last row: finds the members that no row names.
     pub async fn end(mut self) -> Result<ListEnd, TableError> {
         let (plan, _) = Plan::beside(&self.open).await?;
+        let ListRequest { arrived_at, job, .. } = self.request;
+        let earlier = match self.request.options.as_of {
+            Some(_) => RoaringTreemap::new(),
+            None => earlier::created(&self.open, job, arrived_at, self.begun.revision).await?,
+        };
         let criteria = Criteria {
             begun: self.begun,
             options: &self.request.options,
-            arrived_at: self.request.arrived_at,
+            arrived_at,
+            earlier,
             named: &self.so_far.named,
             now: plan.now(),
             limits: &plan.header().settings.tier_limits,

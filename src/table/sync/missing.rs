@@ -3,6 +3,8 @@
 //! Nothing is written while a plan is made. So a member that nobody has written since the plan began is now
 //! as it was then, before the list is applied.
 
+use roaring::RoaringTreemap;
+
 use crate::compute::Stretch;
 use crate::model::{ListOptions, Member, Row, Status, TierCounts, TierLimits, Timestamp};
 use crate::table::TableError;
@@ -43,6 +45,8 @@ pub struct Criteria<'a> {
     pub options: &'a ListOptions,
     /// When the list arrived.
     pub arrived_at: Timestamp,
+    /// The members that were created since then, and that the list is newer than in spite of it.
+    pub earlier: RoaringTreemap,
     pub named: &'a Named,
     /// The time by which their age is judged.
     pub now: Timestamp,
@@ -87,10 +91,10 @@ pub async fn find(
 impl Criteria<'_> {
     /// Whether the list is older than this member. A plan may be made long after its list arrived: the list
     /// waits for another job, or for an approval.
-    fn is_older_than(&self, member: &Member) -> bool {
+    fn is_older_than(&self, row: Row, member: &Member) -> bool {
         match self.options.as_of {
             Some(made_at) => member.created_at >= made_at,
-            None => member.created_at > self.arrived_at,
+            None => member.created_at > self.arrived_at && !self.earlier.contains(row.0),
         }
     }
 
@@ -111,7 +115,7 @@ impl Criteria<'_> {
 
 impl Missing {
     fn add(&mut self, row: Row, member: Member, criteria: &Criteria<'_>, examples: &mut Examples) {
-        if criteria.is_older_than(&member) {
+        if criteria.is_older_than(row, &member) {
             self.newer += 1;
             return;
         }

@@ -22,6 +22,7 @@
 
 mod actions;
 mod digest;
+mod earlier;
 mod example;
 mod guarded;
 mod key_lines;

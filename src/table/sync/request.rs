@@ -1,6 +1,8 @@
 //! What a plan of a full list is made from, and what it becomes.
 
-use crate::model::{Filter, ListOptions, MemberRow, Origin, PlanSummary, Row, Sight, Timestamp, UnreadRow};
+use crate::model::{
+    Filter, JobNumber, ListOptions, MemberRow, Origin, PlanSummary, Row, Sight, Timestamp, UnreadRow,
+};
 use crate::table::open::OpenBase;
 use crate::table::sync::example::Example;
 use crate::table::sync::guarded::Causes;
@@ -15,6 +17,8 @@ pub struct ListRequest {
     pub scope: Filter,
     /// When it arrived. It was made by then, if the options do not say when.
     pub arrived_at: Timestamp,
+    /// The job that plans it. What the jobs before it write is older than the list, even if it waited for them.
+    pub job: JobNumber,
     /// Whether an admin sent it, so that the guard accepts the number of removals that the options expect.
     pub by_admin: bool,
     /// Where it comes from.

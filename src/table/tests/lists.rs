@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::*;
 use crate::model::{
-    Condition, Field, Filter, GuardCounts, Hold, ListMatch, ListOptions, Operand, Operator, PlanSummary,
-    Reason, Refusal, RowKeys, RowTexts, Sight, UnreadRow,
+    Condition, Field, Filter, GuardCounts, Hold, JobNumber, ListMatch, ListOptions, Operand, Operator,
+    PlanSummary, Reason, Refusal, RowKeys, RowTexts, Sight, UnreadRow,
 };
 use crate::table::tests::reference::{KEYS, same_key};
 
@@ -178,6 +178,7 @@ impl Subject {
             options: case.options.clone(),
             scope: case.scope(),
             arrived_at: case.arrived_at(self.table.now()),
+            job: JobNumber::default(),
             by_admin: false,
             origin: Origin::default(),
             sight: Sight::Whole,

@@ -79,8 +79,9 @@ pub async fn begin(
 ) -> Result<ListPlan, TableError> {
     let Parsed { filter: scope, named } = filter::parse(table, job.base, &options.scope)?;
     filter::check(job, &named, &base.view().await)?;
-    let Job { created_at: arrived_at, by_admin, origin, sight, .. } = *job;
-    base.plan_list(ListRequest { options: options.clone(), scope, arrived_at, by_admin, origin, sight }).await
+    let Job { created_at: arrived_at, number: job, by_admin, origin, sight, .. } = *job;
+    let options = options.clone();
+    base.plan_list(ListRequest { options, scope, arrived_at, job, by_admin, origin, sight }).await
 }
 
 /// Plans the next rows of a list.

@@ -261,6 +261,7 @@ fn statuses_of_rows_count_as_removals_and_hidden_fields_stay_out_of_examples() {
                 options: ListOptions::default(),
                 scope: Filter::True,
                 arrived_at: subject.table.now(),
+                job: JobNumber::default(),
                 by_admin: false,
                 origin: Origin::default(),
                 sight,

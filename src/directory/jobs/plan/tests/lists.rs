@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::{decide, plan};
+use super::super::{begin, decide, plan};
+use crate::directory::jobs::apply::apply;
 use crate::directory::jobs::work::Work;
 use crate::directory::{BegunList, Directory, Gate, NewList};
 use crate::engine::memory::MemoryEngine;
 use crate::model::origin::Door;
 use crate::model::token::AccessLevel;
 use crate::model::{
-    BaseNumber, Change, Job, JobNumber, JobState, ListOptions, MemberRow, Origin, Ref, Row, Timestamp,
+    BaseNumber, Change, Job, JobNumber, JobState, JobTask, ListOptions, MemberRow, Origin, Ref, Row,
+    Timestamp,
 };
 use crate::table::{Table, TableConfig, UpsertRequest, WriteMode};
 
@@ -122,6 +124,36 @@ async fn whoever_was_created_after_the_list_arrived_stays_whenever_its_plan_is_m
     store.approve(&list).await;
     let approved = planned(&list).await;
     assert_eq!((approved.state, removals(&list).await), (JobState::Running, vec![Row(1)]));
+}
+
+#[tokio::test]
+async fn whoever_an_earlier_list_created_while_this_one_waited_is_missing_from_it() {
+    let store = Store::with(&["ada"]).await;
+    let first = store.send(&["ada", "ben", "cyd"], None, false).await;
+    store.wait(1);
+    let second = store.send(&["ada", "cyd"], None, false).await;
+    store.wait(1);
+    planned(&first).await;
+    apply(&first).await.unwrap();
+    store.create(&["hired"]).await;
+    // Nobody sent the hired one to the second list, and everybody of the first one was known when it was sent.
+    let planned = planned(&second).await;
+    assert_eq!((planned.state, removals(&second).await), (JobState::Running, vec![Row(1)]));
+    assert_eq!(planned.plan.unwrap().counts.newer, 1);
+}
+
+#[tokio::test]
+async fn whoever_a_later_list_created_is_newer_than_a_list_that_waited() {
+    let store = Store::with(&["ada"]).await;
+    let early = store.send(&["ada"], None, false).await;
+    let late = store.send(&["ada", "eve"], None, false).await;
+    store.wait(1);
+    planned(&late).await;
+    apply(&late).await.unwrap();
+    let (job, base) = (early.job().await.unwrap(), store.table.base(store.base).await.unwrap());
+    let JobTask::Sync(options) = &job.task else { panic!("a list") };
+    let end = begin(&store.table, &base, &job, options).await.unwrap().end().await.unwrap();
+    assert_eq!((end.removed, end.summary.counts.newer), (vec![Row(0)], 1));
 }
 
 #[tokio::test]
