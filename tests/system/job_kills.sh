@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Kills a server with kill -9 at random moments of plans, of their application and of reverts, until there were
-# KILLS kills of each, see job_kills.py. It takes minutes, so CI leaves the long form out.
+# KILLS kills of each, see job_kills.py. That takes minutes; CI has a short form.
 #
 #   [KILLS=100] [MEMBERS=20000] [SEED=1] tests/system/job_kills.sh PROGRAM TOOLS
 #
