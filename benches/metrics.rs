@@ -2,11 +2,11 @@
 //!
 //! Run it with `cargo bench --bench metrics -- [MILLIONS]`.
 //!
-//! It does what a server counts for a gRPC call, and for the batch that a write becomes, so many million times:
-//! on one thread, and on two at once, which share the counters and do nothing else, so that each has to take
-//! them from the other: no server is as bad. A call is also made without the layer that counts, and the
-//! difference counts. It prints nanoseconds of CPU time for each operation, the median of five rounds. Divide
-//! them by the server CPU that such an operation takes (`benches/cpu.py`, `memberbase bench`).
+//! It does what a server counts for a gRPC call, and for the batch that a write becomes, so many million
+//! times: on one thread, and on two at once, which share the counters and do nothing else, so that each has
+//! to take them from the other: no server is as bad. A call is also made without the layer that counts, and
+//! the difference counts. It prints nanoseconds of CPU time for each operation, the median of five rounds.
+//! Divide them by the server CPU that such an operation takes (`benches/cpu.py`, `memberbase bench`).
 #![allow(missing_docs, clippy::unwrap_used, clippy::cast_precision_loss, clippy::indexing_slicing)]
 
 use memberbase::server::{CountedCall as Call, Counting};

@@ -57,8 +57,8 @@ static POOL: LazyLock<Pool> =
 /// Runs work of seconds, one piece at a time for all callers together.
 static LONG: LazyLock<Pool> = LazyLock::new(|| Pool::new(1));
 
-/// Runs work that may take seconds and much memory, such as reading a workbook, outside the threads that serve
-/// others, when it is its turn. It keeps no other work waiting.
+/// Runs work that may take seconds and much memory, such as reading a workbook, outside the threads that
+/// serve others, when it is its turn. It keeps no other work waiting.
 pub async fn long<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     LONG.run(work).await
 }

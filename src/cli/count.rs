@@ -17,8 +17,8 @@ pub struct Args {
     /// all
     #[arg(long, value_name = "CONDITION")]
     filter: Vec<String>,
-    /// Also count the members with each value of this field: tier, status, audience, or attributes.<key> of an
-    /// indexed attribute
+    /// Also count the members with each value of this field: tier, status, audience, or attributes.<key> of
+    /// an indexed attribute
     #[arg(long, value_name = "FIELD")]
     by: Option<String>,
     #[command(flatten)]

@@ -35,13 +35,14 @@ pub fn rounds(usual: u64) -> u64 {
     std::env::var("MEMBERBASE_TEST_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
 }
 
-/// Which random choices a test makes: 0, or the number in `MEMBERBASE_TEST_SEED`, for longer runs in portions.
+/// Which random choices a test makes: 0, or the number in `MEMBERBASE_TEST_SEED`, for longer runs in
+/// portions.
 pub fn seed() -> u64 {
     std::env::var("MEMBERBASE_TEST_SEED").map_or(0, |seed| seed.parse().unwrap())
 }
 
-/// How long a test's client waits for an answer: [`PATIENCE`], or the seconds in `MEMBERBASE_TEST_PATIENCE`, for
-/// runs beside other work.
+/// How long a test's client waits for an answer: [`PATIENCE`], or the seconds in `MEMBERBASE_TEST_PATIENCE`,
+/// for runs beside other work.
 fn patience() -> Duration {
     let seconds = std::env::var("MEMBERBASE_TEST_PATIENCE");
     seconds.map_or(PATIENCE, |seconds| Duration::from_secs(seconds.parse().unwrap()))

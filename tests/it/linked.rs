@@ -1,4 +1,5 @@
-//! Which arguments of the linker the build script takes for the released program. This test compiles that code.
+//! Which arguments of the linker the build script takes for the released program. This test compiles that
+//! code.
 
 #[path = "../../build/linked.rs"]
 mod build;

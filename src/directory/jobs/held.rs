@@ -1,7 +1,7 @@
 //! The memory of workbooks that arrive: their readers need the whole file.
 //!
-//! All uploads together hold at most [`MOST`] of them. One that does not fit is refused, and can be sent again
-//! later; lists in text are not held.
+//! All uploads together hold at most [`MOST`] of them. One that does not fit is refused, and can be sent
+//! again later; lists in text are not held.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

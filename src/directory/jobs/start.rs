@@ -63,8 +63,8 @@ impl Directory {
         self.guarded.check_named(&parsed.named, &view(&base, None).await?)
     }
 
-    /// The time at which a request of a base arrives: after all commits that there are, also if the clock went
-    /// back since.
+    /// The time at which a request of a base arrives: after all commits that there are, also if the clock
+    /// went back since.
     pub(super) async fn arrival(&self, base: BaseNumber) -> Result<Timestamp, Error> {
         Ok(self.guarded.base(AccessLevel::Write, base).await?.view().await.now())
     }

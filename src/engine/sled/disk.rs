@@ -27,8 +27,8 @@ use crate::engine::EngineError;
 /// every tenth change the whole page; for members in random order that was ten times the bytes.
 pub(crate) const WRITTEN_PER_BYTE: u64 = 16;
 
-/// The bytes by which sled's files may grow for one byte of a pending batch in memory. The memory includes 200
-/// bytes for each write. So for small writes, for which sled grows most, this is about as much as
+/// The bytes by which sled's files may grow for one byte of a pending batch in memory. The memory includes
+/// 200 bytes for each write. So for small writes, for which sled grows most, this is about as much as
 /// [`WRITTEN_PER_BYTE`] allows.
 const GROWTH_PER_PENDING_BYTE: u64 = 4;
 
@@ -128,8 +128,8 @@ impl Disk {
         self.look().saturating_sub(self.reserve / 2)
     }
 
-    /// The bytes that moves of values may write. They free more than they write, but only later; so they may use
-    /// half of sled's half of the reserve, and the rest stays for what the log has accepted.
+    /// The bytes that moves of values may write. They free more than they write, but only later; so they may
+    /// use half of sled's half of the reserve, and the rest stays for what the log has accepted.
     pub(crate) fn room_for_moves(&self) -> u64 {
         self.look().saturating_sub(self.reserve / 4 * 3)
     }

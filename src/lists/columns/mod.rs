@@ -99,8 +99,8 @@ impl Wanted {
 }
 
 impl Columns {
-    /// Parses a header, or returns everything that is wrong with it. The header of an export says how its cells
-    /// are read. `sheet` has the columns of a sheet.
+    /// Parses a header, or returns everything that is wrong with it. The header of an export says how its
+    /// cells are read. `sheet` has the columns of a sheet.
     pub(super) fn from_header(
         header: &[String],
         wanted: &Wanted,

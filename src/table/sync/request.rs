@@ -17,7 +17,8 @@ pub struct ListRequest {
     pub scope: Filter,
     /// When it arrived. It was made by then, if the options do not say when.
     pub arrived_at: Timestamp,
-    /// The job that plans it. What the jobs before it write is older than the list, even if it waited for them.
+    /// The job that plans it. What the jobs before it write is older than the list, even if it waited for
+    /// them.
     pub job: JobNumber,
     /// Whether an admin sent it, so that the guard accepts the number of removals that the options expect.
     pub by_admin: bool,

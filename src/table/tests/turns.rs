@@ -1,5 +1,5 @@
-//! Planning yields to the other tasks of its thread, however many rows are planned as a whole, and between two
-//! batches.
+//! Planning yields to the other tasks of its thread, however many rows are planned as a whole, and between
+//! two batches.
 
 use super::*;
 use crate::engine::faulty::Faulty;

@@ -1,5 +1,5 @@
-//! Calls that two servers of one store get at the same time. One of them is active, so each call sees what was
-//! acknowledged at the other; whichever comes first, both answers fit one order.
+//! Calls that two servers of one store get at the same time. One of them is active, so each call sees what
+//! was acknowledged at the other; whichever comes first, both answers fit one order.
 
 use memberbase::api::grpc::v1;
 use tokio::sync::Barrier;

@@ -1,9 +1,9 @@
-//! Kills a server with kill -9 while callers write members and audiences on every path, restores it from backups,
-//! and starts it again. Afterwards everybody is in the audiences whose filters they match, as far as nobody
-//! changed that by hand, and the commit log tells every move once.
+//! Kills a server with kill -9 while callers write members and audiences on every path, restores it from
+//! backups, and starts it again. Afterwards everybody is in the audiences whose filters they match, as far as
+//! nobody changed that by hand, and the commit log tells every move once.
 //!
-//! No test knows what was written. What is stored is checked against itself: the sets of the audiences against
-//! a plain evaluation of the stored members, and the moves in the commit log against the sets.
+//! No test knows what was written. What is stored is checked against itself: the sets of the audiences
+//! against a plain evaluation of the stored members, and the moves in the commit log against the sets.
 
 mod check;
 mod filters;

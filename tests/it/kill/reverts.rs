@@ -1,6 +1,6 @@
-//! Kills a server with kill -9, or stops it, while it plans and applies reverts, and starts it again. After each
-//! revert all members are as they were before the changes that it takes back, and it has written each of them
-//! once.
+//! Kills a server with kill -9, or stops it, while it plans and applies reverts, and starts it again. After
+//! each revert all members are as they were before the changes that it takes back, and it has written each of
+//! them once.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;

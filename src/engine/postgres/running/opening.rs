@@ -79,8 +79,8 @@ pub(super) struct Opened {
     pub(super) known: Known,
 }
 
-/// Opens the store: see [`PostgresEngine::open`](super::PostgresEngine::open). `me` is what this process calls
-/// itself in the fence, in every attempt: one that was thought lost is its own too.
+/// Opens the store: see [`PostgresEngine::open`](super::PostgresEngine::open). `me` is what this process
+/// calls itself in the fence, in every attempt: one that was thought lost is its own too.
 pub(super) async fn open(
     config: &PostgresConfig,
     contention: &Contention<'_>,

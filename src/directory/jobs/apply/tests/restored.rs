@@ -23,7 +23,8 @@ struct Store {
 }
 
 impl Store {
-    /// A memberbase with members, and a list that changes half of them, leaves out the others and has new ones.
+    /// A memberbase with members, and a list that changes half of them, leaves out the others and has new
+    /// ones.
     async fn new() -> (Self, JobNumber) {
         let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
         let (table, directory) = open(&engine).await;

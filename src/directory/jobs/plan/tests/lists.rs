@@ -136,7 +136,8 @@ async fn whoever_an_earlier_list_created_while_this_one_waited_is_missing_from_i
     planned(&first).await;
     apply(&first).await.unwrap();
     store.create(&["hired"]).await;
-    // Nobody sent the hired one to the second list, and everybody of the first one was known when it was sent.
+    // Nobody sent the hired one to the second list, and everybody of the first one was known when it was
+    // sent.
     let planned = planned(&second).await;
     assert_eq!((planned.state, removals(&second).await), (JobState::Running, vec![Row(1)]));
     assert_eq!(planned.plan.unwrap().counts.newer, 1);
