@@ -40,6 +40,8 @@ pub async fn created(
             }
             add(&mut created, job, &value)?;
         }
+        // The list may have waited for days, and the engine reads without giving others a turn.
+        tokio::task::yield_now().await;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use self::sent::{Reads, plan_rows};
 use super::*;
 use crate::model::{
     Condition, Field, Filter, GuardCounts, Hold, JobNumber, ListMatch, ListOptions, Operand, Operator,
@@ -12,8 +13,6 @@ use crate::table::tests::reference::{KEYS, same_key};
 
 mod cases;
 mod sent;
-
-use self::sent::{Reads, plan_rows};
 
 /// Values of keys come from a small range, so that rows of a list collide.
 const VALUES: u16 = 9;
