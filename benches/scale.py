@@ -4,7 +4,8 @@
     python3 benches/scale.py PROGRAM [--members 100000,1000000] [--seconds 5] [--changes 10]
 
 For each number a new server is loaded by `memberbase bench`, gets the same load again, is asked for random members,
-and gets changes of random members on streams. Then it is started again after a clean stop, after kill -9, and as
+and gets changes of random members on streams. One in a hundred members gets a value of an indexed attribute, and first pages
+of these are asked for by one client. Then the server is started again after a clean stop, after kill -9, and as
 after a power cut: killed, and without the note of the running kernel (`wal/BOOT`), so that the working copy is not
 trusted and is rebuilt. The page cache stays warm, so reading from the disk is not in these times. A start lasts until
 the first get, and until the first filtered list.
@@ -23,10 +24,22 @@ client.with_packages()
 
 import grpc  # noqa: E402
 from google.protobuf import struct_pb2  # noqa: E402
+from publisher.v1 import attribute_service_pb2, attribute_service_pb2_grpc  # noqa: E402
 from publisher.v1 import filter_pb2, member_base_service_pb2 as bases_v1, member_base_service_pb2_grpc  # noqa: E402
 from publisher.v1 import member_service_pb2 as v1, member_service_pb2_grpc, pagination_pb2  # noqa: E402
 
 import server  # noqa: E402
+
+
+U64 = (1 << 64) - 1
+
+
+def ref(number, seed=1):
+    """The ref that `memberbase bench` gives this member."""
+    x = (seed + number + 0x9E3779B97F4A7C15) & U64
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & U64
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & U64
+    return f"crm-{x ^ (x >> 31):016x}"
 
 
 def disk(folder):
@@ -66,6 +79,29 @@ class Store:
         pagination = pagination_pb2.Pagination(limit=1)
         request = v1.ListMembersRequest(member_base_id=self.base, pagination=pagination)
         self.one = self.members.ListMembers(request).members[0]
+
+    def first_pages(self, members):
+        """Gives every hundredth member a value of an indexed attribute, and returns how many milliseconds first pages
+        of these take, in order."""
+        schema = {"sample": attribute_service_pb2.AttributeDefinition(type="string", indexed=True)}
+        request = attribute_service_pb2.SetAttributeSchemaRequest(member_base_id=self.base, schema=schema)
+        attribute_service_pb2_grpc.AttributeServiceStub(self.channel).SetAttributeSchema(request)
+        numbers = range(0, members, 100)
+        for begin in range(0, len(numbers), 1000):
+            request = v1.BulkUpsertMembersRequest(member_base_id=self.base)
+            for number in numbers[begin : begin + 1000]:
+                request.members.add(ref=ref(number)).attributes["sample"] = "one"
+            replied = self.members.BulkUpsertMembers(request)
+            assert replied.counts.updated == len(request.members), replied.counts
+        one = filter_pb2.Filter(key="attributes.sample", eq=struct_pb2.Value(string_value="one"))
+        pagination = pagination_pb2.Pagination(limit=50)
+        request = v1.ListMembersRequest(member_base_id=self.base, filters=[one], pagination=pagination)
+        took = []
+        for _ in range(300):
+            began = time.perf_counter()
+            assert len(self.members.ListMembers(request).members) == min(50, len(numbers))
+            took.append((time.perf_counter() - began) * 1e3)
+        return sorted(took)
 
     def reopen(self):
         """Seconds until the first get and until the first filtered list."""
@@ -115,6 +151,8 @@ def measure(program, members, options):
                 told[f"{what}: gets/s"] = f"{measured['per_second']:,.0f}"
                 told[f"{what}: CPU us"] = f"{taken['cpu_seconds'] / measured['count'] * 1e6:.1f}"
                 told[f"{what}: p99, ms"] = f"{measured['latency']['p99_us'] / 1e3:.1f}"
+            pages = store.first_pages(members)
+            told["first page of 50 of a hundredth, ms: p50, p99"] = f"{pages[150]:.1f}, {pages[297]:.1f}"
             changed = store.bench(members, "stream", options.changes)
             told["changes on streams, rows/s"] = f"{changed['per_second']:,.0f}"
             cpu = changed["server"]["cpu_seconds"] / changed["count"] * 1e6
