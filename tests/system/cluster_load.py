@@ -1,16 +1,20 @@
 """Writers and readers for cluster.py, and what they know must be true.
 
-Every key has one writer, whose versions rise. A read that shows at least what was acknowledged, or read by anybody,
+Most keys have one writer, whose versions rise. A read that shows at least what was acknowledged, or read by anybody,
 before it began, and at most what was begun before it ended, makes a history of such a key linearizable; both are
-checked at every read. All writers add to one counter, of which no two may see the same value (unless a reply was lost
-and asked for again), nor a later one a smaller value; and all of them want the same e-mail addresses, of which each goes to one.
+checked at every read. One key is written and read by all, and its whole history is checked in the end
+(cluster_history.py). All writers add to one counter, of which no two may see the same value (unless a reply was lost
+and asked for again), nor a later one a smaller value; and all of them want the same e-mail addresses, of which each
+goes to one. The first writer calls through a balancer, the others choose servers by themselves.
 """
 import random
 import threading
 import time
 
 import grpc
-from cluster_parts import PATIENCE, Client, fail
+from cluster_history import Register
+from cluster_parts import PATIENCE, fail, until
+from cluster_servers import Client
 from publisher.v1 import api_token_service_pb2 as token_messages, api_token_service_pb2_grpc
 from publisher.v1 import member_base_service_pb2 as base_messages, member_pb2
 from publisher.v1 import member_service_pb2 as messages
@@ -22,8 +26,8 @@ GUARD_OFF = {kind: {"percent": 100} for kind in ("removals", "identities", "clea
 
 
 class Load:
-    def __init__(self, servers, seed, token, pace):
-        self.servers, self.pace, self.stop = servers, pace, threading.Event()
+    def __init__(self, servers, balancer, seed, token, pace):
+        self.servers, self.balancer, self.pace, self.stop = servers, balancer, pace, threading.Event()
         self.chance = random.Random(seed)
         self.tours_again = 0
         self.clients = []
@@ -49,18 +53,24 @@ class Load:
                 member_id=member, loyalty_program_id="coffee", external_id="card", request_id=f"card{card}"))
             self.stamps[card] = [member, 0]
         self.shared, self.highest = set(), 0
+        self.register = Register()
+        self.set_register(client, "first")
+        # How often each thread has ended what it does again and again.
+        self.turns = {}
         self.threads = [self.thread(self.write, writer) for writer in range(WRITERS)]
         self.threads += [self.thread(self.read, reader) for reader in range(READERS)]
 
-    def client(self):
-        client = Client(self.servers, random.Random(self.chance.random()))
+    def client(self, servers=None):
+        client = Client(servers or self.servers, random.Random(self.chance.random()))
         self.clients.append(client)
         return client
 
     def thread(self, work, number):
+        servers = [self.balancer] if self.balancer and work == self.write and number == 0 else self.servers
+
         def run():
             try:
-                work(self.client(), number)
+                work(self.client(servers), number)
             except Exception as error:
                 fail(f"{work.__name__} {number}: {error!r}")
 
@@ -108,7 +118,21 @@ class Load:
             found = self.get(client, refs[0])
             if found != version:
                 fail(f"{refs[0]} was written as version {version} and read as {found}")
+            self.set_register(client, f"{writer}.{version}")
+            self.turns["writer", writer] = version
             time.sleep(self.pace)
+
+    def set_register(self, client, value):
+        row = member_pb2.MemberInput(ref="register", email="register@example.com", role=value)
+        at = time.monotonic()
+        client.call("members", "BulkUpsertMembers", messages.BulkUpsertMembersRequest(
+            member_base_id=self.base, members=[row], request_id=f"register{value}"))
+        self.register.wrote(value, at, time.monotonic())
+
+    def get_register(self, client):
+        at = time.monotonic()
+        value = client.call("members", "GetMember", messages.GetMemberRequest(member_base_id=self.base, ref="register")).member.role
+        self.register.read(value, at, time.monotonic())
 
     def stamp(self, client, card, writer, version):
         member, before = self.stamps[card]
@@ -147,8 +171,16 @@ class Load:
             known = list(self.versions)
             if known:
                 self.get(client, client.chance.choice(known))
+                self.get_register(client)
                 self.reads += 1
+                self.turns["reader", reader] = self.reads
             time.sleep(self.pace if known else 0.01)
+
+    def everybody(self):
+        """Waits until each writer and reader has got through once more."""
+        before = dict(self.turns)
+        until(lambda: len(self.turns) == WRITERS + READERS and all(self.turns[who] != before.get(who) for who in self.turns),
+              lambda: f"somebody does not go on: {self.turns}, and before {before}")
 
     def end(self):
         self.stop.set()
@@ -160,6 +192,8 @@ class Load:
     def conclude(self):
         """What was acknowledged is there, once."""
         client = self.client()
+        if wrong := self.register.wrong():
+            fail(f"the history of the key that all write is not linearizable: {wrong}")
         for ref, version in self.versions.items():
             found = self.get(client, ref)
             if found != version:

@@ -1,14 +1,11 @@
-"""What cluster.py is made of: places in a network, one PostgreSQL, servers that a supervisor keeps, and clients.
+"""What all parts of cluster.py stand on: places in a network, and how a run says what it does, fails and is undone.
 
 A place is a host of its own: where network namespaces can be made (as root, with `ip` and `iptables`), each has an
 address and can be cut off from others. Elsewhere all are on the loopback, and cutting off is SIGSTOP.
 """
-import collections
 import contextlib
-import functools
 import os
 import pathlib
-import random
 import shutil
 import signal
 import socket
@@ -19,22 +16,8 @@ import time
 import urllib.error
 import urllib.request
 
-os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"  # why: see power_cut.py
-
-import grpc
-from publisher.v1 import member_base_service_pb2_grpc, member_service_pb2_grpc, record_service_pb2_grpc
-
 PROGRAM, BINARIES, WORK = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 PATIENCE = 90
-LOST = 75
-OPTIONS = [
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-]
-TRANSIENT = (
-    grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED, grpc.StatusCode.CANCELLED,
-)
 begun = time.monotonic()
 
 
@@ -69,13 +52,13 @@ def dump():
     sys.stderr.flush()
 
 
-def until(holds, what, patience=PATIENCE):
+def until(holds, what, patience=PATIENCE, every=0.05):
     """Waits until `holds()` is true. `what` says what is wrong if it never is."""
     end = time.monotonic() + patience
     while not (found := holds()):
         if time.monotonic() > end:
             fail(what() if callable(what) else what)
-        time.sleep(0.05)
+        time.sleep(every)
     return found
 
 
@@ -177,115 +160,12 @@ class Place:
         self.rules("-F")
 
 
-class Database:
-    """One server of PostgreSQL on the loopback. As root, its tables are on a disk of their own, which can be filled;
-    its log is not, because a database whose log finds no room is down."""
+class Host:
+    """What runs at a place, and can be cut off from others. It has a `place` and a `signal`."""
 
-    def __init__(self):
-        self.port, self.disk = free_port(), None
-        self.folder = WORK / "database"
-        self.log = open(WORK / "database.log", "ab")
-        if os.geteuid() == 0:
-            self.mount()
-        made = as_database_user(
-            str(BINARIES / "initdb"), "-D", str(self.folder), "-U", "memberbase", "-A", "trust", "-E", "UTF8", "--locale=C",
-            "--waldir", str(WORK / "database-log"),
-        )
-        subprocess.run(made, check=True, stdout=self.log, stderr=self.log, cwd="/")
-        self.start()
-        undo.callback(self.kill)
-
-    def mount(self):
-        image, self.disk = WORK / "disk.img", WORK / "disk"
-        self.disk.mkdir()
-        run = functools.partial(subprocess.run, check=True, stdout=subprocess.DEVNULL)
-        run(["truncate", "-s", "1G", str(image)])
-        run(["mkfs.ext4", "-q", "-m", "0", str(image)])
-        run(["mount", "-o", "loop", str(image), str(self.disk)])
-        undo.callback(run, ["umount", "--lazy", str(self.disk)])
-        shutil.chown(self.disk, "postgres")
-        self.folder = self.disk / "database"
-
-    def fill(self):
-        """Leaves no room for tables to grow."""
-        with open(self.disk / "filler", "wb") as filler:
-            at, size = 0, 1 << 30
-            while size >= 4096:
-                try:
-                    os.posix_fallocate(filler.fileno(), at, size)
-                    at += size
-                except OSError:
-                    size //= 2
-
-    def free(self):
-        (self.disk / "filler").unlink()
-
-    def start(self):
-        settings = {
-            "listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "max_connections": 60,
-            "synchronous_commit": "on", "shared_buffers": "32MB",
-        }
-        settings = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        started = as_database_user(str(BINARIES / "postgres"), "-D", str(self.folder), *settings)
-        # A group of its own, so that one signal reaches all its processes.
-        self.process = subprocess.Popen(started, stdout=self.log, stderr=self.log, cwd="/", start_new_session=True)
-        ready = [str(BINARIES / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        until(lambda: self.process.poll() is None and subprocess.run(ready).returncode == 0, "the database does not start")
-
-    def kill(self):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-
-    @property
-    def url(self):
-        return f"postgres://memberbase@127.0.0.1:{self.port}/postgres?target_session_attrs=read-write"
-
-
-class Server:
-    """A server, which is started again whenever it ends."""
-
-    def __init__(self, number, url, place):
-        self.number, self.url, self.place = number, url, place
-        self.ended, self.stopping = [], False
-        self.address = f"{place.address}:{place.port(50051)}"
-        self.admin = f"{place.address}:{place.port(50052)}"
-        self.log = open(WORK / f"server{number}.log", "ab")
-        self.started = threading.Event()
-        self.process = None
-        self.keeper = threading.Thread(target=self.keep, daemon=True)
-        self.keeper.start()
-        self.started.wait()
-        undo.callback(self.end)
-
-    def end(self):
-        self.stopping = True
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    def keep(self):
-        while not self.stopping:
-            command = [
-                PROGRAM, "serve", "--listen", self.address, "--admin-listen", self.admin, "--drain-pause", "0s",
-                "--memory", "128MiB", "--advertise", f"http://{self.address}",
-                *(["--insecure-plaintext"] if self.place.namespace else []),
-            ]
-            environment = dict(os.environ, MEMBERBASE_STORE=self.url, MEMBERBASE_DATA="")
-            self.process = subprocess.Popen(self.place.command(command), env=environment, stdout=self.log, stderr=self.log)
-            self.started.set()
-            code = self.process.wait()
-            self.ended.append(code)
-            if code not in (0, -signal.SIGKILL, LOST):
-                fail(f"server {self.number} ended with {code}")
-            time.sleep(0.2)
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def cut(self, peers):
+    def cut(self, addresses):
         if self.place.namespace:
-            self.place.cut(peers)
+            self.place.cut(addresses)
         else:
             self.signal(signal.SIGSTOP)
 
@@ -294,51 +174,3 @@ class Server:
             self.place.heal()
         else:
             self.signal(signal.SIGCONT)
-
-    def metric(self, name):
-        lines = (get(f"http://{self.admin}/metrics")[1] or "").splitlines()
-        found = [line.rsplit(" ", 1)[1] for line in lines if line.startswith(name + " ")]
-        return float(found[0]) if found else None
-
-    def ready(self, probe="readyz"):
-        status, text = get(f"http://{self.address}/{probe}")
-        return status == 200, text
-
-
-class Client:
-    """Calls any of the servers, and goes on to the next while one cannot answer."""
-
-    # Of the token that all clients use.
-    metadata = None
-
-    def __init__(self, servers, chance):
-        self.stubs, self.chance, self.retries = [], chance, collections.Counter()
-        for server in servers:
-            channel = grpc.insecure_channel(server.address, options=OPTIONS)
-            self.stubs.append({
-                "bases": member_base_service_pb2_grpc.MemberBaseServiceStub(channel),
-                "members": member_service_pb2_grpc.MemberServiceStub(channel),
-                "records": record_service_pb2_grpc.RecordServiceStub(channel),
-            })
-
-    def call(self, service, method, request, codes=()):
-        at, end = self.chance.randrange(len(self.stubs)), time.monotonic() + PATIENCE
-        self.is_repeat = False
-        while True:
-            try:
-                return getattr(self.stubs[at][service], method)(request, timeout=20, metadata=self.metadata)
-            except grpc.RpcError as error:
-                code = error.code()
-                if code in codes:
-                    raise
-                # A request that is still running elsewhere, or was cut off, is sent again with its request id.
-                cut_off = code in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL) and "tream" in error.details()
-                if not (code in TRANSIENT or cut_off):
-                    fail(f"{method}: {code} {error.details()}")
-                if time.monotonic() > end:
-                    fail(f"{method}: no server answers for {PATIENCE} s: {code} {error.details()}")
-                self.retries[code.name] += 1
-                # Its first try may have been done.
-                self.is_repeat = True
-                at = (at + 1) % len(self.stubs)
-                time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Three nodes of PostgreSQL under Patroni, with etcd, for cluster.py.
+"""Three nodes of PostgreSQL under Patroni, with three members of etcd, for cluster.py.
 
 Each node is a place of its own, so that it can be cut off from the others, or from everybody. Replication waits for a
 quorum and is strict: what is acknowledged is on two nodes. Patroni is started again by this file, as a supervisor
@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import yaml
-from cluster_parts import BINARIES, WORK, Place, as_database_user, free_port, get, undo, until
+from cluster_parts import BINARIES, WORK, Host, Place, as_database_user, free_port, get, undo, until
 
 PACKAGING = pathlib.Path(__file__).parents[2] / "packaging/cluster"
 
@@ -24,9 +24,9 @@ TTL = 20
 class Patroni:
     def __init__(self, network, count=3):
         self.network = network
-        self.start_etcd()
+        self.etcd = etcd(network.here if network else "127.0.0.1")
         places = [network.place() if network else Place() for _ in range(count)]
-        self.nodes = [Node(number + 1, place, self.etcd) for number, place in enumerate(places)]
+        self.nodes = [Node(number + 1, place, [member.client for member in self.etcd]) for number, place in enumerate(places)]
         # The first one makes the cluster, and the others copy it.
         self.nodes[0].start()
         until(self.leader, "Patroni makes no cluster")
@@ -34,20 +34,12 @@ class Patroni:
             node.start()
         self.wait()
 
-    def start_etcd(self):
-        place = Place(self.network.here if self.network else "127.0.0.1")
-        client, peer = [f"http://{place.address}:{free_port()}" for _ in range(2)]
-        self.etcd = client.removeprefix("http://")
-        command = [
-            "etcd", "--name", "etcd", "--data-dir", str(WORK / "etcd"), "--listen-client-urls", client,
-            "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-            "--initial-cluster", f"etcd={peer}", "--enable-v2=false",
-        ]
-        log = open(WORK / "etcd.log", "ab")
-        process = subprocess.Popen(
-            as_database_user(*command), stdout=log, stderr=log, cwd="/", env=os.environ | ETCD_VARIABLES)
-        undo.callback(lambda: (process.kill(), process.wait()))
-        until(lambda: get(f"{client}/health")[0] == 200, "etcd does not start")
+    def lose_etcd(self, how, chance):
+        """Without two of its three members nothing can be written to etcd. Returns what brings them back."""
+        lost = chance.sample(self.etcd, 1 if how.startswith("one") else 2)
+        for member in lost:
+            member.stop() if how.endswith("stopped") else member.kill()
+        return lambda: [member.go_on() if how.endswith("stopped") else member.start() for member in lost]
 
     @property
     def url(self):
@@ -82,7 +74,52 @@ class Patroni:
         return max(json.loads(text).get("timeline") or 0 for status, text in pages if status)
 
 
-class Node:
+class Etcd:
+    """A member of etcd."""
+
+    def __init__(self, name, host):
+        self.name = name
+        self.client, self.peer = [f"{host}:{free_port()}" for _ in range(2)]
+        self.log = open(WORK / f"{name}.log", "ab")
+        self.process, self.cluster = None, []
+        undo.callback(self.kill)
+
+    def start(self):
+        client, peer = f"http://{self.client}", f"http://{self.peer}"
+        command = [
+            "etcd", "--name", self.name, "--data-dir", str(WORK / self.name), "--listen-client-urls", client,
+            "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+            "--initial-cluster", ",".join(f"{member.name}=http://{member.peer}" for member in self.cluster),
+            # Those for slow networks; this machine does other work too.
+            "--heartbeat-interval", "250", "--election-timeout", "2500", "--enable-v2=false",
+        ]
+        self.process = subprocess.Popen(
+            as_database_user(*command), stdout=self.log, stderr=self.log, cwd="/", env=os.environ | ETCD_VARIABLES)
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+
+def etcd(host):
+    """Three members. They are not among what is cut off: only nodes and servers are."""
+    members = [Etcd(f"etcd{number}", host) for number in (1, 2, 3)]
+    for member in members:
+        member.cluster = members
+        member.start()
+    for member in members:
+        until(lambda: get(f"http://{member.client}/health")[0] == 200, "etcd does not start")
+    return members
+
+
+class Node(Host):
     def __init__(self, number, place, etcd):
         self.number, self.place = number, place
         self.port, self.rest = place.port(5432), place.port(8008)
@@ -100,7 +137,7 @@ class Node:
         rest, database = f"{address}:{self.rest}", f"{address}:{self.port}"
         settings["name"] = f"node{self.number}"
         settings["restapi"] = {"listen": rest, "connect_address": rest}
-        settings["etcd3"] = {"hosts": [etcd]}
+        settings["etcd3"] = {"hosts": etcd}
         settings["bootstrap"]["dcs"] |= {"ttl": TTL, "loop_wait": 2, "retry_timeout": 5}
         settings["bootstrap"]["dcs"]["postgresql"]["parameters"] |= {
             "max_connections": 60, "shared_buffers": "32MB", "wal_keep_size": "256MB"}
@@ -151,6 +188,11 @@ class Node:
         if self.process:
             self.process.wait()
 
+    def kill_database(self):
+        """PostgreSQL alone, which Patroni starts again."""
+        for process in self.database():
+            send(process, signal.SIGKILL)
+
     def kill_patroni(self):
         self.process.kill()
         self.process.wait()
@@ -160,18 +202,6 @@ class Node:
 
     def continue_patroni(self):
         self.process.send_signal(signal.SIGCONT)
-
-    def cut(self, peers):
-        if self.place.namespace:
-            self.place.cut(peers)
-        else:
-            self.signal(signal.SIGSTOP)
-
-    def heal(self):
-        if self.place.namespace:
-            self.place.heal()
-        else:
-            self.signal(signal.SIGCONT)
 
 
 def send(process, number):

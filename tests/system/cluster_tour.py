@@ -8,7 +8,7 @@ import json
 import urllib.parse
 
 import grpc
-from cluster_parts import TRANSIENT
+from cluster_servers import TRANSIENT
 from publisher.v1 import api_token_service_pb2 as token_messages, api_token_service_pb2_grpc, member_pb2
 from publisher.v1 import member_service_pb2 as messages, member_service_pb2_grpc
 
