@@ -12,10 +12,10 @@ once, no address is held twice, and the counters are those of `memberbase check`
 CLUSTER_NODES=3 puts the store into three nodes under Patroni (cluster_patroni.py) instead of one PostgreSQL.
 
 CLUSTER_LONG=1 does all of it often. CLUSTER_KILLS, CLUSTER_JOB_KILLS (the owner, under a job), CLUSTER_PAUSES,
-CLUSTER_DATABASE_KILLS, with one PostgreSQL CLUSTER_FULL_DISKS, and with nodes CLUSTER_CUTS, CLUSTER_PATRONI_KILLS and
-CLUSTER_ETCD_LOSSES say how often each is done; CLUSTER_SERVERS how many servers there are, CLUSTER_PAUSE_SECONDS for
-how long one is paused, CLUSTER_TOURS after how many of these every kind of call is made, CLUSTER_PACE how many seconds
-a client rests after each call. CLUSTER_SEED begins the same choices again.
+CLUSTER_DATABASE_KILLS, with one PostgreSQL CLUSTER_FULL_DISKS, and with nodes CLUSTER_CUTS, CLUSTER_PATRONI_KILLS
+and CLUSTER_ETCD_LOSSES say how often each is done; CLUSTER_SERVERS how many servers there are,
+CLUSTER_PAUSE_SECONDS for how long one is paused, CLUSTER_TOURS after how many of these every kind of call is made,
+CLUSTER_PACE how many seconds a client rests after each call. CLUSTER_SEED begins the same choices again.
 """
 import collections
 import json
@@ -28,16 +28,15 @@ import subprocess
 import sys
 import time
 
-from cluster_parts import PATIENCE, PROGRAM, Network, Place, begun, fail, say, undo, until
-from cluster_servers import OPTIONS, Balancer, Server
-
 from cluster_database import Database
 from cluster_faults import Faults, active
 from cluster_history import finds_what_is_wrong
 from cluster_jobs import Lists
 from cluster_load import GUARD_OFF, Load
 from cluster_node_faults import NodeFaults
+from cluster_parts import PATIENCE, PROGRAM, Network, Place, begun, fail, say, undo, until
 from cluster_patroni import Patroni
+from cluster_servers import OPTIONS, Balancer, Server
 from cluster_tour import Again, Tour
 
 
@@ -54,7 +53,7 @@ COUNTS = {
     "kill": ("KILLS", (3, 50), (1, 50)),
     "job": ("JOB_KILLS", (1, 10), (1, 10)),
     "pause": ("PAUSES", (2, 5), (1, 5)),
-    "database": ("DATABASE_KILLS", (2, 20), (1, 20)),
+    "database_killed": ("DATABASE_KILLS", (2, 20), (1, 20)),
     "full": ("FULL_DISKS", (1, 3) if os.geteuid() == 0 else (0, 0), (0, 0)),
     "cut": ("CUTS", (0, 0), (1, 10)),
     "patroni": ("PATRONI_KILLS", (0, 0), (1, 5)),
@@ -128,12 +127,11 @@ def main():
     tour(servers, load, "first")
     lists = Lists(load, GUARD_OFF)
     faults = (NodeFaults if HAS_NODES else Faults)(database, servers, load, lists, chance, PAUSE_SECONDS)
-    work = {kind: getattr(faults, {"database": "database_killed"}.get(kind, kind)) for kind, count in ROUNDS.items() if count}
     order = [kind for kind, count in ROUNDS.items() for _ in range(count)]
     chance.shuffle(order)
     for number, kind in enumerate(order):
         load.everybody()
-        work[kind](number)
+        getattr(faults, kind)(number)
         if number % TOURS == 0:
             tour(servers, load, number)
     load.everybody()
@@ -173,6 +171,8 @@ def conclude(database, servers, faults):
     say(f"calls passed on by the servers that run in the end: {[int(calls) for calls in passed]}; tours begun again: "
         f"{load.tours_again}")
     say(f"calls that were sent again: {json.dumps(retries)}; exit codes {dict(ended)}; of the last owner {figures}")
+    if load.balanced:
+        say(f"of these through HAProxy: {json.dumps(load.balanced.retries)}, of a fourth of the writes")
     for what, times in (("without answers", faults.without_answers), ("until another node led", faults.until_promoted)):
         for kind, took in sorted(times.items()):
             middle = statistics.median(took)

@@ -1,4 +1,4 @@
-"""What is done to servers and to one PostgreSQL, for cluster.py. cluster_node_faults.py has what is done to three nodes.
+"""What is done to servers and to one PostgreSQL, for cluster.py; cluster_node_faults.py: to three nodes.
 
 Each says how long the load was without answers, and leaves everything whole.
 """
@@ -128,7 +128,8 @@ class Faults:
         answers = self.let_go_on(owner, ref)
         until(lambda: owner.ended[ended:] == [LOST],
               lambda: f"the paused server {owner.number} goes on; it ended with {owner.ended[ended:]}")
-        say(f"server {owner.number} went on after {time.monotonic() - paused:.1f} s: it answered {answers}, and ended with {LOST}")
+        took = time.monotonic() - paused
+        say(f"server {owner.number} went on after {took:.1f} s: it answered {answers}, and ended with {LOST}")
         progress(load)
         self.lists.check(client)
         if self.lists.revision(client) != revision:

@@ -36,16 +36,16 @@ class Register:
 
     def wrong(self):
         """What no order explains, or `None`. All calls have ended."""
-        required = sorted((end, beginning, value) for value, (_, end, beginning) in self.values.items() if end < beginning)
+        required = sorted((end, begun, value) for value, (_, end, begun) in self.values.items() if end < begun)
         for value, (write, end, _) in self.values.items():
             if end < write:
                 return f"{value} was read before it was written"
         for (_, until, value), (since, _, other) in zip(required, required[1:]):
             if since < until:
                 return f"{value} was read after {other} had taken its place, and {other} again after that"
-        for value, (_, end, beginning) in self.values.items():
-            at = bisect.bisect_left(required, (beginning,)) - 1
-            if end >= beginning and at >= 0 and end < required[at][1]:
+        for value, (_, end, begun) in self.values.items():
+            at = bisect.bisect_left(required, (begun,)) - 1
+            if end >= begun and at >= 0 and end < required[at][1]:
                 return f"{value} was written or read while {required[at][2]} was the only possible value"
         return None
 
@@ -60,7 +60,7 @@ def finds_what_is_wrong():
         (True, [a, b, ("read", "a", 4, 5)]),
         (True, [a, ("write", "b", 2, 9), ("read", "b", 3, 4), ("read", "a", 5, 6)]),
         (True, [a, ("read", "b", 2, 3), ("write", "b", 4, 5)]),
-        (True, [("write", "a", 0, 9), ("write", "b", 0, 9), ("read", "a", 1, 2), ("read", "b", 3, 4), ("read", "a", 5, 6)]),
+        (True, [("write", "a", 0, 9), ("write", "b", 0, 9), *(("read", value, at, at + 1) for value, at in zip("aba", (1, 3, 5)))]),
     ]
     for is_wrong, calls in histories:
         register = Register()

@@ -1,8 +1,8 @@
 """Lists that are applied as jobs while servers are lost, for cluster.py.
 
-Each list changes everybody, leaves some out, brings those of the last list back and has new ones. However often the
-server that works on it is killed or paused: in the end the members are those of the list, the job has counted and
-lists each row and removed member once, and the history of a member has one change by it.
+Each list changes everybody, leaves some out, brings those of the last list back and has new ones. However often
+the server that works on it is killed or paused: in the end the members are those of the list, the job has counted
+and lists each row and removed member once, and the history of a member has one change by it.
 """
 import collections
 import time
@@ -49,7 +49,8 @@ class Lists:
         self.refs = refs
 
         def messages():
-            yield jobs.SyncMembersRequest(options=jobs.SyncOptions(member_base_id=self.base, request_id=f"list{self.number}", name=version))
+            yield jobs.SyncMembersRequest(options=jobs.SyncOptions(
+                member_base_id=self.base, request_id=f"list{self.number}", name=version))
             for at in range(0, len(refs), IN_ONE_MESSAGE):
                 yield jobs.SyncMembersRequest(members=[
                     member_pb2.MemberInput(ref=ref, email=f"{ref}@example.com", role=version)

@@ -22,6 +22,8 @@ from publisher.v1 import record_service_pb2 as record_messages
 
 WRITERS, READERS = 4, 2
 REFS = 200
+# In the end all members are exported, and so many looked up too.
+LOOKED_UP = 300
 GUARD_OFF = {kind: {"percent": 100} for kind in ("removals", "identities", "clears", "reactivations", "tiers")}
 
 
@@ -30,7 +32,7 @@ class Load:
         self.servers, self.balancer, self.pace, self.stop = servers, balancer, pace, threading.Event()
         self.chance = random.Random(seed)
         self.tours_again = 0
-        self.clients = []
+        self.clients, self.balanced = [], None
         client = self.client()
         if token is None:
             # Made at a server that stands by; whoever calls needs a token from then on.
@@ -66,11 +68,14 @@ class Load:
         return client
 
     def thread(self, work, number):
-        servers = [self.balancer] if self.balancer and work == self.write and number == 0 else self.servers
+        is_balanced = self.balancer and work == self.write and number == 0
+        client = self.client([self.balancer] if is_balanced else None)
+        if is_balanced:
+            self.balanced = client
 
         def run():
             try:
-                work(self.client(servers), number)
+                work(client, number)
             except Exception as error:
                 fail(f"{work.__name__} {number}: {error!r}")
 
@@ -131,8 +136,8 @@ class Load:
 
     def get_register(self, client):
         at = time.monotonic()
-        value = client.call("members", "GetMember", messages.GetMemberRequest(member_base_id=self.base, ref="register")).member.role
-        self.register.read(value, at, time.monotonic())
+        found = client.call("members", "GetMember", messages.GetMemberRequest(member_base_id=self.base, ref="register"))
+        self.register.read(found.member.role, at, time.monotonic())
 
     def stamp(self, client, card, writer, version):
         member, before = self.stamps[card]
@@ -179,8 +184,8 @@ class Load:
     def everybody(self):
         """Waits until each writer and reader has got through once more."""
         before = dict(self.turns)
-        until(lambda: len(self.turns) == WRITERS + READERS and all(self.turns[who] != before.get(who) for who in self.turns),
-              lambda: f"somebody does not go on: {self.turns}, and before {before}")
+        went_on = lambda: [who for who in self.turns if self.turns[who] != before.get(who)]
+        until(lambda: len(went_on()) == WRITERS + READERS, lambda: f"of {self.turns} only {went_on()} go on")
 
     def end(self):
         self.stop.set()
@@ -194,24 +199,32 @@ class Load:
         client = self.client()
         if wrong := self.register.wrong():
             fail(f"the history of the key that all write is not linearizable: {wrong}")
+        everybody = [self.export(self.client([server])) for server in self.servers]
+        if any(of != everybody[0] for of in everybody):
+            fail("the servers do not export the same members")
+        found = {member.ref: member.role for member in everybody[0]}
         for ref, version in self.versions.items():
-            found = self.get(client, ref)
-            if found != version:
-                fail(f"{ref} has version {found} in the end, and {version} was acknowledged")
+            if found.get(ref) != f"version {version}":
+                fail(f"{ref} is {found.get(ref)} in the end, and version {version} was acknowledged")
+        for ref in self.chance.sample(sorted(self.versions), min(LOOKED_UP, len(self.versions))):
+            self.get(client, ref)
         for card, (member, made) in self.stamps.items():
-            cards = client.call("records", "ListStampCollections", record_messages.ListStampCollectionsRequest(member_id=member))
+            cards = client.call(
+                "records", "ListStampCollections", record_messages.ListStampCollectionsRequest(member_id=member))
             has = [card.stamps for card in cards.stamp_collections]
             if has != [made]:
                 fail(f"{made} requests for a stamp on the card {card} made {has}")
         for number, holders in self.claims.items():
             if len(holders) != 1:
                 fail(f"the address claim{number} was wanted and went to {holders}")
-        found = [member for part in client.call(
-            "members", "ExportMembers", messages.ExportMembersRequest(member_base_id=self.base)) for member in part.members]
-        emails = {member.email: member.ref for member in found}
-        if len(emails) != len(found):
-            fail(f"{len(found)} members hold {len(emails)} addresses")
+        emails = {member.email: member.ref for member in everybody[0]}
+        if len(emails) != len(everybody[0]):
+            fail(f"{len(everybody[0])} members hold {len(emails)} addresses")
         for number, holders in self.claims.items():
             if [emails.get(f"claim{number}@example.com")] != holders:
                 fail(f"claim{number} was given to {holders} and is held by {emails.get(f'claim{number}@example.com')}")
         return client.call("bases", "GetMemberBase", base_messages.GetMemberBaseRequest(id=self.base)).member_base.counts
+
+    def export(self, client):
+        return client.call("members", "ExportMembers", messages.ExportMembersRequest(member_base_id=self.base),
+                           take=lambda parts: [member for part in parts for member in part.members])

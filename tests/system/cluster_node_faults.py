@@ -30,7 +30,8 @@ class NodeFaults(Faults):
     def promoted(self, lost, kind, what, since):
         """Waits until another node leads."""
         others = [node for node in self.database.nodes if node is not lost]
-        new = until(lambda: next((node for node in others if node.says("primary")[0] == 200), None), f"{what}: no other node leads")
+        new = until(lambda: next((node for node in others if node.says("primary")[0] == 200), None),
+                    f"{what}: no other node leads")
         took = time.monotonic() - since
         self.until_promoted[kind].append(took)
         say(f"{what}: node {new.number} leads after {took:.1f} s")

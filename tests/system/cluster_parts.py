@@ -16,6 +16,9 @@ import time
 import urllib.error
 import urllib.request
 
+# Before anything of protobuf is imported. Why: see power_cut.py.
+os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
+
 PROGRAM, BINARIES, WORK = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 PATIENCE = 90
 begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""The servers of cluster.py, which a supervisor keeps, a balancer in front of them, and clients that do not give up."""
+"""For cluster.py: servers that a supervisor keeps, a balancer in front of them, and clients that do not give up."""
 import collections
 import itertools
 import os
@@ -9,11 +9,10 @@ import subprocess
 import threading
 import time
 
-os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"  # why: see power_cut.py
-
 import grpc
 from cluster_parts import PATIENCE, PROGRAM, WORK, Host, fail, free_port, get, undo, until
-from publisher.v1 import job_service_pb2_grpc, member_base_service_pb2_grpc, member_service_pb2_grpc, record_service_pb2_grpc
+from publisher.v1 import job_service_pb2_grpc, member_base_service_pb2_grpc
+from publisher.v1 import member_service_pb2_grpc, record_service_pb2_grpc
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 # The exit code of a server that found another one to be the owner.
