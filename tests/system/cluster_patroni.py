@@ -17,7 +17,8 @@ from cluster_parts import BINARIES, WORK, Host, Place, as_database_user, free_po
 PACKAGING = pathlib.Path(__file__).parents[2] / "packaging/cluster"
 
 ETCD_VARIABLES = {"ETCD_UNSUPPORTED_ARCH": "arm64"}
-# The shortest that Patroni accepts: a node that is lost keeps its lead for this long.
+# The shortest that Patroni accepts: a node that is lost keeps its lead for this long. It must not be less than
+# `loop_wait` and twice `retry_timeout`.
 TTL = 20
 
 
@@ -138,7 +139,7 @@ class Node(Host):
         settings["name"] = f"node{self.number}"
         settings["restapi"] = {"listen": rest, "connect_address": rest}
         settings["etcd3"] = {"hosts": etcd}
-        settings["bootstrap"]["dcs"] |= {"ttl": TTL, "loop_wait": 2, "retry_timeout": 5}
+        settings["bootstrap"]["dcs"] |= {"ttl": TTL, "loop_wait": 2, "retry_timeout": 9}
         settings["bootstrap"]["dcs"]["postgresql"]["parameters"] |= {
             "max_connections": 60, "shared_buffers": "32MB", "wal_keep_size": "256MB"}
         # Nobody but this machine reaches it.
