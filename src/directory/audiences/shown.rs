@@ -53,8 +53,7 @@ impl Directory {
 
     /// The audience as the caller may see it.
     pub(super) fn shown(&self, view: &View<'_>, base: BaseNumber, audience: &Arc<Audience>) -> ShownAudience {
-        let audiences = view.audiences();
-        let is_pii = is_pii(audiences, audience);
+        let is_pii = view.audiences().is_personal(audience.number);
         let knows = !audience.is_archived() && (!is_pii || self.guarded.sees_pii());
         ShownAudience {
             base,
@@ -76,14 +75,9 @@ impl Directory {
         audiences: &Audiences,
         audience: &Audience,
     ) -> Result<(), Error> {
-        if is_pii(audiences, audience) && !self.guarded.sees_pii() {
+        if !self.guarded.sees_pii() && audiences.is_personal(audience.number) {
             return Err(Lacking::Pii(Shows::Audience).into());
         }
         Ok(())
     }
-}
-
-/// Whether it is personal, by the filter that it has or by the one that still decides.
-fn is_pii(audiences: &Audiences, audience: &Audience) -> bool {
-    audiences.is_pii(&audience.filter) || audiences.is_pii(audience.serving())
 }

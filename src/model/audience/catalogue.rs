@@ -1,25 +1,38 @@
 //! All audiences of a memberbase, and how they depend on each other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::audience::{Audience, AudienceFilter, AudienceName};
 use crate::model::id::AudienceNumber;
 
 /// The audiences of a memberbase at one revision, archived ones included. A copy is cheap.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Audiences(Arc<BTreeMap<AudienceNumber, Arc<Audience>>>);
+#[derive(Debug, Clone, Default)]
+pub struct Audiences(Arc<All>);
+
+#[derive(Debug, Clone, Default)]
+struct All {
+    by_number: BTreeMap<AudienceNumber, Arc<Audience>>,
+    /// The personal ones, once somebody asked. A list of audiences asks for each of them.
+    personal: OnceLock<BTreeSet<AudienceNumber>>,
+}
+
+impl PartialEq for Audiences {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.by_number == other.0.by_number
+    }
+}
 
 impl Audiences {
     /// The audience with this number.
     #[must_use]
     pub fn get(&self, number: AudienceNumber) -> Option<&Arc<Audience>> {
-        self.0.get(&number)
+        self.0.by_number.get(&number)
     }
 
     /// All audiences, in the order of their numbers.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Audience>> {
-        self.0.values()
+        self.0.by_number.values()
     }
 
     /// Those that are not archived.
@@ -30,18 +43,20 @@ impl Audiences {
     /// How many there are, archived ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.by_number.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.by_number.is_empty()
     }
 
     /// Adds an audience, or puts it in the place of the one with its number.
     pub fn put(&mut self, audience: Arc<Audience>) {
-        Arc::make_mut(&mut self.0).insert(audience.number, audience);
+        let all = Arc::make_mut(&mut self.0);
+        all.by_number.insert(audience.number, audience);
+        all.personal = OnceLock::new();
     }
 
     /// The audience with this name that is not archived.
@@ -65,22 +80,35 @@ impl Audiences {
     /// Whether one of these audiences is personal.
     #[must_use]
     pub fn any_is_pii(&self, audiences: &BTreeSet<AudienceNumber>) -> bool {
-        self.reached(audiences)
-            .iter()
-            .filter_map(|number| self.get(*number))
-            .any(|audience| audience.filter.looks_at_pii() || audience.serving().looks_at_pii())
+        audiences.iter().any(|number| self.is_personal(*number))
     }
 
-    /// These audiences, and all that they use, directly or through others.
-    fn reached(&self, from: &BTreeSet<AudienceNumber>) -> BTreeSet<AudienceNumber> {
-        let mut reached = BTreeSet::new();
-        let mut open: Vec<AudienceNumber> = from.iter().copied().collect();
-        while let Some(number) = open.pop() {
-            if reached.insert(number) {
-                open.extend(self.get(number).map(|audience| audience.named()).unwrap_or_default());
+    /// Whether an audience is personal: by the filter that it has, or by the one that still decides.
+    #[must_use]
+    pub fn is_personal(&self, audience: AudienceNumber) -> bool {
+        self.0.personal.get_or_init(|| self.personal()).contains(&audience)
+    }
+
+    /// The audiences that look at personal fields themselves, and all that use one of them, directly or
+    /// through others.
+    fn personal(&self) -> BTreeSet<AudienceNumber> {
+        let mut users: BTreeMap<AudienceNumber, Vec<AudienceNumber>> = BTreeMap::new();
+        let mut open = Vec::new();
+        for audience in self.iter() {
+            for named in audience.named() {
+                users.entry(named).or_default().push(audience.number);
+            }
+            if audience.filter.looks_at_pii() || audience.serving().looks_at_pii() {
+                open.push(audience.number);
             }
         }
-        reached
+        let mut personal = BTreeSet::new();
+        while let Some(number) = open.pop() {
+            if personal.insert(number) {
+                open.extend(users.remove(&number).unwrap_or_default());
+            }
+        }
+        personal
     }
 
     /// The way from one of `from` to `target` through audiences that use each other, both ends included;
@@ -120,7 +148,7 @@ impl Audiences {
         let mut waits: BTreeMap<AudienceNumber, usize> = BTreeMap::new();
         let mut users: BTreeMap<AudienceNumber, Vec<AudienceNumber>> = BTreeMap::new();
         for audience in self.iter() {
-            let known = audience.named().into_iter().filter(|named| self.0.contains_key(named));
+            let known = audience.named().into_iter().filter(|named| self.0.by_number.contains_key(named));
             for named in known {
                 *waits.entry(audience.number).or_default() += 1;
                 users.entry(named).or_default().push(audience.number);
@@ -147,7 +175,7 @@ impl Audiences {
 impl FromIterator<Audience> for Audiences {
     fn from_iter<T: IntoIterator<Item = Audience>>(audiences: T) -> Self {
         let by_number = audiences.into_iter().map(|audience| (audience.number, Arc::new(audience)));
-        Self(Arc::new(by_number.collect()))
+        Self(Arc::new(All { by_number: by_number.collect(), personal: OnceLock::new() }))
     }
 }
 
@@ -197,6 +225,35 @@ mod tests {
         assert!(is_pii(&filter(vec![exists("account_details")])));
         assert!(is_pii(&uses(&[2])) && is_pii(&uses(&[3, 1])) && !is_pii(&uses(&[3])));
         assert!(!is_pii(&AudienceFilter::default()));
+    }
+
+    #[test]
+    fn a_change_of_one_audience_makes_those_that_use_it_personal_and_plain_again() {
+        let exists =
+            |key: &str| RawFilter { key: Some(key.to_owned()), exists: Some(true), ..RawFilter::default() };
+        let personal =
+            |all: &Audiences| (1..=5).filter(|number| all.is_personal(AudienceNumber(*number))).collect();
+        // Each is used by the next, and by the one after it.
+        let mut all: Audiences = [(1, vec![]), (2, vec![1]), (3, vec![1, 2]), (4, vec![2, 3]), (5, vec![3])]
+            .map(|(number, named)| audience(number, "A", uses(&named)))
+            .into_iter()
+            .collect();
+        let none: Vec<u32> = personal(&all);
+        assert!(none.is_empty());
+        let before = all.clone();
+        let mut dob = audience(2, "A", filter(vec![exists("dob")]));
+        all.put(Arc::new(dob.clone()));
+        let some: Vec<u32> = personal(&all);
+        assert_eq!(some, [2, 3, 4, 5]);
+        assert_eq!(personal(&before), none);
+        // While it is built, the filter that still decides counts.
+        let serving = Box::new(std::mem::replace(&mut dob.filter, uses(&[1])));
+        dob.state = AudienceState::Building { row: 0, serving };
+        all.put(Arc::new(dob.clone()));
+        assert_eq!(personal(&all), some);
+        dob.state = AudienceState::Ready;
+        all.put(Arc::new(dob));
+        assert_eq!(personal(&all), none);
     }
 
     #[test]
