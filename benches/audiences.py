@@ -19,7 +19,8 @@ import client
 
 client.with_packages()
 
-from google.protobuf.struct_pb2 import ListValue, Struct, Value  # noqa: E402
+from google.protobuf import json_format  # noqa: E402
+from google.protobuf.struct_pb2 import ListValue, Value  # noqa: E402
 from publisher.v1 import attribute_service_pb2, attribute_service_pb2_grpc  # noqa: E402
 from publisher.v1 import audience_service_pb2, audience_service_pb2_grpc  # noqa: E402
 from publisher.v1 import filter_pb2, member_service_pb2  # noqa: E402
@@ -87,21 +88,28 @@ def mixed(n, salt):
     return x ^ x >> 32
 
 
-def fill(member, n):
+def row(n):
+    """The nth member, as JSON has it."""
     a, b = mixed(n, 1), mixed(n, 2)
-    member.ref, member.email = f"r{n}", f"mail{a % 10**7}.{n}@example.com"
-    member.first_name, member.last_name = f"Fi{a % 40}", f"La{b % 90}son"
-    member.tier, member.role, member.company = f"tier {a % 4}", ROLES[b % 5], f"company {b % 70}"
-    values = {
-        "city": text(f"city {b % 50}"),
-        "level": Value(number_value=a % 100),
-        "remote": Value(bool_value=a % 2 == 0),
-        "joined": text(f"202{a % 6}-0{b % 9 + 1}-11"),
-        "tags": Value(list_value=words([f"tag {a % 30}", f"tag {b % 30}"])),
+    attributes = {
+        "city": f"city {b % 50}",
+        "level": a % 100,
+        "remote": a % 2 == 0,
+        "joined": f"202{a % 6}-0{b % 9 + 1}-11",
+        "tags": [f"tag {a % 30}", f"tag {b % 30}"],
     }
     if a % 3:
-        values["note"] = text(f"paid {a % 20} late {b % 10}")
-    member.attributes.CopyFrom(Struct(fields=values))
+        attributes["note"] = f"paid {a % 20} late {b % 10}"
+    return {
+        "ref": f"r{n}",
+        "email": f"mail{a % 10**7}.{n}@example.com",
+        "first_name": f"Fi{a % 40}",
+        "last_name": f"La{b % 90}son",
+        "tier": f"tier {a % 4}",
+        "role": ROLES[b % 5],
+        "company": f"company {b % 70}",
+        "attributes": attributes,
+    }
 
 
 def make(url, name, audiences):
@@ -125,7 +133,7 @@ def requests(base, members):
     for first in range(0, members, ROWS):
         request = member_service_pb2.BulkUpsertMembersRequest(member_base_id=base)
         for n in range(first, min(members, first + ROWS)):
-            fill(request.members.add(), n)
+            json_format.ParseDict(row(n), request.members.add())
         made.append(request.SerializeToString())
     return made
 

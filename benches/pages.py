@@ -3,8 +3,8 @@
 
     python3 benches/pages.py PROGRAM [--members 5000000] [--audiences 40] [--calls 400]
 
-A new server imports the members of `search.py`, and gets audiences of members with one of fifty last names,
-so that they lie all over the memberbase. Each call is made by one client after the other, for another
+A new server gets audiences of members with one of fifty last names, so that they lie all over the memberbase,
+and imports the members of `search.py`. Each call is made by one client after the other, for another
 audience each time, first right after a restart of the server and then again. Prints the percentiles of the
 wall time in milliseconds.
 """
@@ -14,7 +14,6 @@ import pathlib
 import random
 import subprocess
 import tempfile
-import time
 
 import client
 
@@ -33,7 +32,7 @@ NAMES_EACH = 50
 
 
 def create(url, base, last, count):
-    """Creates the audiences, and waits until all are built. Returns their ids."""
+    """Creates the audiences. Returns their ids."""
     service = audience_service_pb2_grpc.AudienceServiceStub(client.connect(url))
     made = []
     for n in range(count):
@@ -42,14 +41,17 @@ def create(url, base, last, count):
         request = audience_service_pb2.CreateAudienceRequest(member_base_id=base, name=f"audience {n}")
         request.filters.append(name_in)
         made.append(service.CreateAudience(request).audience.id)
-    while True:
-        gets = [audience_service_pb2.GetAudienceRequest(audience_id=id) for id in made]
-        states = [service.GetAudience(get).audience for get in gets]
-        if all(audience.state == audience_pb2.AUDIENCE_STATE_READY for audience in states):
-            counts = sorted(audience.member_count for audience in states)
-            print(f"audiences of {counts[0]} to {counts[-1]} members", flush=True)
-            return made
-        time.sleep(0.2)
+    return made
+
+
+def sizes(url, made):
+    """The smallest and the largest number of members of an audience."""
+    service = audience_service_pb2_grpc.AudienceServiceStub(client.connect(url))
+    gets = [audience_service_pb2.GetAudienceRequest(audience_id=id) for id in made]
+    found = [service.GetAudience(get).audience for get in gets]
+    assert all(audience.state == audience_pb2.AUDIENCE_STATE_READY for audience in found)
+    counts = [audience.member_count for audience in found]
+    return min(counts), max(counts)
 
 
 def measure(url, base, audiences, calls, dice):
@@ -103,9 +105,11 @@ def main():
             attribute_service_pb2_grpc.AttributeServiceStub(client.connect(url)).SetAttributeSchema(
                 attribute_service_pb2.SetAttributeSchemaRequest(member_base_id=base, schema={"team": team})
             )
+            audiences = create(url, base, last, options.audiences)
             command = [program, "import", full, "--base", "b", "--server", url]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            audiences = create(url, base, last, options.audiences)
+            least, most = sizes(url, audiences)
+            print(f"audiences of {least} to {most} members", flush=True)
             server.stop(process)
             process, url = server.start(program, data)
             for when in ("after a restart", "again"):
