@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::around::Layer;
 use super::connections::stall::{self, Calls};
-use super::connections::{Counted, Counting, Failed, Place, Places, Refused, Room, Tls};
+use super::connections::{Counted, Counting, Failed, Gathered, Place, Places, Refused, Room, Tls};
 use super::forward::Callers;
 use super::front::Front;
 use super::metrics::CallMetrics;
@@ -226,9 +226,14 @@ async fn serve<S>(stream: S, service: Service, connections: Connections)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (stream, silence) = Counted::new(stream);
+    let (stream, silence) = Counted::new(Gathered::new(stream));
     let mut builder = auto::Builder::new(Calls { stall_after: connections.stall_after });
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(READ_AHEAD);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(READ_AHEAD)
+        .writev(true);
     builder
         .http2()
         .timer(TokioTimer::new())

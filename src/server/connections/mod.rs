@@ -6,11 +6,13 @@
 mod calls;
 pub mod descriptors;
 mod first_bytes;
+mod gather;
 mod places;
 pub mod stall;
 mod tls;
 
 pub use self::calls::Counting;
 pub use self::first_bytes::Counted;
+pub use self::gather::Gathered;
 pub use self::places::{Crowded, Place, Places, Refused, Room};
 pub use self::tls::{Failed, Tls, TlsError};
