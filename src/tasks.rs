@@ -3,7 +3,8 @@
 //! - A task or thread that the store cannot do without is *vital*: if it panics, the process ends at once
 //!   with a reason. Otherwise a store whose lane or log is gone would accept calls and never reply. A restart
 //!   opens the store as after a crash.
-//! - A task or thread for one caller ends only that call or connection if it panics.
+//! - A task or thread for one caller ends only that call or connection if it panics. So does work that is
+//!   polled [`Within`] the task of another one.
 //! - Work that commits and then changes memory runs [`to_the_end`], even if its caller stops waiting, so that
 //!   memory and disk agree.
 //!
@@ -11,21 +12,28 @@
 //! may use this module, and it uses none.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::future::Future;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::mpsc;
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::JoinHandle;
+use tokio::task::coop::unconstrained;
 use tracing::Instrument;
 
 /// The exit code of a process that found a fault of its own (EX_SOFTWARE of sysexits.h).
 const EXIT_SOFTWARE: i32 = 70;
 /// How long a process that ends waits until its reason is written to standard error.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
+
+/// Work for one caller or one connection.
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Starts a task that the store cannot do without. It may return; if it panics, the process ends.
 pub fn vital<T: Send + 'static>(
@@ -60,6 +68,56 @@ pub async fn to_the_end<T: Send + 'static>(
 /// Starts a task for one caller or one connection: if it panics, only the holder of the handle notices.
 pub fn for_caller<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
+}
+
+/// Work for one caller that is polled within the task of another one. If it panics, it ends, and nothing
+/// else. Each poll is one piece of work for tokio, which lets others go first only after it.
+pub struct Within(Option<Work>);
+
+thread_local! {
+    /// Whether the work that is polled wants a task of its own.
+    static WANTS_TASK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The work that is polled here goes on in a task of its own, because it turned out to be more than little.
+/// Does nothing to work that has one.
+pub fn want_task() {
+    WANTS_TASK.set(true);
+}
+
+impl Within {
+    /// Work that was not polled yet.
+    pub fn new(work: Work) -> Self {
+        Self(Some(work))
+    }
+
+    /// The work goes on in a task of its own.
+    pub fn leave(self) {
+        if let Some(work) = self.0 {
+            for_caller(work);
+        }
+    }
+}
+
+impl Future for Within {
+    type Output = ();
+
+    /// Ends when the work is done, has panicked, or has got a task, which polls it at once.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(mut work) = self.0.take() else { return Poll::Ready(()) };
+        WANTS_TASK.set(false);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let polled = pin!(unconstrained(work.as_mut())).poll(cx);
+            polled.is_pending().then_some(work)
+        }));
+        let Ok(Some(work)) = polled else { return Poll::Ready(()) };
+        if WANTS_TASK.take() {
+            for_caller(work);
+            return Poll::Ready(());
+        }
+        self.0 = Some(work);
+        Poll::Pending
+    }
 }
 
 /// Starts a thread for one caller, which checks how the thread ended.

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::around::Layer;
-use super::connections::stall::{self, Calls};
-use super::connections::{Counted, Counting, Failed, Gathered, Place, Places, Refused, Room, Tls};
+use super::connections::at_once::{Calls, WithCalls};
+use super::connections::stall;
+use super::connections::{Counted, Counting, Failed, Gathered, Place, Places, Refused, Room, Tls, Weighing};
 use super::forward::Callers;
 use super::front::Front;
 use super::metrics::CallMetrics;
@@ -26,6 +26,7 @@ use super::refusals::{Noted, Refusals};
 use super::traced::Traced;
 use super::web::Web;
 use crate::api::grpc::edge::Edge;
+use crate::api::grpc::methods;
 use crate::api::peer::Peer;
 use crate::config::Origins;
 use crate::directory::Connection;
@@ -227,7 +228,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, silence) = Counted::new(Gathered::new(stream));
-    let mut builder = auto::Builder::new(Calls { stall_after: connections.stall_after });
+    let calls = Calls::new(connections.stall_after);
+    let mut builder = auto::Builder::new(calls.clone());
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -245,8 +247,9 @@ where
         .max_frame_size(FRAME)
         .max_send_buf_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(RESET_CALLS_MAX);
-    let service = TowerToHyperService::new(service);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let service = Weighing { inner: Arc::new(service), is_light: methods::is_light };
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(WithCalls::new(connection, calls));
     // Over HTTP/1 there is no task for each call, so the connection itself is watched.
     let stall_after = connections.stall_after;
     let ended = tokio::select! {
@@ -256,7 +259,7 @@ where
             return;
         }
         () = connections.stopping.cancelled() => {
-            connection.as_mut().graceful_shutdown();
+            connection.as_mut().connection().graceful_shutdown();
             tokio::select! {
                 ended = stall::watch(connection, stall_after) => ended,
                 () = connections.cut.cancelled() => return,

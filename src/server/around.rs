@@ -1,7 +1,8 @@
 //! What happens around each call of a connection: before it begins, and when its reply is ready.
 //!
 //! This is for layers that only look at both ends of a call. A layer that must be there whenever a call is
-//! polled (`traced`, `api::grpc::edge`) is a service of its own.
+//! polled (`traced`, `api::grpc::edge`) is a service of its own. Services are those of hyper, which all calls
+//! of a connection share: nothing is copied for a call.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -9,8 +10,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use hyper::service::Service;
 use tonic::body::Body;
-use tower::Service;
 
 /// What happens around each call.
 pub trait Around {
@@ -25,7 +26,6 @@ pub trait Around {
 }
 
 /// Serves the calls of one connection with `inner`, with `around` around each.
-#[derive(Clone)]
 pub struct Layer<A, S> {
     /// What happens around each call.
     pub around: A,
@@ -43,11 +43,7 @@ where
     type Error = Infallible;
     type Future = AroundCall<A, S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&self, mut request: Request<B>) -> Self::Future {
         let call = Some(self.around.begin(&mut request));
         AroundCall { reply: self.inner.call(request), call }
     }

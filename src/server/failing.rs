@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Request;
+use hyper::service::Service;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
-use tower::Service;
 
 use super::front::{Around, Front};
 use super::tenure::Tenure;
@@ -28,6 +29,21 @@ use crate::model::origin::Door;
 use crate::table::{AuditConfig, Table, TableConfig, audit};
 
 const HOUR: i64 = 60 * 60 * 1_000_000;
+
+/// The clients of tests call a server without a connection.
+impl tower::Service<Request<Body>> for Front {
+    type Response = <Self as Service<Request<Body>>>::Response;
+    type Error = <Self as Service<Request<Body>>>::Error;
+    type Future = <Self as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        <Self as Service<Request<Body>>>::call(self, request)
+    }
+}
 
 struct World {
     engine: Arc<Faulty>,
@@ -118,7 +134,7 @@ impl World {
             .header("content-length", body.len())
             .header("x-member-base-id", &self.base)
             .body(Body::new(http_body_util::Full::from(body)));
-        self.front.clone().call(request.unwrap()).await.unwrap()
+        self.front.call(request.unwrap()).await.unwrap()
     }
 
     async fn publisher(&self, n: u64) -> http::Response<Body> {

@@ -10,19 +10,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body::{Frame, SizeHint};
+use hyper::service::Service;
 use tonic::body::Body;
-use tower::Service;
+
 use tracing::Span;
 
 use crate::trace::{Current, Parent, Recorder};
 
 /// The header in which a caller names its trace and its span.
-const HEADER: &str = "traceparent";
+const HEADER: HeaderName = HeaderName::from_static("traceparent");
 
 /// Serves the calls of one connection with `inner`, each within its trace.
-#[derive(Clone)]
 pub struct Traced<S> {
     /// The service.
     pub inner: S,
@@ -39,11 +39,7 @@ where
     type Error = Infallible;
     type Future = TracedCall<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&self, request: Request<B>) -> Self::Future {
         let call = Current::begin(self.recorder.as_ref(), parent(request.headers()));
         let Some(trace) = call.map(Trace::new) else {
             return TracedCall { reply: self.inner.call(request), trace: None };
@@ -152,7 +148,7 @@ mod tests {
     async fn a_call_and_its_reply_are_made_within_its_trace() {
         for (parent, expected) in [(Some(PARENT), Some(&PARENT[3..35])), (None, None)] {
             let (tell, told) = std::sync::mpsc::channel();
-            let inner = tower::service_fn(move |_: Request<()>| {
+            let inner = hyper::service::service_fn(move |_: Request<Body>| {
                 let tell = tell.clone();
                 Box::pin(async move {
                     tokio::task::yield_now().await;
@@ -164,7 +160,7 @@ mod tests {
                     Ok::<_, Infallible>(Response::new(Body::new(body)))
                 })
             });
-            let mut request = Request::new(());
+            let mut request = Request::new(Body::empty());
             if let Some(parent) = parent {
                 request.headers_mut().insert("traceparent", parent.parse().unwrap());
             }

@@ -10,16 +10,16 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use http::{Request, Response};
+use hyper::service::Service;
 use tokio::time::{Sleep, sleep_until};
 use tonic::body::Body;
 use tonic::{Code, Status};
-use tower::Service;
 
 use super::deadline::{Deadline, timeout};
 use super::faults::{deadline_passed, translate};
 
 /// The edge around `inner`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Edge<S>(pub S);
 
 impl<S, B> Service<Request<B>> for Edge<S>
@@ -31,11 +31,7 @@ where
     type Error = Infallible;
     type Future = WithinDeadline<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&self, mut request: Request<B>) -> Self::Future {
         let deadline = timeout(request.headers()).map(|timeout| Instant::now() + timeout);
         if let Some(deadline) = deadline {
             request.extensions_mut().insert(Deadline(deadline));

@@ -15,7 +15,7 @@ pub mod deadline;
 pub mod edge;
 mod faults;
 pub(crate) mod fuzz;
-mod methods;
+pub mod methods;
 pub mod plain;
 pub mod receiving;
 mod replies;

@@ -21,7 +21,8 @@ use super::page::Page;
 use crate::api::grpc::plain;
 use crate::config::ADMIN_LISTEN;
 use crate::server::ServeError;
-use crate::server::connections::stall::{self, Calls};
+use crate::server::connections::at_once::Calls;
+use crate::server::connections::stall;
 use crate::server::front::{Probe, check_home};
 use crate::server::tenure::Tenure;
 use crate::table::Table;
@@ -132,7 +133,7 @@ async fn serve(stream: TcpStream, page: Arc<Page>, on_loopback: bool, stall_afte
         let page = Arc::clone(&page);
         async move { Ok::<_, Infallible>(reply(&request, &page, on_loopback).await) }
     });
-    let mut builder = auto::Builder::new(Calls { stall_after }).http1_only();
+    let mut builder = auto::Builder::new(Calls::new(stall_after)).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     if let Some(Err(error)) = stall::watch(pin!(connection), stall_after).await {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use tower::Service;
+use hyper::service::Service;
 
 use super::places::{Begun, Calls, Crowded};
 use super::stall::{self, Seen};
@@ -19,7 +19,6 @@ use super::stall::{self, Seen};
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// Serves the calls of one connection with `inner`, and counts them.
-#[derive(Clone)]
 pub struct Counting<S> {
     inner: S,
     calls: Calls,
@@ -43,11 +42,7 @@ where
     type Error = Infallible;
     type Future = CountedCall<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<R>) -> Self::Future {
+    fn call(&self, mut request: Request<R>) -> Self::Future {
         let begun = self.calls.begin(head_bytes(&request));
         if !begun.fits {
             request.extensions_mut().insert(Crowded);

@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows a door or the store.
 
+pub mod at_once;
 mod calls;
 pub mod descriptors;
 mod first_bytes;
@@ -10,9 +11,11 @@ mod gather;
 mod places;
 pub mod stall;
 mod tls;
+mod weighing;
 
 pub use self::calls::Counting;
 pub use self::first_bytes::Counted;
 pub use self::gather::Gathered;
 pub use self::places::{Crowded, Place, Places, Refused, Room};
 pub use self::tls::{Failed, Tls, TlsError};
+pub use self::weighing::Weighing;

@@ -14,11 +14,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
-
-use crate::tasks;
 
 /// What happened to a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,21 +40,13 @@ pub fn note(seen: Seen) {
     SEEN.set(seen);
 }
 
-/// Spawns the calls of a connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Calls {
-    /// How long a peer may take nothing of a reply.
-    pub stall_after: Duration,
-}
-
-impl<F> Executor<F> for Calls
-where
-    F: Future + Send + 'static,
-    F::Output: Send,
-{
-    fn execute(&self, call: F) {
-        tasks::for_caller(watch(call, self.stall_after));
-    }
+/// Runs `work`, which polls other calls while a call is polled. What happens to their replies is not noted
+/// for that call.
+pub fn apart<T>(work: impl FnOnce() -> T) -> T {
+    let seen = SEEN.get();
+    let done = work();
+    SEEN.set(seen);
+    done
 }
 
 /// Runs `call` to its end, or until its peer has taken nothing of the reply for too long.

@@ -3,16 +3,16 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
 use http_body::Body as _;
+use hyper::service::Service;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::service::Routes;
-use tower::Service;
+use tower::Service as _;
 
 use super::doors::{DoorOf, refuse, refuse_crowded};
 use super::elsewhere::{Elsewhere, Reply, is_from_afar};
@@ -246,7 +246,7 @@ impl Front {
         if let Some(peer) = self.peer_of(&request) {
             request.extensions_mut().insert(peer);
         }
-        let mut front = self.clone();
+        let front = self.clone();
         self.elsewhere.answer(request, self.closed(), closed, move |request| front.route(request))
     }
 }
@@ -260,12 +260,7 @@ where
     type Error = Infallible;
     type Future = Reply;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Routes are always ready.
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&self, request: Request<B>) -> Self::Future {
         let is_head = *request.method() == Method::HEAD;
         let reply = self.route(request);
         if is_head { Box::pin(async { Ok(without_body(reply.await?)) }) } else { reply }
@@ -284,7 +279,7 @@ fn without_body(reply: Response<Body>) -> Response<Body> {
 }
 
 impl Front {
-    fn route<B>(&mut self, request: Request<B>) -> Reply
+    fn route<B>(&self, request: Request<B>) -> Reply
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
         B::Error: Into<tonic::codegen::StdError>,
@@ -324,7 +319,7 @@ impl Front {
         let peer = self.peer_of(&request);
         if request.uri().path().starts_with("/grpc.") {
             let terms = Terms::of_open(peer, self.incoming.clone());
-            return Box::pin(self.always.call(request.map(|body| Messages::new(body, terms))));
+            return Box::pin(self.always.clone().call(request.map(|body| Messages::new(body, terms))));
         }
         if self.services.get().is_none() {
             return self.elsewhere(request, |reason| error::unavailable(reason, CLOSED_RETRY).into_http());

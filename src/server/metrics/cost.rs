@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, Uri};
+use hyper::service::{Service, service_fn};
 use tonic::body::Body;
-use tower::Service;
 
 use super::CallMetrics;
 use crate::metrics::Histogram;
@@ -51,8 +51,8 @@ impl Call {
         Self { uri: Uri::from_static(path), kind: HeaderValue::from_static("application/grpc") }
     }
 
-    fn request(&self) -> Request<()> {
-        let mut request = Request::new(());
+    fn request(&self) -> Request<Body> {
+        let mut request = Request::new(Body::empty());
         *request.uri_mut() = self.uri.clone();
         request.headers_mut().insert(CONTENT_TYPE, self.kind.clone());
         request
@@ -62,12 +62,12 @@ impl Call {
 impl Counting {
     /// A call, with what is counted of it.
     pub fn counted(&self, call: &Call) {
-        finish(&mut Layer { around: self.calls.clone(), inner: tower::service_fn(at_once) }, call);
+        finish(&Layer { around: self.calls.clone(), inner: service_fn(at_once) }, call);
     }
 
     /// The same call without that.
     pub fn plain(&self, call: &Call) {
-        finish(&mut tower::service_fn(at_once), call);
+        finish(&service_fn(at_once), call);
     }
 
     /// What is counted of a batch with so many rows that created members: by its lane, its publisher and the
@@ -86,13 +86,13 @@ impl Counting {
     }
 }
 
-fn at_once(_: Request<()>) -> Ready<Result<Response<Body>, Infallible>> {
+fn at_once(_: Request<Body>) -> Ready<Result<Response<Body>, Infallible>> {
     ready(Ok(Response::new(Body::empty())))
 }
 
-fn finish<S>(service: &mut S, call: &Call)
+fn finish<S>(service: &S, call: &Call)
 where
-    S: Service<Request<()>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
     let reply = pin!(service.call(black_box(call.request())));
     let Poll::Ready(reply) = reply.poll(&mut Context::from_waker(Waker::noop())) else { return };

@@ -52,14 +52,15 @@ fn status(headers: &HeaderMap) -> Option<Code> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::convert::Infallible;
 
     use bytes::Bytes;
     use http_body_util::Full;
+    use hyper::service::{Service, service_fn};
     use prometheus_client::encoding::text::encode;
     use prometheus_client::registry::Registry;
     use tonic::Status;
-    use tower::Service;
 
     use super::*;
     use crate::server::around::Layer;
@@ -70,9 +71,9 @@ mod tests {
         for (path, is_grpc, reply) in calls {
             let kind = if is_grpc { "application/grpc" } else { "application/json" };
             let request = Request::post(path).header("content-type", kind).body(Body::empty()).unwrap();
-            let mut reply = Some(reply);
-            let inner = tower::service_fn(move |_| {
-                let reply = reply.take().flatten();
+            let reply = Cell::new(reply);
+            let inner = service_fn(move |_: Request<Body>| {
+                let reply = reply.take();
                 Box::pin(async move {
                     match reply {
                         Some(reply) => Ok::<_, Infallible>(reply),
@@ -80,7 +81,7 @@ mod tests {
                     }
                 })
             });
-            let mut service = Layer { around: metrics.clone(), inner };
+            let service = Layer { around: metrics.clone(), inner };
             let called = tokio::time::timeout(std::time::Duration::ZERO, service.call(request)).await;
             if let Ok(Ok(response)) = called {
                 drop(response.into_body().collect().await);

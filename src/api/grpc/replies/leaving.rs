@@ -16,6 +16,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use crate::compute::{self, Permit, Size};
+use crate::tasks;
 
 /// The header with the compression of a reply's messages.
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
@@ -47,6 +48,7 @@ pub fn leave(reply: Response<Body>) -> Response<Body> {
     match reply.extensions().get() {
         None => reply,
         Some(&Large::Message(size)) => {
+            tasks::want_task();
             let size = work(reply.headers(), size);
             reply.map(|body| made(body, size, Turn::Next(Box::pin(compute::permit()))))
         }
