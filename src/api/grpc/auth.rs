@@ -13,14 +13,25 @@ use tonic::codegen::StdError;
 
 use super::access::{self, Admitted};
 use super::calls::Services;
+use super::calls::direct::{self, Start};
 use super::methods::{Method, method};
 use super::receiving::{Arriving, Messages, Terms};
 use super::replies::leaving::leave;
 use super::v1::MESSAGE_MAX_BYTES;
 use crate::api::bearer::bearer;
 use crate::api::peer::Peer;
-use crate::api::untaken::{self, Counted};
+use crate::api::untaken::{self, Counted, Taken};
 use crate::directory::{Caller, Error, Gate, Incoming};
+
+/// The reply for the connection, with the memory that was taken for it.
+fn leaving(response: Response<Body>, taken: Result<Option<Taken>, Error>) -> Response<Body> {
+    let response = leave(response);
+    match taken {
+        Ok(None) => response,
+        Ok(Some(taken)) => response.map(|body| Body::new(Counted::new(body, taken))),
+        Err(error) => Status::from(error).into_http(),
+    }
+}
 
 /// The header with the compressions that a client knows.
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -54,6 +65,17 @@ impl Authenticated {
             Ok(caller) => caller,
             Err(error) => return Ok(Status::from(error).into_http()),
         };
+        let (head, mut body) = request.into_parts();
+        let mut arrived = Bytes::new();
+        if let Some(method) = method
+            && direct::may_be(&head)
+        {
+            match direct::start(&mut body, method).await {
+                Start::Whole(message) => return Ok(self.get(caller, method, message, &head.headers).await),
+                Start::Part(start) => arrived = start,
+                Start::Failed(status) => return Ok(status.into_http()),
+            }
+        }
         let (room, replies) = (self.gate.room(&caller), self.gate.replies(&caller));
         let whose = room.whose();
         let arriving = method.map(|method| Arriving::new(method, room));
@@ -65,9 +87,9 @@ impl Authenticated {
             encoding: None,
             is_stream: method.is_some_and(|method| method.is_stream),
         };
-        let terms = terms.with_headers(request.headers());
-        let takes_packed = request.headers().contains_key(ACCEPT_ENCODING);
-        let request = request.map(|body| Messages::new(body, terms));
+        let terms = terms.with_headers(&head.headers);
+        let takes_packed = head.headers.contains_key(ACCEPT_ENCODING);
+        let request = Request::from_parts(head, Messages::after(arrived, body, terms));
         let (Some(method), Some(arriving)) = (method, arriving) else {
             return self.services.call(request).await;
         };
@@ -75,12 +97,26 @@ impl Authenticated {
         // Pinned here, so that the large future is not copied.
         let call = pin!(access::scope(admitted, arriving.scope(self.services.call(request))));
         let (response, taken) = untaken::count(replies, method.needs, call).await;
-        let response = leave(response?);
-        Ok(match taken {
-            Ok(None) => response,
-            Ok(Some(taken)) => response.map(|body| Body::new(Counted::new(body, taken))),
-            Err(error) => Status::from(error).into_http(),
-        })
+        Ok(leaving(response?, taken))
+    }
+
+    /// Gets a member: the message of the request has arrived.
+    async fn get(
+        &self,
+        caller: Caller,
+        method: &Method,
+        message: Bytes,
+        headers: &HeaderMap,
+    ) -> Response<Body> {
+        let replies = self.gate.replies(&caller);
+        let call = pin!(async {
+            let directory = self.gate.enter(caller, method.needs).await?;
+            direct::get(directory, message, headers).await
+        });
+        match untaken::count(replies, method.needs, call).await {
+            (Ok(response), taken) => leaving(response, taken),
+            (Err(status), _) => status.into_http(),
+        }
     }
 
     /// The caller, if it may make the call.
@@ -97,3 +133,6 @@ impl Authenticated {
         Ok(caller)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,11 +95,11 @@ impl<U: Message + Default + 'static> Decoder for WireDecoder<U> {
             let decode = || {
                 let mut message = U::default();
                 make_room(&mut message, large.entries);
-                fill_large(message, &large.bytes, large.entries)
+                fill_large(message, &large.bytes, large.entries).map(Some)
             };
             return if large.size == Size::Large { compute::in_place(decode) } else { decode() };
         }
-        let (decoded, length) = (decode(message), message.len());
+        let (decoded, length) = (decode(message).map(Some), message.len());
         bytes.advance(length);
         decoded
     }
@@ -109,13 +109,14 @@ impl<U: Message + Default + 'static> Decoder for WireDecoder<U> {
     }
 }
 
-fn decode<U: Message + Default>(message: &[u8]) -> Result<Option<U>, tonic::Status> {
+/// A message of these bytes, which are light.
+pub fn decode<U: Message + Default>(message: &[u8]) -> Result<U, tonic::Status> {
     fill(U::default(), message)
 }
 
-fn fill<U: Message>(mut message: U, bytes: &[u8]) -> Result<Option<U>, tonic::Status> {
+fn fill<U: Message>(mut message: U, bytes: &[u8]) -> Result<U, tonic::Status> {
     message.merge(bytes).map_err(|fault| refuse(&fault))?;
-    Ok(Some(message))
+    Ok(message)
 }
 
 /// Decodes a large message. A piece of a file shares the bytes of its message. Lists are decoded from the
@@ -124,13 +125,13 @@ fn fill_large<U: Message + 'static>(
     mut message: U,
     bytes: &Bytes,
     entries: usize,
-) -> Result<Option<U>, tonic::Status> {
+) -> Result<U, tonic::Status> {
     let any: &mut dyn Any = &mut message;
     match any.downcast_mut::<v1::SyncMembersRequest>().filter(|_| entries == 0) {
         Some(piece) => piece.merge(bytes.clone()).map_err(|fault| refuse(&fault))?,
         None => return fill(message, bytes),
     }
-    Ok(Some(message))
+    Ok(message)
 }
 
 /// Allocates the rows of calls that may have many: a list that grows while it is decoded takes three times
@@ -179,7 +180,7 @@ mod tests {
         let sent = v1::SyncMembersRequest { data: vec![7; 100_000].into(), options, ..Default::default() };
         let bytes = Bytes::from(sent.encode_to_vec());
         for entries in [0, 1] {
-            let piece = fill_large(v1::SyncMembersRequest::default(), &bytes, entries).unwrap().unwrap();
+            let piece = fill_large(v1::SyncMembersRequest::default(), &bytes, entries).unwrap();
             assert_eq!(piece, sent);
             let is_shared = bytes.as_ptr_range().contains(&piece.data.as_ptr());
             assert_eq!(is_shared, entries == 0);

@@ -15,7 +15,7 @@ use crate::api::grpc::replies::{pull, reply};
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::member_service_server::MemberService;
 use crate::api::{error, untaken};
-use crate::directory::{Expected, Gate, Key, KeyResult, MemberCount, MemberList};
+use crate::directory::{Directory, Expected, Gate, Key, KeyResult, MemberCount, MemberList};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::{Refusal, Violations};
 
@@ -27,6 +27,20 @@ pub struct Members {
     pub stopping: CancellationToken,
     /// The streams of writers.
     pub writers: stream::Writers,
+}
+
+/// Gets one member.
+pub async fn get(
+    directory: Directory,
+    request: v1::GetMemberRequest,
+) -> Result<v1::GetMemberResponse, Status> {
+    let min_revision = request.min_revision;
+    let v1::GetMemberRequest { id, r#ref, email, worker_id, member_base_id, .. } = request;
+    let key = v1::MemberKey { id, r#ref, email, worker_id };
+    let selector = selector(&directory, key, member_base_id)?;
+    let (base, row, member, revision) = directory.get_member(selector, min_revision).await?;
+    let member = ToWire::new(directory.sealer(), base).member(row, member);
+    Ok(v1::GetMemberResponse { member: Some(member), revision })
 }
 
 #[tonic::async_trait]
@@ -84,14 +98,7 @@ impl MemberService for Members {
         request: Request<v1::GetMemberRequest>,
     ) -> Result<Response<v1::GetMemberResponse>, Status> {
         let directory = enter(&self.gate).await?;
-        let request = request.into_inner();
-        let min_revision = request.min_revision;
-        let v1::GetMemberRequest { id, r#ref, email, worker_id, member_base_id, .. } = request;
-        let key = v1::MemberKey { id, r#ref, email, worker_id };
-        let selector = selector(&directory, key, member_base_id)?;
-        let (base, row, member, revision) = directory.get_member(selector, min_revision).await?;
-        let member = ToWire::new(directory.sealer(), base).member(row, member);
-        Ok(reply(v1::GetMemberResponse { member: Some(member), revision }))
+        Ok(reply(get(directory, request.into_inner()).await?))
     }
 
     async fn batch_get_members(

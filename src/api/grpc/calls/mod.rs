@@ -7,6 +7,7 @@ mod api_tokens;
 mod attributes;
 mod audiences;
 mod backup;
+pub mod direct;
 mod edit;
 mod export;
 mod history;

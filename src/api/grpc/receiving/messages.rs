@@ -11,8 +11,10 @@ use tonic::codegen::StdError;
 
 use super::collect::{Piece, Source};
 use super::prefix::{PREFIX_BYTES, prefix};
-use super::requests::{Arriving, SMALL_BYTES};
+use super::requests::{Arriving, LIGHT_BYTES, SMALL_BYTES};
 use super::terms::Terms;
+use crate::api::grpc::methods::Method;
+use crate::tasks;
 
 /// The messages of a request: light messages as they arrive, others once they are complete and have room.
 pub struct Messages<B> {
@@ -43,7 +45,12 @@ where
 {
     /// The messages in `body`.
     pub fn new(body: B, terms: Terms) -> Self {
-        Self { terms, state: State::Flowing { rest: Bytes::new(), body }, silence: None }
+        Self::after(Bytes::new(), body, terms)
+    }
+
+    /// The messages in `start`, which has arrived, and in `body`.
+    pub fn after(start: Bytes, body: B, terms: Terms) -> Self {
+        Self { terms, state: State::Flowing { rest: start, body }, silence: None }
     }
 
     /// The next bytes unchanged, while only the peer has to be waited for.
@@ -88,6 +95,7 @@ where
     /// Begins to collect the message at the start of `data`.
     fn collect(&mut self, data: Bytes) {
         let State::Flowing { body, .. } = std::mem::replace(&mut self.state, State::Ended) else { return };
+        tasks::want_task();
         let terms = self.terms.of_one();
         self.state = State::Collecting(Box::pin(async move {
             let mut source = Source::new(body, data, terms.incoming.patience);
@@ -110,6 +118,14 @@ where
         self.state = State::Flowing { rest, body };
         Poll::Ready(Some(Ok(Frame::data(piece.hand_over(self.terms.arriving.as_ref())))))
     }
+}
+
+/// The message of a request of `method` that has nothing else, if it is complete, small, not compressed, and
+/// certain to become little.
+pub fn whole(data: &Bytes, method: &Method) -> Option<Bytes> {
+    let ((flag, length), message) = prefix(data)?;
+    let is_light = length <= SMALL_BYTES && method.request.at_most(length) <= LIGHT_BYTES;
+    (flag == 0 && length == message.len() && is_light).then(|| data.slice_ref(message))
 }
 
 /// How many bytes at the start of `data` are complete small messages that are not compressed and become

@@ -19,6 +19,7 @@ mod requests;
 mod terms;
 mod unpack;
 
-pub use self::messages::Messages;
+pub use self::messages::{Messages, whole};
+pub use self::prefix::PREFIX_BYTES;
 pub use self::requests::{Arriving, became_rows, is_counted};
 pub use self::terms::Terms;

@@ -17,7 +17,7 @@ pub const SMALL_BYTES: usize = 4 * 1024;
 /// What a small message may become without being counted, in bytes. A call about one member becomes a few
 /// kilobytes, and an empty row of two bytes becomes half a kilobyte. A connection has up to 256 calls, and
 /// all of them may wait.
-const LIGHT_BYTES: usize = 16 * 1024;
+pub const LIGHT_BYTES: usize = 16 * 1024;
 /// Bytes of a message with a chunk besides its rows: the options, and tags.
 const CHUNK_EXTRA_BYTES: usize = 64 * 1024;
 

@@ -4,4 +4,4 @@ pub mod leaving;
 pub mod pull;
 mod reply;
 
-pub use self::reply::reply;
+pub use self::reply::{COMPRESS_FROM_BYTES, reply};

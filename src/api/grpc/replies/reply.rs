@@ -8,7 +8,7 @@ use crate::api::grpc::access::takes_packed;
 use crate::api::untaken;
 
 /// Shorter replies, in bytes, are sent as they are: compressing them costs more than it saves.
-const COMPRESS_FROM_BYTES: usize = 1024;
+pub const COMPRESS_FROM_BYTES: usize = 1024;
 
 /// The reply. It is compressed only if it is long enough, and counted if it is longer still.
 pub fn reply<T: Message>(message: T) -> Response<T> {
