@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::page::{Page, Span};
-use super::queue::{Reads, Want};
+use super::queue::{Reads, Taken, Want};
 use crate::engine::postgres::core::Core;
 use crate::engine::postgres::pieces::{Joined, PieceNumber};
 use crate::engine::postgres::rows::{Fence, random_id};
@@ -26,7 +26,7 @@ pub(in crate::engine::postgres) async fn serve(core: Arc<Core>, reads: Arc<Reads
     let work = async {
         let mut reader = Reader { core: &core, link: Kept::default() };
         loop {
-            let mut waiting = reads.take().await;
+            let Taken { wants: mut waiting, out: _out } = reads.take().await;
             let mut failed = 0;
             loop {
                 waiting.retain(|want| !want.is_given_up());
