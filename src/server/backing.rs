@@ -20,6 +20,8 @@ use crate::metrics::{Counter, Histogram};
 /// The share of `memory` for the engine's cache. Its heap is several times that, because sled counts a page
 /// only after 64 accesses to one of its 256 shards.
 const CACHE_SHARE: (u64, u64) = (1, 16);
+/// The share of `memory` for what the engine on a database remembers of it; its heap is little more.
+const REMEMBERED_SHARE: (u64, u64) = (1, 8);
 
 /// Told what an opening waits for.
 pub type Told<'a> = &'a (dyn Fn(Standing) + Send + Sync);
@@ -90,6 +92,8 @@ impl Backing {
             });
             settings.name = who();
             settings.address = config.advertise.as_ref().map(ToString::to_string);
+            settings.cache_bytes =
+                usize::try_from(share(config.memory, REMEMBERED_SHARE)).unwrap_or(usize::MAX);
             settings.allow_async_replicas = config.allow_async_replicas;
             settings.commit_times = metrics.commit_times.clone();
             settings.proven = metrics.proven.clone();

@@ -1,10 +1,12 @@
-//! Batches between their number and their publication, and what lies beneath them.
+//! Batches between their number and their publication, what lies beneath them, and what memory has of the
+//! tables.
 //!
 //! A batch is in the tables before it is published, so the tables alone would show too much. The backlog
 //! knows, for every key that such a batch writes, the value beneath: it was read before the batch got its
 //! number. So a reader asks the tables first and the backlog *afterwards*: what the backlog knows wins. In
 //! this order no batch slips through: one that the tables showed was either still here, or published
-//! meanwhile.
+//! meanwhile. What is remembered of the tables comes between: it is as new as they are, or newer than what was
+//! read.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -12,6 +14,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
+use super::remembered::Remembered;
 use crate::engine::lock::lock;
 use crate::engine::pending::{Ops, Pending, bytes_of};
 use crate::engine::{EngineError, Key, Value};
@@ -26,6 +29,8 @@ struct State {
     /// The value beneath every key of a pending batch.
     beneath: BTreeMap<Bytes, Option<Value>>,
     beneath_bytes: usize,
+    /// Values that the tables have, for keys that no pending batch writes.
+    remembered: Remembered,
     durable: u64,
     /// Why no batch gets a number any more.
     refusing: Option<EngineError>,
@@ -34,6 +39,14 @@ struct State {
 /// Values of the tables, for keys that no pending batch writes. One that cannot be read fails nothing but
 /// what asks for its key.
 pub(super) type Read = BTreeMap<Bytes, Result<Option<Value>, EngineError>>;
+
+/// What memory knows of some keys, all at one moment. `None` is not known, `Some(None)` is no value.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) values: Vec<Option<Option<Value>>>,
+    /// That moment, for [`Backlog::keep`].
+    pub(super) next: u64,
+}
 
 /// What became of a batch that asked for a number.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,12 +60,14 @@ pub(super) enum Numbered {
 }
 
 impl Backlog {
-    /// Nothing is pending; the tables have every batch up to `last`.
-    pub(super) fn new(last: u64) -> Self {
+    /// Nothing is pending; the tables have every batch up to `last`. At most `room` bytes of them are
+    /// remembered.
+    pub(super) fn new(last: u64, room: usize) -> Self {
         Self(Mutex::new(State {
             pending: Pending::new(last.saturating_add(1)),
             beneath: BTreeMap::new(),
             beneath_bytes: 0,
+            remembered: Remembered::new(room),
             durable: last,
             refusing: None,
         }))
@@ -61,8 +76,7 @@ impl Backlog {
     /// The keys among `keys` whose values only the tables know.
     pub(super) fn unknown<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Vec<Key> {
         let state = lock(&self.0);
-        let mut unknown: Vec<_> =
-            keys.filter(|key| !state.beneath.contains_key(*key)).map(<[u8]>::to_vec).collect();
+        let mut unknown: Vec<_> = keys.filter(|key| !state.knows(key)).map(<[u8]>::to_vec).collect();
         drop(state);
         unknown.sort_unstable();
         unknown.dedup();
@@ -96,7 +110,7 @@ impl Backlog {
         }
         for op in ops.iter() {
             if !state.beneath.contains_key(&op.key) {
-                let value = read.get(&op.key).cloned().and_then(Result::ok).flatten();
+                let value = state.newest(&op.key, read).and_then(Result::ok).flatten();
                 state.set_beneath(op.key.clone(), value);
             }
             read.insert(op.key.clone(), Ok(op.value.clone()));
@@ -124,6 +138,7 @@ impl Backlog {
             state.pending.forget(last);
             for op in group.iter().flat_map(|ops| ops.iter()) {
                 state.forget_beneath(&op.key);
+                state.remembered.left(last, &op.key, op.value.as_ref());
                 if state.pending.newest(&op.key).is_some() {
                     state.set_beneath(op.key.clone(), op.value.clone());
                 }
@@ -140,10 +155,23 @@ impl Backlog {
         lock(&self.0).refusing.clone()
     }
 
-    /// What readers see of the keys, where the backlog knows: all of them at one moment.
-    pub(super) fn shown(&self, keys: &[Key]) -> Vec<Option<Option<Value>>> {
+    /// What readers see of the keys, where memory knows.
+    pub(super) fn shown(&self, keys: &[Key]) -> Shown {
         let state = lock(&self.0);
-        keys.iter().map(|key| state.shown(key)).collect()
+        let of = |key: &Key| state.shown(key).or_else(|| state.remembered.get(key).cloned().map(Some));
+        Shown { values: keys.iter().map(of).collect(), next: state.pending.next() }
+    }
+
+    /// Remembers what the tables had when they were asked after the moment `next`, as far as it is still so.
+    pub(super) fn keep(&self, next: u64, read: &Read) {
+        let mut state = lock(&self.0);
+        for (key, value) in read {
+            if let Ok(Some(value)) = value
+                && !state.beneath.contains_key(key)
+            {
+                state.remembered.read(next, key, value);
+            }
+        }
     }
 
     /// What readers see of every key in the range that the backlog knows, in ascending order.
@@ -162,8 +190,13 @@ impl Backlog {
 }
 
 impl State {
+    fn knows(&self, key: &[u8]) -> bool {
+        self.beneath.contains_key(key) || self.remembered.get(key).is_some()
+    }
+
     fn newest(&self, key: &[u8], read: &Read) -> Option<Result<Option<Value>, EngineError>> {
         let newest = self.pending.newest(key).or_else(|| self.beneath.get(key).cloned());
+        let newest = newest.or_else(|| self.remembered.get(key).cloned().map(Some));
         newest.map(Ok).or_else(|| read.get(key).cloned())
     }
 

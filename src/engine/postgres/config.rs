@@ -17,6 +17,8 @@ const DEFAULT_CLOSE_WITHIN: Duration = Duration::from_secs(5);
 const DEFAULT_STATEMENT_WITHIN: Duration = Duration::from_secs(10);
 /// How long connecting to one host may take, the first query included.
 const DEFAULT_CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// How many bytes of the tables are kept in memory.
+const DEFAULT_CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// The bounds of the times that commits take, in microseconds.
 const COMMIT_TIMES: [u64; 13] =
     [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
@@ -47,6 +49,8 @@ pub struct PostgresConfig {
     pub close_within: Duration,
     /// Connections that read.
     pub readers: usize,
+    /// How many bytes of values that were read or written are kept in memory; with 0 none are.
+    pub cache_bytes: usize,
     /// Tells the time.
     pub clock: BootClock,
     /// Counts how long the database takes to make a group of batches durable.
@@ -72,6 +76,7 @@ impl PostgresConfig {
             prove_within: DEFAULT_PROVE_WITHIN,
             close_within: DEFAULT_CLOSE_WITHIN,
             readers: 4,
+            cache_bytes: DEFAULT_CACHE_BYTES,
             clock: BootClock::system(),
             commit_times: commit_times(),
             proven: Counter::default(),

@@ -52,7 +52,7 @@ impl Core {
             sql: Sql::new(&config.dsn.schema),
             tls,
             ownership,
-            backlog: Backlog::new(fence.last),
+            backlog: Backlog::new(fence.last, config.cache_bytes),
             who: fence.who(),
             stop: CancellationToken::new(),
             hurry: CancellationToken::new(),

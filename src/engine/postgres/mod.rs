@@ -11,7 +11,8 @@
 //!   the backlog afterwards, which hides what is not published.
 //! - **A commit is unknown until it is proven**, by another write of the fence that waits for it.
 //! - **Reads are fenced too**: every statement returns the fence of its snapshot, and no answer leaves later
-//!   than a term after a renewal that the database acknowledged ([`Ownership`]).
+//!   than a term after a renewal that the database acknowledged ([`Ownership`]). So an answer from memory needs
+//!   no statement.
 //! - **Every wait has a limit here**, because the database's own limits do not end a commit that hangs.
 //! - Nothing here is left to a session: no locks, sequences, savepoints or prepared statements.
 //!
@@ -22,6 +23,7 @@
 //! | `clock`, `dsn`, `config` | the clock since boot; where the database is; the settings |
 //! | `ownership` | whether this server may answer |
 //! | `rows`, `peer`, `pieces` | the rows of the table `hot`; the key that its readers share; values in pieces that fit the rows of the table `kv` |
+//! | `remembered` | values of the tables that memory has |
 //! | `backlog` | batches between their number and their publication, and what lies beneath them |
 //! | `sql`, `wire` | the statements; connections with limits, TLS and warnings |
 //! | `tables` | makes and checks the tables |
@@ -38,6 +40,7 @@ mod ownership;
 mod peer;
 mod pieces;
 mod reading;
+mod remembered;
 mod rows;
 mod running;
 mod sql;

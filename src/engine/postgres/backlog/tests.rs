@@ -1,3 +1,5 @@
+mod remembered;
+
 use super::*;
 use crate::engine::Batch;
 use crate::engine::pending::ops_of;
@@ -20,12 +22,12 @@ fn read(key: &str, value: Option<&str>) -> Read {
 }
 
 fn shown(backlog: &Backlog, key: &str) -> Option<Option<Value>> {
-    backlog.shown(&[key.as_bytes().to_vec()]).remove(0)
+    backlog.shown(&[key.as_bytes().to_vec()]).values.remove(0)
 }
 
 #[test]
 fn readers_see_the_value_beneath_until_a_batch_is_published() {
-    let backlog = Backlog::new(7);
+    let backlog = Backlog::new(7, 0);
     assert_eq!(backlog.number(&[], &ops("a", Some("1")), &mut Read::new()), Numbered::Unread);
     let beneath = read("a", Some("0"));
     assert_eq!(backlog.number(&[], &ops("a", Some("1")), &mut beneath.clone()), Numbered::As(8));
@@ -45,7 +47,7 @@ fn readers_see_the_value_beneath_until_a_batch_is_published() {
 
 #[test]
 fn batches_that_are_published_out_of_order_stay_until_all_before_them_are() {
-    let backlog = Backlog::new(0);
+    let backlog = Backlog::new(0, 0);
     let beneath = read("a", None);
     for n in ["1", "2", "3"] {
         assert!(matches!(backlog.number(&[], &ops("a", Some(n)), &mut beneath.clone()), Numbered::As(_)));
@@ -60,7 +62,7 @@ fn batches_that_are_published_out_of_order_stay_until_all_before_them_are() {
 
 #[test]
 fn checks_see_pending_batches_then_what_is_beneath_then_what_was_read() {
-    let backlog = Backlog::new(0);
+    let backlog = Backlog::new(0, 0);
     let check = |value: Option<&str>| vec![(b"a".to_vec(), value.map(self::value))];
     let beneath = read("a", Some("0"));
     assert_eq!(backlog.number(&check(Some("0")), &ops("b", None), &mut Read::new()), Numbered::Unread);
@@ -83,7 +85,7 @@ fn checks_see_pending_batches_then_what_is_beneath_then_what_was_read() {
 
 #[test]
 fn what_was_read_grows_old_when_a_batch_leaves() {
-    let backlog = Backlog::new(0);
+    let backlog = Backlog::new(0, 0);
     let mut read = read("a", Some("0"));
     assert_eq!(backlog.number(&[], &ops("a", Some("1")), &mut read), Numbered::As(1));
     backlog.durable(1);
@@ -95,7 +97,7 @@ fn what_was_read_grows_old_when_a_batch_leaves() {
 
 #[test]
 fn a_value_that_cannot_be_read_fails_only_the_batches_that_need_it() {
-    let backlog = Backlog::new(0);
+    let backlog = Backlog::new(0, 0);
     let mut read = read("a", Some("0"));
     read.insert(Bytes::from("bad"), Err(EngineError::Closed));
     let refused = Numbered::Refused(EngineError::Closed);

@@ -116,21 +116,26 @@ type Answer = Result<crate::engine::Durable, EngineError>;
 impl Engine for PostgresEngine {
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError> {
         self.core.may_answer()?;
+        let mut read = Read::new();
         loop {
-            let unknown = self.core.backlog.unknown(keys.iter().map(Vec::as_slice));
-            let read =
-                if unknown.is_empty() { Read::new() } else { self.reads.get(&self.core, unknown).await? };
-            // Afterwards, so that what the backlog knows wins.
-            let shown = self.core.backlog.shown(keys).into_iter();
-            let values = keys
+            // After what was read, so that what memory knows wins.
+            let shown = self.core.backlog.shown(keys);
+            let known = keys.iter().zip(shown.values);
+            let known = known.map(|(key, shown)| shown.map(Ok).or_else(|| read.get(key.as_slice()).cloned()));
+            let values: Vec<_> = known.collect();
+            let unknown: Vec<_> = keys
                 .iter()
-                .zip(shown)
-                .map(|(key, shown)| shown.map(Ok).or_else(|| read.get(key.as_slice()).cloned()));
-            // `None` only if a key has left the backlog since it was looked for there.
-            if let Some(values) = values.collect::<Option<Vec<_>>>() {
+                .zip(&values)
+                .filter(|(_, value)| value.is_none())
+                .map(|(key, _)| key.clone())
+                .collect();
+            if unknown.is_empty() {
                 self.core.may_answer()?;
-                return values.into_iter().collect();
+                return values.into_iter().flatten().collect();
             }
+            let mut found = self.reads.get(&self.core, unknown).await?;
+            self.core.backlog.keep(shown.next, &found);
+            read.append(&mut found);
         }
     }
 

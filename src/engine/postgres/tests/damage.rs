@@ -54,7 +54,7 @@ async fn assert_only_bad_fails(engine: &PostgresEngine, words: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_that_lacks_a_piece_fails_only_those_who_ask_for_it() {
     let Some(dsn) = cluster::fresh() else { return };
-    let config = config(dsn.clone(), &TestClock::new());
+    let config = PostgresConfig { cache_bytes: 0, ..config(dsn.clone(), &TestClock::new()) };
     let engine = store(&config).await;
     let link = link(&dsn).await;
     run(&link, &format!("DELETE FROM {}.kv WHERE k = 'bad' AND n = 1", dsn.schema())).await;
@@ -81,7 +81,8 @@ async fn a_row_that_the_database_cannot_read_fails_only_those_who_ask_for_it() {
     let (link, schema) = (link(&dsn).await, dsn.schema());
     run(&link, "CREATE ROLE keeper LOGIN").await;
     run(&link, "GRANT CREATE ON DATABASE postgres TO keeper").await;
-    let config = config(Dsn { user: "keeper".to_owned(), ..dsn.clone() }, &TestClock::new());
+    let keeper = Dsn { user: "keeper".to_owned(), ..dsn.clone() };
+    let config = PostgresConfig { cache_bytes: 0, ..config(keeper, &TestClock::new()) };
     let engine = store(&config).await;
     // A policy that fails at the row as a broken page does.
     run(

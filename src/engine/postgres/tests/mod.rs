@@ -26,6 +26,8 @@ pub(crate) fn config(dsn: Dsn, clock: &TestClock) -> PostgresConfig {
     config.clock = clock.clock();
     config.term = Duration::from_millis(600);
     config.readers = 2;
+    // Little, so that values are forgotten and read again.
+    config.cache_bytes = 8 << 10;
     config
 }
 
