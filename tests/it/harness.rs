@@ -1,6 +1,7 @@
 //! A real server for each test, with a free port and a separate folder, and clients for it.
 
 mod database;
+mod place;
 mod process;
 
 use std::path::Path;
@@ -21,7 +22,8 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 pub use self::database::{Database, database};
-pub use self::process::{Process, command, run};
+pub use self::place::{database_for, engine, is_in_folders};
+pub use self::process::{Process, command, offline, run};
 
 /// The largest message that a test's client sends or accepts.
 const CLIENT_MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -158,9 +160,13 @@ impl Drop for Server {
     }
 }
 
-/// The settings of a test's server. Test machines may have small disks.
+/// The settings of a test's server on the store at `data`. Test machines may have small disks.
 pub fn config(data: &Path) -> Config {
+    let database = database_for(data);
+    let (store, store_password) = database.map(|database| database.store()).unzip();
     Config {
+        store,
+        store_password: store_password.flatten(),
         listen: ([127, 0, 0, 1], 0).into(),
         admin_listen: None,
         drain_pause: Duration::ZERO,

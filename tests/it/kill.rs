@@ -8,7 +8,7 @@
 mod audiences;
 mod batches;
 mod chain;
-mod jobs;
+pub mod jobs;
 mod lists;
 mod maintenance;
 mod model;

@@ -26,6 +26,8 @@ use client::Client;
 use history::Recorder;
 
 const KILLS: u64 = 25;
+/// In a database, where each start waits until the killed server has been silent for a term.
+const KILLS_IN_DATABASES: u64 = 8;
 const CLIENTS: u64 = 6;
 const BANKERS: u64 = 2;
 /// The most replies between two kills.
@@ -61,7 +63,8 @@ async fn run() {
     for _ in 0..BANKERS {
         clients.spawn(bank::move_and_check(bank.clone(), life.clone(), Random(random.next())));
     }
-    for kill in 1..=KILLS {
+    let kills = if harness::is_in_folders() { KILLS } else { KILLS_IN_DATABASES };
+    for kill in 1..=kills {
         let wanted = u32::try_from(20 + random.next() % MOST_ANSWERS).unwrap();
         answers.acquire_many(wanted).await.unwrap().forget();
         server.signal(Signal::KILL);

@@ -5,10 +5,12 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use memberbase::config::{PASSWORD, StoreUrl, keys, variable};
+use memberbase::config::{PASSWORD, Secret, StoreUrl, keys, variable};
+use memberbase::engine::Engine;
+use memberbase::engine::postgres::{Contention, Dsn, PostgresConfig, PostgresEngine};
 
 /// The address of a database for tests, which may have a password.
 const TEST_STORE: &str = "MEMBERBASE_TEST_STORE";
@@ -19,7 +21,7 @@ set -eu
 dir=$1 bin=$2
 "$bin/initdb" -D "$dir/data" -U memberbase -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
 "$bin/pg_ctl" start -w -D "$dir/data" -l "$dir/log" \
-  -o "-c listen_addresses= -c unix_socket_directories=$dir -c max_connections=200" >/dev/null || { cat "$dir/log"; exit 1; }
+  -o "-c listen_addresses= -c unix_socket_directories=$dir -c max_connections=200 -c fsync=off" >/dev/null || { cat "$dir/log"; exit 1; }
 echo ready
 cat >/dev/null || true
 "$bin/pg_ctl" stop -m immediate -D "$dir/data" >/dev/null 2>&1 || true
@@ -101,6 +103,22 @@ impl Database {
     pub fn url_with(&self, options: &str) -> String {
         let url = &self.shared.url;
         format!("{url}{}schema={}{options}", if url.contains('?') { '&' } else { '?' }, self.schema)
+    }
+
+    /// The same as settings, with the password.
+    pub fn store(&self) -> (StoreUrl, Option<Secret>) {
+        (StoreUrl::parse(&self.url()).unwrap().0, self.shared.password.as_deref().map(Secret::of))
+    }
+
+    /// The engine of the store, once no server owns it.
+    pub async fn engine(&self) -> Arc<dyn Engine> {
+        let dsn = Dsn::parse(&self.url()).unwrap();
+        let dsn = match &self.shared.password {
+            Some(password) => dsn.with_password(password.clone()),
+            None => dsn,
+        };
+        let opened = PostgresEngine::open(PostgresConfig::new(dsn), Contention::Wait(&|_| {})).await;
+        Arc::new(opened.unwrap())
     }
 
     /// The program, without the settings of the environment that runs the tests.

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 
+use super::place::database_for;
+
 /// The program as a child process, killed when dropped.
 pub struct Process {
     child: Child,
@@ -78,8 +80,24 @@ impl Drop for Process {
     }
 }
 
-/// `memberbase serve` on a free port, without the settings of the environment that runs the tests.
+/// `memberbase serve` on a free port and the store at `data`, without the settings of the environment that
+/// runs the tests.
 pub fn command(data: &Path) -> Command {
+    if let Some(database) = database_for(data) {
+        let url = database.url();
+        let mut command = database.memberbase(&["serve", "--store", &url, "--listen", "127.0.0.1:0"]);
+        command.args([
+            "--memory",
+            "128MiB",
+            "--admin-listen",
+            "off",
+            "--drain-pause",
+            "0s",
+            "--log",
+            "error",
+        ]);
+        return command;
+    }
     let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
     for key in memberbase::config::keys() {
         command.env_remove(memberbase::config::variable(key));
@@ -88,6 +106,19 @@ pub fn command(data: &Path) -> Command {
         .args(["serve", "--listen", "127.0.0.1:0", "--reserve", "1MiB", "--memory", "128MiB"])
         .args(["--admin-listen", "off", "--drain-pause", "0s", "--log", "error", "--data"])
         .arg(data);
+    command
+}
+
+/// A command on the store at `data`, which no server uses.
+pub fn offline(data: &Path, arguments: &[&str]) -> Command {
+    if let Some(database) = database_for(data) {
+        let mut command = database.memberbase(arguments);
+        command.args(["--store", &database.url()]);
+        return command;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memberbase"));
+    command.env_remove("MEMBERBASE_SERVER").env_remove("MEMBERBASE_TOKEN");
+    command.args(arguments).arg("--data").arg(data);
     command
 }
 

@@ -10,7 +10,6 @@ use memberbase::api::grpc::v1::job_service_client::JobServiceClient;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::maintenance::memberbase;
 use super::writer::Random;
 use crate::harness::{self, Process};
 use crate::http::onsi::{Onsi, member, with};
@@ -121,7 +120,7 @@ async fn every_action_is_applied_once_and_in_order_whenever_the_server_is_killed
     }
     server.signal(Signal::TERM);
     assert!(server.wait().success());
-    let mut check = memberbase(&["check", "--deep", "--data", data.path().to_str().unwrap()]);
+    let mut check = harness::offline(data.path(), &["check", "--deep"]);
     let output = check.stdout(Stdio::piped()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -14,7 +14,6 @@ use memberbase::api::grpc::v1;
 use memberbase::api::grpc::v1::JobState;
 use memberbase::api::grpc::v1::job_service_client::JobServiceClient;
 use memberbase::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
-use memberbase::engine::sled::{SledConfig, SledEngine};
 use memberbase::engine::{Direction, Engine, Key, KeyRange, Value};
 use memberbase::model::Row;
 use memberbase::model::origin::Cause;
@@ -27,7 +26,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::lists::{List, People, Person};
-use super::maintenance::{all, memberbase};
+use super::maintenance::all;
 use super::moments::{self, Moments};
 use super::writer::Random;
 use crate::grpc::jobs::{Jobs, results};
@@ -204,8 +203,7 @@ impl Store {
     /// Checks the stored data of a server that has ended, and that the commits of these jobs write each
     /// member once.
     async fn check_commits(&self, lists: &[List], ids: &[String]) {
-        let data = self.data.path().to_str().unwrap();
-        let mut check = memberbase(&["check", "--deep", "--data", data]);
+        let mut check = harness::offline(self.data.path(), &["check", "--deep"]);
         let output = check.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         let mut written = writes(self.data.path()).await;
@@ -310,9 +308,11 @@ pub async fn follow(jobs: &mut Jobs, id: &str, note: impl Fn(i32)) -> Result<(),
 
 /// For each job, by its number, the members that its commits write, and how often.
 pub async fn writes(data: &Path) -> HashMap<u128, HashMap<Row, Vec<Change>>> {
-    let config = SledConfig::new(data);
-    let opened = tokio::task::spawn_blocking(|| SledEngine::open(config, |_| {})).await.unwrap();
-    let engine: Arc<dyn Engine> = Arc::new(opened.unwrap());
+    writes_in(harness::engine(data).await).await
+}
+
+/// The same in an open store with one memberbase, which is closed.
+pub async fn writes_in(engine: Arc<dyn Engine>) -> HashMap<u128, HashMap<Row, Vec<Change>>> {
     let headers = scan(&engine, key::headers()).await;
     let [(header, _)] = &headers[..] else { panic!("{} memberbases", headers.len()) };
     let mut written: HashMap<u128, HashMap<Row, Vec<Change>>> = HashMap::new();

@@ -17,7 +17,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::jobs::{follow, writes};
-use super::maintenance::{all, memberbase};
+use super::maintenance::all;
 use super::moments::{self, Moments};
 use super::writer::Random;
 use crate::harness::{self, Process, row};
@@ -172,8 +172,7 @@ impl Store {
 
     /// Checks the stored data of a server that has ended, and that each revert wrote each member once.
     async fn check_commits(&self) {
-        let data = self.data.path().to_str().unwrap();
-        let mut check = memberbase(&["check", "--deep", "--data", data]);
+        let mut check = harness::offline(self.data.path(), &["check", "--deep"]);
         let output = check.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         let written = writes(self.data.path()).await;
