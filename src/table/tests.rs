@@ -31,6 +31,7 @@ mod rounds;
 mod search;
 mod slices;
 mod steps;
+mod takeover;
 mod turns;
 mod undelete;
 mod unseen;

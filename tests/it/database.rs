@@ -3,6 +3,7 @@
 
 mod faults;
 mod forward;
+mod handover;
 mod pooler;
 mod together;
 
