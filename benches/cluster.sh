@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What a store in PostgreSQL costs, what passing calls on costs, and what PostgreSQL itself does with a row for each
-# member: one database, two servers and the clients on this machine.
+# member: one database, two servers and the clients on this machine. In each round two clients also work on the same
+# memberbase, and on one each.
 #
 #   [MEMBERS=100000] [ROUNDS=2] [SECONDS_EACH=3] benches/cluster.sh PROGRAM TOOLS
 #
@@ -50,14 +51,19 @@ for round in $(seq "$rounds"); do
     bench --server "http://$at" --members "$members" --phases fresh,unchanged,get,single
     echo "CPU seconds since: active $(cpu "${servers[0]}") - ${before[0]}, standby $(cpu "${servers[1]}") - ${before[1]}"
   done
-  for other in "$active" "$standby"; do
-    echo "== round $round, two clients on one memberbase, the second at $([ "$other" = "$active" ] && echo "the same server" || echo "the standby")"
-    pids=()
-    for at in "$active" "$other"; do
-      bench --server "http://$at" --base "same-$round-$other" --members $((members / 2)) --phases fresh,get &
-      pids+=($!)
+  for bases in one two; do
+    for other in "$active" "$standby"; do
+      echo "== round $round, two clients on $bases memberbase(s), the second at $([ "$other" = "$active" ] && echo "the same server" || echo "the standby")"
+      pids=()
+      for client in 1 2; do
+        at=$active name="one-$round-$other"
+        [ $client = 1 ] || at=$other
+        [ $bases = one ] || name="two-$client-$round-$other"
+        bench --server "http://$at" --base "$name" --members $((members / 2)) --phases fresh,get &
+        pids+=($!)
+      done
+      wait "${pids[@]}"
     done
-    wait "${pids[@]}"
   done
   "$tools/venv/bin/python" "$here/cluster_upserts.py" "$work/pg" "$members"
 done
