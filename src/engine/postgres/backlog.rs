@@ -5,8 +5,8 @@
 //! knows, for every key that such a batch writes, the value beneath: it was read before the batch got its
 //! number. So a reader asks the tables first and the backlog *afterwards*: what the backlog knows wins. In
 //! this order no batch slips through: one that the tables showed was either still here, or published
-//! meanwhile. What is remembered of the tables comes between: it is as new as they are, or newer than what was
-//! read.
+//! meanwhile. What is remembered of the tables comes between: it is as new as they are, or newer than what
+//! was read.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -10,9 +10,9 @@
 //! - **Durable, then visible.** A batch is in the tables before it is published. Readers ask the tables, and
 //!   the backlog afterwards, which hides what is not published.
 //! - **A commit is unknown until it is proven**, by another write of the fence that waits for it.
-//! - **Reads are fenced too**: every statement returns the fence of its snapshot, and no answer leaves later
-//!   than a term after a renewal that the database acknowledged ([`Ownership`]). So an answer from memory needs
-//!   no statement.
+//! - **Reads are fenced too**: every statement returns the fence of its snapshot, and no answer leaves
+//!   later than a term after a renewal that the database acknowledged ([`Ownership`]). So an answer from
+//!   memory needs no statement.
 //! - **Every wait has a limit here**, because the database's own limits do not end a commit that hangs.
 //! - Nothing here is left to a session: no locks, sequences, savepoints or prepared statements.
 //!

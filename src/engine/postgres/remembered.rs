@@ -1,17 +1,19 @@
 //! Values of the tables in memory, so that the owner reads them without a statement.
 //!
 //! Nobody but the owner changes the tables, so what it wrote or read stays true for as long as it owns the
-//! store. Whoever answers looks at the ownership *after* it has read here. If it still holds then, nobody else
-//! had written when the value was read, and the call had begun by then; so the answer is that of a moment
-//! within the call, however long the process is paused before it, or between the look and the sending.
+//! store. Whoever answers looks at the ownership *after* it has read here. If it still holds then, nobody
+//! else had written when the value was read, and the call had begun by then; so the answer is that of a
+//! moment within the call, however long the process is paused before it, or between the look and the
+//! sending.
 //!
 //! # Invariants
 //!
 //! - The value of a key that no batch of the backlog writes is the one that the tables have.
 //! - A batch that leaves the backlog leaves its values here in the same step.
 //! - What a statement returned stays here only if no batch that writes its key has left the backlog since
-//!   the statement was asked for. The number of the last one that left is noted by the hash of the key, in one
-//!   of a few thousand places. Keys that share a place may keep each other's values out, and never an old one in.
+//!   the statement was asked for. The number of the last one that left is noted by the hash of the key, in
+//!   one of a few thousand places. Keys that share a place may keep each other's values out, and never an
+//!   old one in.
 
 use std::hash::BuildHasher;
 

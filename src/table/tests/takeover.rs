@@ -1,6 +1,7 @@
-//! Two servers on one PostgreSQL: the first stands still in the middle of its housekeeping, the second takes the
-//! store over, and then the first goes on. At each write of the housekeeping: what the first still writes does
-//! nothing, what comes back at the second is whole, and the second's own housekeeping finishes the work.
+//! Two servers on one PostgreSQL: the first stands still in the middle of its housekeeping, the second
+//! takes the store over, and then the first goes on. At each write of the housekeeping: what the first
+//! still writes does nothing, what comes back at the second is whole, and the second's own housekeeping
+//! finishes the work.
 //!
 //! The clock of the second is behind, so that it brings back what the first one purges.
 

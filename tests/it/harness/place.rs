@@ -26,7 +26,8 @@ pub fn database_for(data: &Path) -> Option<&'static Database> {
     Some(STORES.lock().unwrap().entry(data.to_owned()).or_insert_with(made))
 }
 
-/// Whether stores are in folders, as they are by default. What is about the folder itself is tested only then.
+/// Whether stores are in folders, as they are by default. What is about the folder itself is tested only
+/// then.
 pub fn is_in_folders() -> bool {
     match std::env::var(TEST_SERVERS).as_deref() {
         Ok("postgres") => false,

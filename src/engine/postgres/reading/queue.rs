@@ -1,8 +1,8 @@
 //! What waits to be read.
 //!
-//! A statement costs the database much more than a key in it. So while one is out, lookups wait until it comes
-//! back, or enough of them wait for another, but never for longer than [`GATHER_FOR`]: one connection that hangs
-//! holds up nobody else.
+//! A statement costs the database much more than a key in it. So while one is out, lookups wait until it
+//! comes back, or enough of them wait for another, but never for longer than [`GATHER_FOR`]: one connection
+//! that hangs holds up nobody else.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
