@@ -64,7 +64,7 @@ def measure(program, path, count):
             members = member_service_pb2_grpc.MemberServiceStub(client.connect(url))
             by_audience = member_service_pb2.CountMembersRequest(member_base_id=base, group_by="audience")
             groups = members.CountMembers(by_audience).groups
-            rows = sorted(group.members for group in groups if group.value)
+            rows = sorted(group.members for group in groups if group.HasField("value"))
             settle(process.pid)
             taken.append(memory(process.pid))
         finally:

@@ -147,7 +147,7 @@ fn restore(data: &Path, out: &Path, new: &Path) {
 async fn a_hundred_audiences_have_whom_their_filters_match_whatever_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let mut data = folder.path().join("0");
-    let mut random = Random(15);
+    let mut random = Random(15 + harness::seed());
     let (base, audiences) = fill(&data, &mut random).await;
     let done = Arc::new(Done::default());
     let rounds = harness::rounds(ROUNDS);

@@ -23,6 +23,8 @@ use crate::kill::writer::Random;
 const STRIDE: usize = 8;
 /// The most rows of a request.
 const MOST_ROWS: u64 = 40;
+/// With more members than this, changes of filters come more rarely, because each evaluates all members.
+const FEW_MEMBERS: u64 = 5_000;
 /// The newest members whose ids a caller remembers.
 const REMEMBERED: usize = 200;
 
@@ -80,6 +82,9 @@ impl Caller {
         let mut place = usize::try_from(self.random.next() % PATHS.len() as u64).unwrap();
         loop {
             place = (place + STRIDE) % PATHS.len();
+            if PATHS[place].evaluates_all() && !self.random.next().is_multiple_of(self.turns()) {
+                continue;
+            }
             match self.write(PATHS[place]).await {
                 Ok(()) => self.done.note(place),
                 // Only the server itself gives its errors details.
@@ -92,6 +97,11 @@ impl Caller {
             }
             self.acks.add_permits(1);
         }
+    }
+
+    /// In how many turns a filter is changed once.
+    fn turns(&self) -> u64 {
+        (self.size / FEW_MEMBERS).max(1)
     }
 
     async fn write(&mut self, path: Path) -> Result<(), Status> {

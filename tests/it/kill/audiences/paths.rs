@@ -53,6 +53,13 @@ pub const PATHS: [Path; 21] = [
     Path::Unarchive,
 ];
 
+impl Path {
+    /// Whether the filter of an audience is evaluated for all members, now or because of this later.
+    pub fn evaluates_all(self) -> bool {
+        matches!(self, Self::Filter | Self::Archive | Self::Unarchive)
+    }
+}
+
 /// What callers did.
 #[derive(Debug, Default)]
 pub struct Done([AtomicU64; PATHS.len()]);
