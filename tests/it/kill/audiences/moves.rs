@@ -23,7 +23,7 @@ use crate::kill::writer::Random;
 const STRIDE: usize = 8;
 /// The most rows of a request.
 const MOST_ROWS: u64 = 40;
-/// With more members than this, changes of filters come more rarely, because each evaluates all members.
+/// With more members than this, what reads all of them comes more rarely.
 const FEW_MEMBERS: u64 = 5_000;
 /// The newest members whose ids a caller remembers.
 const REMEMBERED: usize = 200;
@@ -82,7 +82,7 @@ impl Caller {
         let mut place = usize::try_from(self.random.next() % PATHS.len() as u64).unwrap();
         loop {
             place = (place + STRIDE) % PATHS.len();
-            if PATHS[place].evaluates_all() && !self.random.next().is_multiple_of(self.turns()) {
+            if PATHS[place].reads_all() && !self.random.next().is_multiple_of(self.turns()) {
                 continue;
             }
             match self.write(PATHS[place]).await {
@@ -99,7 +99,7 @@ impl Caller {
         }
     }
 
-    /// In how many turns a filter is changed once.
+    /// One turn of so many is taken of what reads all members.
     fn turns(&self) -> u64 {
         (self.size / FEW_MEMBERS).max(1)
     }

@@ -54,9 +54,9 @@ pub const PATHS: [Path; 21] = [
 ];
 
 impl Path {
-    /// Whether the filter of an audience is evaluated for all members, now or because of this later.
-    pub fn evaluates_all(self) -> bool {
-        matches!(self, Self::Filter | Self::Archive | Self::Unarchive)
+    /// Whether all members are read: to plan a job, or to evaluate a filter, now or because of this later.
+    pub fn reads_all(self) -> bool {
+        matches!(self, Self::DeleteByFilter | Self::Sync | Self::Filter | Self::Archive | Self::Unarchive)
     }
 }
 
