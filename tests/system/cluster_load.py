@@ -96,9 +96,26 @@ class Load:
 
     def get(self, client, ref):
         """Reads a ref, and checks that the version fits the history of its key."""
-        least = max(self.versions.get(ref, 0), self.seen.get(ref, 0))
+        least = self.least(ref)
         found = client.call("members", "GetMember", messages.GetMemberRequest(member_base_id=self.base, ref=ref),
                             codes=(grpc.StatusCode.NOT_FOUND,)).member
+        return self.fits(ref, least, found)
+
+    def look(self, stub, ref):
+        """One try at one server. Returns `read`, if what was read fits, or the code."""
+        least = self.least(ref)
+        try:
+            found = stub.GetMember(
+                messages.GetMemberRequest(member_base_id=self.base, ref=ref), timeout=1, metadata=Client.metadata).member
+        except grpc.RpcError as error:
+            return error.code().name
+        self.fits(ref, least, found)
+        return "read"
+
+    def least(self, ref):
+        return max(self.versions.get(ref, 0), self.seen.get(ref, 0))
+
+    def fits(self, ref, least, found):
         found = int(found.role.removeprefix("version "))
         if not least <= found <= self.begun.get(ref, found):
             fail(f"{ref} was acknowledged or read as version {least}, and {self.begun.get(ref)} was begun, but it is read as {found}")

@@ -1,4 +1,7 @@
 """What is done to three nodes under Patroni, for cluster.py."""
+import collections
+import contextlib
+import threading
 import time
 
 from cluster_faults import Faults, active, progress
@@ -68,12 +71,39 @@ class NodeFaults(Faults):
             # Servers may still reach a primary that its peers do not see any more.
             near = nodes if how == "primary from its peers" else addresses
             peers = [addresses[other] for other in near] + ([network.here] if network else [])
-        at = time.monotonic()
-        one.cut([peer for peer in peers if peer != one.place.address])
-        self.went_on(f"cut off: {how}", f"cut off {how} {one.number}", at)
-        time.sleep(max(0, CUT_SECONDS - (time.monotonic() - at)))
+        looks = self.looks_at(one) if how == "owner" else contextlib.nullcontext()
+        with looks:
+            at = time.monotonic()
+            one.cut([peer for peer in peers if peer != one.place.address])
+            self.went_on(f"cut off: {how}", f"cut off {how} {one.number}", at)
+            time.sleep(max(0, CUT_SECONDS - (time.monotonic() - at)))
         one.heal()
         self.whole(at)
+
+    @contextlib.contextmanager
+    def looks_at(self, server):
+        """Reads at this server alone, which may not show what it remembers once another one may have written."""
+        begun, stop, answers, last = time.monotonic(), threading.Event(), collections.Counter(), 0
+        client = self.load.client([server])
+        # Those that writers write again and again.
+        known = [ref for ref in self.load.versions if ref.startswith("w")]
+
+        def look():
+            nonlocal last
+            while not stop.wait(0.02):
+                answer = self.load.look(client.stubs[0]["members"], client.chance.choice(known))
+                answers[answer] += 1
+                last = time.monotonic() - begun if answer == "read" else last
+
+        # A read that does not fit ends the run.
+        looking = threading.Thread(target=look, daemon=True)
+        looking.start()
+        yield
+        stop.set()
+        looking.join()
+        if not answers["read"] or len(answers) == 1:
+            fail(f"a server that was cut off from the database answered {dict(answers)}")
+        say(f"server {server.number}, cut off from the database, answered {dict(answers)}, and last read after {last:.1f} s")
 
     def whole(self, since):
         primary = self.database.wait()
