@@ -12,10 +12,11 @@ once, no address is held twice, and the counters are those of `memberbase check`
 CLUSTER_NODES=3 puts the store into three nodes under Patroni (cluster_patroni.py) instead of one PostgreSQL.
 
 CLUSTER_LONG=1 does all of it often. CLUSTER_KILLS, CLUSTER_JOB_KILLS (the owner, under a job), CLUSTER_PAUSES,
-CLUSTER_DATABASE_KILLS, with one PostgreSQL CLUSTER_FULL_DISKS, and with nodes CLUSTER_CUTS, CLUSTER_PATRONI_KILLS
-and CLUSTER_ETCD_LOSSES say how often each is done; CLUSTER_SERVERS how many servers there are,
-CLUSTER_PAUSE_SECONDS for how long one is paused, CLUSTER_TOURS after how many of these every kind of call is made,
-CLUSTER_PACE how many seconds a client rests after each call. CLUSTER_SEED begins the same choices again.
+CLUSTER_BLINKS (the owner paused for 1 to 10 s), CLUSTER_DATABASE_KILLS, with one PostgreSQL CLUSTER_FULL_DISKS, and
+with nodes CLUSTER_CUTS, CLUSTER_PATRONI_KILLS and CLUSTER_ETCD_LOSSES say how often each is done; CLUSTER_SERVERS
+how many servers there are, CLUSTER_PAUSE_SECONDS for how long one is paused, CLUSTER_TOURS after how many of these
+every kind of call is made, CLUSTER_PACE how many seconds a client rests after each call. CLUSTER_SEED begins the
+same choices again.
 """
 import collections
 import json
@@ -53,6 +54,7 @@ COUNTS = {
     "kill": ("KILLS", (3, 50), (1, 50)),
     "job": ("JOB_KILLS", (1, 10), (1, 10)),
     "pause": ("PAUSES", (2, 5), (1, 5)),
+    "blink": ("BLINKS", (2, 20), (1, 20)),
     "database_killed": ("DATABASE_KILLS", (2, 20), (1, 20)),
     "full": ("FULL_DISKS", (1, 3) if os.geteuid() == 0 else (0, 0), (0, 0)),
     "cut": ("CUTS", (0, 0), (1, 10)),

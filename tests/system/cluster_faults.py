@@ -3,8 +3,10 @@
 Each says how long the load was without answers, and leaves everything whole.
 """
 import collections
+import contextlib
 import itertools
 import signal
+import threading
 import time
 
 import grpc
@@ -102,6 +104,43 @@ class Faults:
         load.upsert(client, refs[sent:sent + 2_000], 1, f"{refs[sent]}v1")
         load.versions.update({ref: 1 for ref in refs[:sent + 2_000]})
         self.went_on("disk full", f"filled the disk of the database, {code.name} after {sent} rows", at)
+
+    def blink(self, _):
+        """The owner stands still for about as long as it owns the store, while reads at it go on."""
+        owner, seconds = active(self.servers), self.chance.uniform(1, 10)
+        with self.looks_at(owner):
+            time.sleep(0.5)
+            at = time.monotonic()
+            owner.signal(signal.SIGSTOP)
+            time.sleep(seconds)
+            owner.signal(signal.SIGCONT)
+            self.went_on("owner paused shortly", f"paused server {owner.number} for {seconds:.1f} s", at)
+            time.sleep(2)
+
+    @contextlib.contextmanager
+    def looks_at(self, server):
+        """Reads at this server alone, which may not show what it remembers once another one may have written."""
+        begun, stop, answers, last = time.monotonic(), threading.Event(), collections.Counter(), 0
+        client = self.load.client([server])
+        # Those that writers write again and again.
+        known = [ref for ref in self.load.versions if ref.startswith("w")]
+
+        def look():
+            nonlocal last
+            while not stop.wait(0.02):
+                answer = self.load.look(client.stubs[0]["members"], client.chance.choice(known))
+                answers[answer] += 1
+                last = time.monotonic() - begun if answer == "read" else last
+
+        # A read that does not fit ends the run.
+        looking = threading.Thread(target=look, daemon=True)
+        looking.start()
+        yield
+        stop.set()
+        looking.join()
+        if not answers["read"]:
+            fail(f"nothing was read at server {server.number}: {dict(answers)}")
+        say(f"server {server.number} itself answered {dict(answers)}, and last read after {last:.1f} s")
 
     def pause(self, number):
         """The owner, in the middle of a job, for longer than another one needs to take over."""

@@ -1,7 +1,5 @@
 """What is done to three nodes under Patroni, for cluster.py."""
-import collections
 import contextlib
-import threading
 import time
 
 from cluster_faults import Faults, active, progress
@@ -79,31 +77,6 @@ class NodeFaults(Faults):
             time.sleep(max(0, CUT_SECONDS - (time.monotonic() - at)))
         one.heal()
         self.whole(at)
-
-    @contextlib.contextmanager
-    def looks_at(self, server):
-        """Reads at this server alone, which may not show what it remembers once another one may have written."""
-        begun, stop, answers, last = time.monotonic(), threading.Event(), collections.Counter(), 0
-        client = self.load.client([server])
-        # Those that writers write again and again.
-        known = [ref for ref in self.load.versions if ref.startswith("w")]
-
-        def look():
-            nonlocal last
-            while not stop.wait(0.02):
-                answer = self.load.look(client.stubs[0]["members"], client.chance.choice(known))
-                answers[answer] += 1
-                last = time.monotonic() - begun if answer == "read" else last
-
-        # A read that does not fit ends the run.
-        looking = threading.Thread(target=look, daemon=True)
-        looking.start()
-        yield
-        stop.set()
-        looking.join()
-        if not answers["read"] or len(answers) == 1:
-            fail(f"a server that was cut off from the database answered {dict(answers)}")
-        say(f"server {server.number}, cut off from the database, answered {dict(answers)}, and last read after {last:.1f} s")
 
     def whole(self, since):
         primary = self.database.wait()
