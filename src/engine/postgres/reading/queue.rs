@@ -105,7 +105,7 @@ impl Reads {
         loop {
             let (wants, is_lookups) = self.change(State::take);
             if !wants.is_empty() {
-                return Taken { wants, out: is_lookups.then_some(Out(self)) };
+                return Taken { wants, out: is_lookups.then(|| Out(self)) };
             }
             self.more.notified().await;
         }
@@ -206,7 +206,7 @@ mod tests {
     /// How many reads a reader takes now, and what it holds meanwhile.
     fn taken(reads: &Reads) -> (usize, Option<Out<'_>>) {
         let (wants, is_lookups) = reads.change(State::take);
-        (wants.len(), is_lookups.then_some(Out(reads)))
+        (wants.len(), is_lookups.then(|| Out(reads)))
     }
 
     #[test]
