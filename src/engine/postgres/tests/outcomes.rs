@@ -226,6 +226,7 @@ async fn a_database_that_lost_acknowledged_writes_is_noticed() {
     )
     .await;
     let lost = engine.commit(put("a", "3")).await.unwrap_err();
-    assert!(matches!(lost, EngineError::NotOwner(_)), "{lost}");
+    assert!(matches!(lost, EngineError::NotOwner(_) | EngineError::CommitUnknown(_)), "{lost}");
     assert!(engine.ownership().reason().unwrap().contains("lost acknowledged writes"));
+    assert!(matches!(engine.get_many(&[b"a".to_vec()]).await, Err(EngineError::NotOwner(_))));
 }
