@@ -1,8 +1,7 @@
 """Three nodes of PostgreSQL under Patroni, with three members of etcd, for cluster.py.
 
-Each node is a place of its own, so that it can be cut off from the others, or from everybody. Replication waits for a
-quorum and is strict: what is acknowledged is on two nodes. Patroni is started again by this file, as a supervisor
-would do it.
+Each node is a place of its own, so that it can be cut off from the others, or from everybody. A write waits for both
+standbys, or the one that is there. Patroni is started again by this file, as a supervisor would do it.
 """
 import json
 import os
@@ -53,12 +52,14 @@ class Patroni:
         return leaders[0] if len(leaders) == 1 else None
 
     def is_whole(self):
-        """Whether all nodes are there, and all standbys are of the quorum."""
+        """Whether all nodes are there, and a write waits for all standbys."""
         leader = self.leader()
         status, text = leader.says("cluster") if leader else (None, "")
         members = json.loads(text)["members"] if status == 200 else []
         roles = sorted((member["role"], member["state"]) for member in members)
-        return roles == [("leader", "running")] + (len(self.nodes) - 1) * [("quorum_standby", "streaming")] and leader
+        standbys = len(self.nodes) - 1
+        is_there = roles == [("leader", "running")] + standbys * [("quorum_standby", "streaming")]
+        return is_there and leader.waits_for().startswith(f"ANY {standbys} ") and leader
 
     def wait(self):
         """Waits until nothing is left of what was done to it. Returns the primary."""
@@ -164,6 +165,15 @@ class Node(Host):
 
     def says(self, page, change=None):
         return get(f"http://{self.place.address}:{self.rest}/{page}", change)
+
+    def waits_for(self):
+        """The standbys that a write waits for."""
+        command = [
+            str(BINARIES / "psql"), "-At", "-h", self.place.address, "-p", str(self.port), "-U", "memberbase", "-d", "postgres",
+            "-c", "SHOW synchronous_standby_names",
+        ]
+        environment = os.environ | {"PGCONNECT_TIMEOUT": "2"}
+        return subprocess.run(command, capture_output=True, text=True, env=environment).stdout
 
     def database(self):
         """The processes of PostgreSQL, which run on without Patroni."""
