@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What a store in PostgreSQL costs, what passing calls on costs, and what PostgreSQL itself does with a row for each
-# member: one database, two servers and the clients on this machine. In each round two clients also work on the same
-# memberbase, and on one each.
+# What a store in PostgreSQL costs, what passing calls on costs, and what PostgreSQL itself does with a row
+# for each member: one database, two servers and the clients on this machine. In each round two clients also
+# work on the same memberbase, and on one each.
 #
 #   [MEMBERS=100000] [ROUNDS=2] [SECONDS_EACH=3] benches/cluster.sh PROGRAM TOOLS
 #
-# TOOLS is the folder with the Python client's packages, see tests/clients/run.sh. docs/measurements.md has results.
+# TOOLS is the folder with the Python client's packages, see tests/clients/run.sh. docs/measurements.md has
+# results.
 set -euo pipefail
 
 program=$(realpath "$1") tools=$(realpath "$2")

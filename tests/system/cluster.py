@@ -49,7 +49,8 @@ NODES = setting("NODES", 1)
 HAS_NODES = NODES > 1
 SERVERS = setting("SERVERS", 3)
 LONG = setting("LONG", 0)
-# How often each is done: usually and in the long form, with one PostgreSQL and with nodes. The name of its variable.
+# How often each is done: usually and in the long form, with one PostgreSQL and with nodes. The name of its
+# variable.
 COUNTS = {
     "kill": ("KILLS", (3, 50), (1, 50)),
     "job": ("JOB_KILLS", (1, 10), (1, 10)),

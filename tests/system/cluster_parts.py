@@ -20,7 +20,8 @@ import urllib.request
 os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
 
 PROGRAM, BINARIES, WORK = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
-# The long form runs beside other work, which may starve the database of CPU until it has no primary for minutes.
+# The long form runs beside other work, which may starve the database of CPU until it has no primary for
+# minutes.
 PATIENCE = 300 if os.environ.get("CLUSTER_LONG") else 90
 begun = time.monotonic()
 

@@ -16,8 +16,8 @@ from cluster_parts import BINARIES, WORK, Host, Place, as_database_user, free_po
 PACKAGING = pathlib.Path(__file__).parents[2] / "packaging/cluster"
 
 ETCD_VARIABLES = {"ETCD_UNSUPPORTED_ARCH": "arm64"}
-# The shortest that Patroni accepts: a node that is lost keeps its lead for this long. It must not be less than
-# `loop_wait` and twice `retry_timeout`.
+# The shortest that Patroni accepts: a node that is lost keeps its lead for this long. It must not be less
+# than `loop_wait` and twice `retry_timeout`.
 TTL = 20
 
 

@@ -128,7 +128,8 @@ class Client:
                 code = error.code()
                 if code in codes:
                     raise
-                # A request that is still running elsewhere, or was cut off, is sent again with its request id.
+                # A request that is still running elsewhere, or was cut off, is sent again with its request
+                # id.
                 cut_off = code in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL) and "tream" in error.details()
                 if not (code in TRANSIENT or cut_off):
                     fail(f"{method}: {code} {error.details()}")

@@ -75,7 +75,8 @@ impl World {
                 .map(|&(name, value)| (HeaderName::from_static(name), http::HeaderValue::from_static(value))),
         );
         let (mut head, body) = self.services.call(request, None).await.unwrap().into_parts();
-        // The details of an error have a map, whose entries come in any order, so only their length is compared.
+        // The details of an error have a map, whose entries come in any order, so only their length is
+        // compared.
         if let Some(details) = head.headers.get_mut("grpc-status-details-bin") {
             *details = "A".repeat(details.len() / 4 * 4).parse().unwrap();
         }
