@@ -162,6 +162,11 @@ impl Faulty {
         self.pace.waiting.subscribe().wait_for(|waiting| *waiting > 0).await.unwrap();
     }
 
+    /// Whether an operation has hung.
+    pub(crate) fn has_held(&self) -> bool {
+        *self.pace.waiting.borrow() > 0
+    }
+
     /// Releases everything that hangs.
     pub(crate) fn release(&self) {
         self.pace.held.send_replace(false);

@@ -2,6 +2,7 @@
 //! ids in use.
 
 mod crashes;
+mod slices;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

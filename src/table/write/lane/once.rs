@@ -37,10 +37,11 @@ fn end(
     revision
 }
 
-/// Fails the whole plan: nothing of it is written.
+/// Fails the whole plan: nothing of it is written. The request is answered in the place of its batch: its caller
+/// may repeat it at once, and has to find what its earlier slices stored.
 pub(super) fn fail(job: Job, error: TableError, planned: &mut Planned) {
     planned.failure = Some(error.clone());
-    job.refuse(error);
+    planned.replies.push(WaitingReply::Refused(Box::new(job), error));
 }
 
 pub async fn edit(

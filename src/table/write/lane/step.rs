@@ -31,8 +31,7 @@ pub(super) async fn plan_step(
     let outcomes = match plan.job_step(&job.ops).await {
         Ok(outcomes) => outcomes,
         Err(error) => {
-            planned.failure = Some(error.clone());
-            Job::Step(job).refuse(error);
+            fail(Job::Step(job), error, planned);
             return (size, None);
         }
     };

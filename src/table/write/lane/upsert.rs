@@ -7,6 +7,7 @@ use crate::model::{Allowance, Outcome, RowError};
 use crate::table::plan::{Expecting, Plan, Prepared, judge_counts};
 use crate::table::write::job::{Job, Series, UpsertJob};
 use crate::table::write::lane::Lane;
+use crate::table::write::lane::once::fail;
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::write::publisher::{Planned, WaitingReply};
 use crate::table::{RowOutcome, TableError, UpsertReply, WriteMode};
@@ -33,8 +34,7 @@ impl Lane {
                 return room;
             }
             Err(error) => {
-                planned.failure = Some(error.clone());
-                Job::Upsert(job).refuse(error);
+                fail(Job::Upsert(job), error, planned);
                 return room;
             }
         };
@@ -45,8 +45,7 @@ impl Lane {
         let outcomes = match plan.upsert_while_room(slice, &job.options).await {
             Ok(outcomes) => outcomes,
             Err(error) => {
-                planned.failure = Some(error.clone());
-                Job::Upsert(job).refuse(error);
+                fail(Job::Upsert(job), error, planned);
                 return last - first;
             }
         };
@@ -138,8 +137,7 @@ impl Lane {
                 self.put_back(job);
             }
             Err(error) => {
-                planned.failure = Some(error.clone());
-                Job::Upsert(job).refuse(error);
+                fail(Job::Upsert(job), error, planned);
             }
         }
         rows

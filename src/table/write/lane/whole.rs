@@ -44,10 +44,7 @@ pub(super) async fn plan_whole(plan: &mut Plan<'_>, job: Box<UpsertJob>, planned
                 permit,
             ));
         }
-        Err(error) => {
-            planned.failure = Some(error.clone());
-            Job::Upsert(job).refuse(error);
-        }
+        Err(error) => fail(Job::Upsert(job), error, planned),
     }
     rows
 }
