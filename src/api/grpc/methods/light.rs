@@ -1,23 +1,18 @@
-//! Light calls: those about one member, which read or change so little that they take some microseconds until
-//! they are done or wait for the disk. Their messages and replies are small, because members are.
+//! Light calls: those that read one member, and are done after some microseconds. Their messages and replies
+//! are small, because members are.
+//!
+//! Calls that write one member are not among them. They wait for the disk, and many of them at a time were
+//! answered at 85 to 98 % of the rate when the task of their connection made them, with 9 % more CPU.
 
 use crate::api::grpc::v1::member_service_server::SERVICE_NAME;
 
-/// Their names, after that of the service.
-const LIGHT: [&str; 7] = [
-    "/GetMember",
-    "/CreateMember",
-    "/UpdateMember",
-    "/ReplaceMember",
-    "/RenameMember",
-    "/ActivateMember",
-    "/OffboardMember",
-];
+/// Its name, after that of the service.
+const GET: &str = "/GetMember";
 
 /// Whether a call with this path is light.
 pub fn is_light(path: &str) -> bool {
     let called = path.strip_prefix('/').and_then(|path| path.strip_prefix(SERVICE_NAME));
-    called.is_some_and(|called| LIGHT.contains(&called))
+    called == Some(GET)
 }
 
 #[cfg(test)]
@@ -26,13 +21,11 @@ mod tests {
     use crate::api::grpc::methods::method;
 
     #[test]
-    fn only_calls_about_one_member_are_light() {
+    fn only_calls_that_read_one_member_are_light() {
         let path = |name: &str| format!("/{SERVICE_NAME}/{name}");
-        for name in LIGHT {
-            let path = format!("/{SERVICE_NAME}{name}");
-            assert!(is_light(&path) && method(&path).is_some_and(|method| !method.is_stream), "{name}");
-        }
-        for name in ["ListMembers", "ImportMembers", "BulkUpsertMembers", "GetMembers", ""] {
+        let get = path("GetMember");
+        assert!(is_light(&get) && method(&get).is_some_and(|method| !method.is_stream));
+        for name in ["CreateMember", "ListMembers", "ImportMembers", "BulkUpsertMembers", "GetMembers", ""] {
             assert!(!is_light(&path(name)), "{name}");
         }
         for path in ["", "/", "GetMember", "/GetMember", "/publisher.v1.MemberBaseService/GetMember"] {
