@@ -128,6 +128,10 @@ class Store:
         if is_power_cut:
             (pathlib.Path(self.data) / "wal" / "BOOT").unlink(missing_ok=True)
 
+    def change(self, members, seconds):
+        """Changes members on streams, unless for no time."""
+        return self.bench(members, "stream", seconds) if seconds else None
+
 
 def measure(program, members, options):
     with tempfile.TemporaryDirectory(dir=".") as folder:
@@ -153,19 +157,19 @@ def measure(program, members, options):
                 told[f"{what}: p99, ms"] = f"{measured['latency']['p99_us'] / 1e3:.1f}"
             pages = store.first_pages(members)
             told["first page of 50 of a hundredth, ms: p50, p99"] = f"{pages[150]:.1f}, {pages[297]:.1f}"
-            changed = store.bench(members, "stream", options.changes)
-            told["changes on streams, rows/s"] = f"{changed['per_second']:,.0f}"
-            cpu = changed["server"]["cpu_seconds"] / changed["count"] * 1e6
-            told["changes on streams, CPU us"] = f"{cpu:.1f}"
+            if changed := store.change(members, options.changes):
+                told["changes on streams, rows/s"] = f"{changed['per_second']:,.0f}"
+                cpu = changed["server"]["cpu_seconds"] / changed["count"] * 1e6
+                told["changes on streams, CPU us"] = f"{cpu:.1f}"
             told["highest memory, MB"] = server.memory(store.process.pid, "VmHWM")
             began = time.perf_counter()
             server.stop(store.process)
             told["clean stop, s"] = f"{time.perf_counter() - began:.2f}"
             told["after a clean stop, s to the first get, list"] = "{:.2f}, {:.2f}".format(*store.reopen())
-            store.bench(members, "stream", options.changes)
+            store.change(members, options.changes)
             store.kill()
             told["after kill -9, s"] = "{:.2f}, {:.2f}".format(*store.reopen())
-            store.bench(members, "stream", options.changes)
+            store.change(members, options.changes)
             log = disk(f"{store.data}/wal")
             store.kill(is_power_cut=True)
             told["as after a power cut, s"] = "{:.2f}, {:.2f}".format(*store.reopen())
@@ -181,7 +185,8 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--members", default="100000,1000000")
     parser.add_argument("--seconds", type=int, default=5, help="of each measurement of gets")
-    parser.add_argument("--changes", type=int, default=10, help="seconds of changes on streams, three times")
+    about_changes = "seconds of changes on streams, three times; 0 for a program without these"
+    parser.add_argument("--changes", type=int, default=10, help=about_changes)
     options = parser.parse_args()
     program = str(pathlib.Path(options.program).resolve())
     for members in map(int, options.members.split(",")):
