@@ -10,8 +10,8 @@
 //! sent before everything that it was planned on is durable. After a failure the lane drops its plans and
 //! starts again from what is published.
 //!
-//! A base waits only in its lane: for a checkpoint, if its overlay is too large, and for room for another
-//! batch in flight. It waits before it appends, so it never holds up other bases.
+//! A base waits only in its lane: for a checkpoint, if its overlay is too large ([`pressure`]), and for room
+//! for another batch in flight. It waits before it appends, so it never holds up other bases.
 //!
 //! While it plans many rows the lane yields now and then, because its thread serves calls too. This does not
 //! affect the plan: only the lane plans what is written, and what happens meanwhile does not change the state
@@ -23,6 +23,7 @@ mod build;
 mod indexing;
 mod narrowing;
 mod once;
+mod pressure;
 mod step;
 mod sums;
 mod upsert;
@@ -48,14 +49,11 @@ use crate::table::shared::room::Room;
 use crate::table::write::in_flight::InFlight;
 use crate::table::write::indexing::Indexing;
 use crate::table::write::job::Job;
+use crate::table::write::lane::pressure::Debt;
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::write::narrowing::Narrowing;
 use crate::table::write::publisher::{Planned, ToPublish, WaitingReply};
 use crate::table::{TableError, WriteMode};
-
-/// Writes wait for a checkpoint if the overlay has more entries than this many times the number at which one
-/// starts.
-const OVERLAY_PRESSURE: usize = 3;
 
 /// After a batch of so many rows the next one is likely to be as long, and its plan takes milliseconds. For
 /// shorter ones it costs more to let the publisher go first than it saves.
@@ -87,6 +85,8 @@ pub struct Lane {
     is_stuck: bool,
     /// What the guard has allowed requests in the queue, and is not planned yet.
     reserved: GuardCounts,
+    /// How long it has to rest because a checkpoint is behind.
+    debt: Debt,
     /// What the guard has allowed the durable job under way, and is not planned yet. It counts for all other
     /// requests.
     job_left: GuardCounts,
@@ -118,6 +118,7 @@ impl Lane {
             indexing,
             narrowing: Narrowing::default(),
             is_stuck: false,
+            debt: Debt::default(),
             reserved,
             job_left,
         }
@@ -144,6 +145,7 @@ impl Lane {
             if rows >= LONG_ROWS {
                 self.let_publisher_begin().await;
             }
+            self.rest_after(rows).await;
         }
     }
 
@@ -186,24 +188,6 @@ impl Lane {
             self.queue.push_back(job);
         }
         true
-    }
-
-    /// Waits for a checkpoint to end if the overlay is too large.
-    async fn wait_for_checkpoint(&self) {
-        let open = &self.open;
-        let is_due =
-            || open.overlay_entries() >= open.parts.checkpoint_entries.saturating_mul(OVERLAY_PRESSURE);
-        if !is_due() {
-            return;
-        }
-        let mut ended = open.checkpoints.subscribe();
-        // A checkpoint may have ended before the subscription, so look again.
-        if is_due() {
-            open.checkpoint_due.notify_one();
-            // Wait for one checkpoint only, even if it fails: waiting for a success would stop the base for
-            // as long as checkpoints fail.
-            drop(ended.changed().await);
-        }
     }
 
     /// Drops layers that are published. After a failure, drops all layers and starts again from what is

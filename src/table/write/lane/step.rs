@@ -5,6 +5,7 @@ use crate::table::TableError;
 use crate::table::plan::Plan;
 use crate::table::plan::step_request::{Judging, StepReply};
 use crate::table::write::job::{Job, StepJob};
+use crate::table::write::lane::once::fail;
 use crate::table::write::publisher::{Planned, WaitingReply};
 
 /// Plans a step. Returns how many members it took, and what the job may still do.
