@@ -38,6 +38,9 @@ const CALLS_MIN_BYTES: u64 = 32 * 1024 * 1024;
 /// The share of `memory` for one body, and the size of body that every server accepts.
 const BODY_SHARE: (u64, u64) = (1, 4);
 const BODY_MIN_BYTES: u64 = 64 * 1024 * 1024;
+/// The average number of entries in a bucket of a lookup in a database: it rewrites a row under 2,000 bytes
+/// within its page, and a longer one costs it several rows.
+const DATABASE_BUCKET_ENTRIES: u64 = 40;
 /// How often a long opening is logged as still running.
 const STILL_OPENING: Duration = Duration::from_secs(5);
 
@@ -96,7 +99,7 @@ pub async fn refold(
     config: &Config,
     progress: &(dyn Fn(String) + Sync),
 ) -> Result<RefoldReport, TableError> {
-    let settings = &table_config(config, &StoreMetrics::default())?;
+    let settings = &table_config(backing, config, &StoreMetrics::default())?;
     let work = async |engine| table::refold(&engine, &clock(), settings, progress).await;
     let (report, Owned { engine, .. }) = with_engine(backing, None, work).await?;
     engine.close().await?;
@@ -121,7 +124,7 @@ async fn open_with_progress(
     metrics: &StoreMetrics,
     told: Option<Told<'_>>,
 ) -> Result<Opened, TableError> {
-    let settings = table_config(config, metrics)?;
+    let settings = table_config(backing, config, metrics)?;
     let work = |engine| Table::open(engine, clock(), settings.clone());
     let mut opening = std::pin::pin!(with_engine(backing, told, work));
     let mut waited = Duration::ZERO;
@@ -166,10 +169,19 @@ async fn with_engine<T, F: Future<Output = Result<T, TableError>>>(
     }
 }
 
-fn table_config(config: &Config, metrics: &StoreMetrics) -> Result<TableConfig, EngineError> {
+fn table_config(
+    backing: &Backing,
+    config: &Config,
+    metrics: &StoreMetrics,
+) -> Result<TableConfig, EngineError> {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(|error| EngineError::Io(format!("no random numbers: {error}")))?;
+    let usual = TableConfig::default();
     Ok(TableConfig {
+        bucket_entries: match backing {
+            Backing::Memory | Backing::Sled(_) => usual.bucket_entries,
+            Backing::Postgres(_) => DATABASE_BUCKET_ENTRIES,
+        },
         seed: u64::from_le_bytes(seed),
         metrics: metrics.table.clone(),
         budget_bytes: usize::try_from(share(config.memory, BUDGET_SHARE)).unwrap_or(usize::MAX),
@@ -185,7 +197,7 @@ fn table_config(config: &Config, metrics: &StoreMetrics) -> Result<TableConfig, 
             retention_micros: micros(config.job_retention),
             hold_micros: micros(config.job_hold),
         },
-        ..TableConfig::default()
+        ..usual
     })
 }
 

@@ -1,16 +1,19 @@
 //! The changes that a checkpoint makes in the buckets of a lookup.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::compute;
-use crate::stored::bucket::Entry;
+use crate::stored::bucket::{Change, Entry};
 use crate::table::index::lookup::address;
-use crate::table::index::overlay::{Op, Overlay, RowOp};
+use crate::table::index::overlay::{Op, Overlay};
 
 /// The entries of a frozen overlay, sorted by bucket, in one vector.
 pub struct Changes {
-    ops: Vec<(u32, u64, RowOp)>,
+    /// In each bucket they are in the order of their places.
+    changes: Vec<Change>,
+    /// How many buckets the lookup has.
+    buckets: u32,
     taken: HashSet<u32>,
 }
 
@@ -22,35 +25,36 @@ impl Changes {
     }
 
     fn new(overlay: &Overlay, buckets: u32) -> Self {
-        let mut ops: Vec<_> = overlay.iter().map(|(hash, op)| (address(hash, buckets), hash, op)).collect();
-        ops.sort_unstable_by_key(|(bucket, ..)| *bucket);
-        Self { ops, taken: HashSet::new() }
+        let change = |(hash, (row, op))| match op {
+            Op::Put(fingerprint) => Change::put(Entry { hash, row, fingerprint }),
+            Op::Remove => Change::remove(hash, row),
+        };
+        let mut changes: Vec<Change> = overlay.iter().map(change).collect();
+        changes.sort_unstable_by_key(|change| (bucket_of(change, buckets), change.place()));
+        Self { changes, buckets, taken: HashSet::new() }
     }
 
     /// The changes of a bucket at the first call for it, and none at later calls.
-    pub fn take(&mut self, bucket: u32) -> &[(u32, u64, RowOp)] {
-        let first = self.ops.partition_point(|(at, ..)| *at < bucket);
-        let ops = self.ops.get(first..).unwrap_or_default();
-        let count = if self.taken.insert(bucket) { ops.partition_point(|(at, ..)| *at == bucket) } else { 0 };
-        ops.get(..count).unwrap_or_default()
+    pub fn take(&mut self, bucket: u32) -> &[Change] {
+        let buckets = self.buckets;
+        let first = self.changes.partition_point(|change| bucket_of(change, buckets) < bucket);
+        let changes = self.changes.get(first..).unwrap_or_default();
+        let count = if self.taken.insert(bucket) {
+            changes.partition_point(|change| bucket_of(change, buckets) == bucket)
+        } else {
+            0
+        };
+        changes.get(..count).unwrap_or_default()
     }
 
     /// The buckets whose changes were not taken yet, in ascending order.
     pub fn left(&self) -> impl Iterator<Item = u32> + '_ {
-        let buckets = self.ops.chunk_by(|(a, ..), (b, ..)| a == b).filter_map(|ops| ops.first());
-        buckets.map(|(bucket, ..)| *bucket).filter(|bucket| !self.taken.contains(bucket))
+        let of = |change: &Change| bucket_of(change, self.buckets);
+        let buckets = self.changes.chunk_by(move |a, b| of(a) == of(b)).filter_map(|changes| changes.first());
+        buckets.map(of).filter(|bucket| !self.taken.contains(bucket))
     }
 }
 
-/// Applies the operations to a bucket's entries.
-pub fn merge(entries: &mut Vec<Entry>, ops: &[(u32, u64, RowOp)]) {
-    let mut merged: BTreeMap<(u64, u64), u128> =
-        entries.drain(..).map(|entry| ((entry.hash, entry.row), entry.fingerprint)).collect();
-    for (_, hash, (row, op)) in ops {
-        match op {
-            Op::Put(fingerprint) => drop(merged.insert((*hash, *row), *fingerprint)),
-            Op::Remove => drop(merged.remove(&(*hash, *row))),
-        }
-    }
-    entries.extend(merged.into_iter().map(|((hash, row), fingerprint)| Entry { hash, row, fingerprint }));
+fn bucket_of(change: &Change, buckets: u32) -> u32 {
+    address(change.place().0, buckets)
 }

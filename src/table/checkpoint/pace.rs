@@ -9,9 +9,9 @@ use tokio::time::Instant;
 const LONGEST_REST: u32 = 6;
 /// Buckets of one batch while the checkpoint rests in between: about a quarter of a megabyte, because calls
 /// that wait for a sync wait for this one too.
-const BUCKETS_RESTING: usize = 256;
+const BUCKETS_RESTING: usize = 64;
 /// Buckets of one batch while it does not rest.
-const BUCKETS_PRESSED: usize = 1024;
+const BUCKETS_PRESSED: usize = 256;
 
 /// Rests between the batches of a checkpoint, until the base closes.
 pub struct Pace {

@@ -9,14 +9,14 @@ use crate::engine::{Batch, Direction, Key, KeyRange};
 use crate::model::BaseNumber;
 use crate::model::search::SEARCH_VERSION;
 use crate::stored::audience::{self, Kind};
-use crate::stored::bucket::{self, Entry};
+use crate::stored::bucket::Bucket;
 use crate::stored::index::{IndexState, LookupState, SetTable, encode_chunk};
 use crate::stored::{key, set_key};
 use crate::table::TableError;
-use crate::table::checkpoint::changes::{Changes, merge};
+use crate::table::checkpoint::changes::Changes;
 use crate::table::checkpoint::pace::Pace;
 use crate::table::index::audiences::DirtyRows;
-use crate::table::index::lookup::{Image, LookupKind, PerLookup, TARGET_ENTRIES, address, bits_of, parent};
+use crate::table::index::lookup::{Image, LookupKind, PerLookup, address, bits_of, parent};
 use crate::table::index::overlay::Overlay;
 use crate::table::index::search::WordMoves;
 use crate::table::index::sets::{Chunk, DirtyChunk, SetField};
@@ -122,7 +122,8 @@ impl<'a> Work<'a> {
         let stored = published.stored.clone();
         let lookups = LookupKind::ALL.map(|kind| {
             let lookup = published.lookups.get(kind);
-            let wanted = u32::try_from(lookup.entries / TARGET_ENTRIES).unwrap_or(u32::MAX);
+            let wanted = lookup.entries / open.parts.bucket_entries.max(1);
+            let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
             LookupState { buckets: lookup.buckets.max(wanted), entries: lookup.entries }
         });
         let sets = SetTable::Wide;
@@ -190,8 +191,8 @@ impl<'a> Work<'a> {
             let (part, rest) = left.split_at(self.pace.buckets_at_once().min(left.len()));
             left = rest;
             let mut buckets = self.read(kind, part.iter().copied()).await?;
-            for bucket in part {
-                merge(buckets.entry(*bucket).or_default(), changes.take(*bucket));
+            for (number, bucket) in &mut buckets {
+                *bucket = bucket.changed(changes.take(*number));
             }
             self.store(kind, buckets, target).await?;
         }
@@ -210,16 +211,15 @@ impl<'a> Work<'a> {
             let mut buckets = self.read(kind, (count..last).map(parent)).await?;
             for added in count..last {
                 let from = parent(added);
-                let entries = buckets.remove(&from).unwrap_or_default();
-                let (stay, go) =
-                    entries.into_iter().partition(|entry| address(entry.hash, added + 1) == from);
-                buckets.insert(from, stay);
+                let split = buckets.entry(from).or_insert_with(|| Bucket::empty(kind.width()));
+                let (stay, go) = split.split(|hash| address(hash, added + 1) == from);
+                *split = stay;
                 buckets.insert(added, go);
             }
-            for (bucket, entries) in &mut buckets {
-                let splits_again = bucket.checked_add(level_end).is_some_and(|child| child < target);
+            for (number, bucket) in &mut buckets {
+                let splits_again = number.checked_add(level_end).is_some_and(|child| child < target);
                 if !splits_again {
-                    merge(entries, changes.take(*bucket));
+                    *bucket = bucket.changed(changes.take(*number));
                 }
             }
             self.store(kind, buckets, last).await?;
@@ -232,14 +232,14 @@ impl<'a> Work<'a> {
         &self,
         kind: LookupKind,
         buckets: impl Iterator<Item = u32>,
-    ) -> Result<BTreeMap<u32, Vec<Entry>>, TableError> {
+    ) -> Result<BTreeMap<u32, Bucket>, TableError> {
         let buckets: Vec<u32> = buckets.collect();
         let base = self.open.number;
         let keys: Vec<_> = buckets.iter().map(|bucket| key::bucket(base, kind.number(), *bucket)).collect();
         let mut read = BTreeMap::new();
         for (bucket, value) in buckets.into_iter().zip(self.open.parts.engine.get_many(&keys).await?) {
-            let entries = value.map(|bytes| bucket::decode(kind.width(), &bytes)).transpose()?;
-            read.insert(bucket, entries.unwrap_or_default());
+            let stored = value.map(|bytes| Bucket::read(kind.width(), &bytes)).transpose()?;
+            read.insert(bucket, stored.unwrap_or_else(|| Bucket::empty(kind.width())));
         }
         Ok(read)
     }
@@ -248,16 +248,15 @@ impl<'a> Work<'a> {
     async fn store(
         &mut self,
         kind: LookupKind,
-        buckets: BTreeMap<u32, Vec<Entry>>,
+        buckets: BTreeMap<u32, Bucket>,
         count: u32,
     ) -> Result<(), TableError> {
         let base = self.open.number;
         let mut batch = Batch { is_packed: true, ..Batch::default() };
         let mut images = Vec::with_capacity(buckets.len());
-        for (bucket, entries) in buckets {
-            let stored = bucket::encode(kind.width(), bits_of(bucket, count), &entries);
-            batch.put(key::bucket(base, kind.number(), bucket), stored);
-            images.push((bucket, Image::new(kind, &entries)));
+        for (number, bucket) in buckets {
+            images.push((number, Image::new(kind, bucket.entries())));
+            batch.put(key::bucket(base, kind.number(), number), bucket.encode(bits_of(number, count)));
         }
         let mut stored = self.stored.clone();
         if let Some(state) = stored.lookups.get_mut(usize::from(kind.number())) {

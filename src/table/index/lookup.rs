@@ -22,8 +22,6 @@ use crate::table::index::overlay::{Op, Overlay, RowOp};
 
 /// Tags that are compared at once.
 const TAGS_AT_ONCE: usize = 16;
-/// The average number of entries per bucket that growth aims at.
-pub const TARGET_ENTRIES: u64 = 40;
 
 /// Which lookup. The number is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -130,12 +128,14 @@ pub struct Image {
 
 impl Image {
     /// The image of a bucket with these entries.
-    pub fn new(kind: LookupKind, entries: &[Entry]) -> Self {
+    pub fn new(kind: LookupKind, entries: impl Iterator<Item = Entry> + Clone) -> Self {
         let rows = match kind.width() {
-            Width::Fingerprint => entries.iter().map(|entry| (entry.row, short(entry.fingerprint))).collect(),
+            Width::Fingerprint => {
+                entries.clone().map(|entry| (entry.row, short(entry.fingerprint))).collect()
+            }
             Width::Plain => Box::default(),
         };
-        Self { tags: entries.iter().map(|entry| tag(entry.hash)).collect(), rows }
+        Self { tags: entries.map(|entry| tag(entry.hash)).collect(), rows }
     }
 
     /// The place of the first entry from `from` on that may be one of `hash`. Only images of the ref lookup
@@ -224,7 +224,7 @@ impl Lookup {
     }
 
     /// Fills the image of a bucket after its first read. Does nothing if there is one already.
-    pub fn fill_image(&self, bucket: u32, entries: &[Entry]) {
+    pub fn fill_image(&self, bucket: u32, entries: impl Iterator<Item = Entry> + Clone) {
         if let Some(image) = self.image_of(bucket) {
             image.get_or_init(|| Image::new(self.kind, entries));
         }
@@ -352,7 +352,7 @@ mod tests {
         let lookup = Lookup::new(LookupKind::Email, &LookupState { buckets: 1, entries: 0 });
         let (there, absent) = (7 << 48, 8 << 48);
         assert_eq!(lookup.bucket_to_read(absent), Some(0));
-        lookup.fill_image(0, &[Entry { hash: there, row: 1, fingerprint: 0 }]);
+        lookup.fill_image(0, [Entry { hash: there, row: 1, fingerprint: 0 }].into_iter());
         assert_eq!(lookup.bucket_to_read(there), Some(0));
         assert_eq!(lookup.bucket_to_read(absent), None);
     }
@@ -363,19 +363,19 @@ mod tests {
         let (there, absent) = (7 << 48, 8 << 48);
         assert!(lookup.bucket_to_read(there) == Some(0) && lookup.image(there).is_none());
         let fingerprint = u128::from(u64::MAX) << 64 | 5;
-        lookup.fill_image(0, &[Entry { hash: there, row: 3, fingerprint }]);
+        lookup.fill_image(0, [Entry { hash: there, row: 3, fingerprint }].into_iter());
         assert_eq!(lookup.bucket_to_read(there), None);
         let image = lookup.image(there).unwrap();
         assert_eq!((image.place(there, 0), image.place(absent, 0)), (Some(0), None));
         assert_eq!(candidates(image.entries(there, image.entry(0).unwrap())).to_vec(), [(3, 5)]);
         let entry = |row| Entry { hash: if row < 40 { absent } else { there }, row, fingerprint: 7 };
-        let image = Image::new(LookupKind::Ref, &(0..50).map(entry).collect::<Vec<_>>());
+        let image = Image::new(LookupKind::Ref, (0..50).map(entry));
         assert_eq!(
             (image.place(there, 0), image.entries(there, image.entry(40).unwrap()).count()),
             (Some(40), 10)
         );
         assert_eq!(image.place(there, 49), Some(49));
-        assert_eq!(Image::new(LookupKind::Email, &[entry(40)]).place(there, 0), None);
+        assert_eq!(Image::new(LookupKind::Email, [entry(40)].into_iter()).place(there, 0), None);
     }
 
     #[test]

@@ -97,8 +97,10 @@ impl Buckets {
         for ((kind, number), value) in places.into_iter().zip(engine.get_many(&keys).await?) {
             let lookup = published.lookups.get(kind);
             if lookup.wants_image(number) {
-                let entries = value.as_ref().map(|bytes| bucket::decode(kind.width(), bytes)).transpose()?;
-                lookup.fill_image(number, entries.as_deref().unwrap_or_default());
+                match &value {
+                    Some(bytes) => lookup.fill_image(number, bucket::entries(kind.width(), bytes)?),
+                    None => lookup.fill_image(number, std::iter::empty()),
+                }
             }
             if let Some(value) = value {
                 read.insert((kind, number), value);

@@ -67,6 +67,8 @@ pub struct Parts {
     pub nonces: Arc<Nonces>,
     /// The number of overlay entries of a base at which a checkpoint starts.
     pub checkpoint_entries: usize,
+    /// The average number of entries in a bucket of a lookup that growth aims at.
+    pub bucket_entries: u64,
     /// Opens ids in the filters of audiences.
     pub sealer: Sealer,
     /// How new filters of audiences are evaluated, and new indexes of attributes are built.

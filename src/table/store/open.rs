@@ -43,6 +43,10 @@ pub struct TableConfig {
     /// Overlay entries of a base at which a checkpoint starts: about three per changed member. One also
     /// starts when the moves between search sets take as much memory.
     pub checkpoint_entries: usize,
+    /// The average number of entries in a bucket of a lookup that growth aims at. A bucket is written whole
+    /// when one of its entries changes, and a checkpoint of a large base changes nearly all of them: so the
+    /// work for each bucket matters more than its length, unless the engine pays for long values.
+    pub bucket_entries: u64,
     /// How long commits remain in the commit log, in microseconds.
     pub commit_retention_micros: i64,
     /// How long a deleted base, or a deleted member, can be restored, in microseconds.
@@ -79,6 +83,7 @@ impl Default for TableConfig {
             budget_bytes: 256 * 1024 * 1024,
             read_bytes: 64 * 1024 * 1024,
             checkpoint_entries: 600_000,
+            bucket_entries: 160,
             commit_retention_micros: THIRTY_DAYS,
             grace_micros: THIRTY_DAYS,
             undelete_log_bytes: UNDELETE_LOG_MAX_BYTES,
@@ -142,6 +147,7 @@ impl Table {
             audience_build: config.audience_build,
             early_audiences: config.early_audiences,
             checkpoint_entries: config.checkpoint_entries,
+            bucket_entries: config.bucket_entries,
             undelete_micros: config.undelete_micros(),
             undelete_log_bytes: config.undelete_log_bytes,
             revert_bytes: config.revert_bytes,

@@ -80,7 +80,10 @@ async fn deleted_again(n: u64, fault: Fault) -> bool {
 }
 
 /// How many members a delete under a request id reports as deleted, by this run or before.
-pub(super) async fn delete_to_the_end(store: &Store, delete: impl Fn(Option<Arc<Claim>>) -> DeleteRequest) -> u64 {
+pub(super) async fn delete_to_the_end(
+    store: &Store,
+    delete: impl Fn(Option<Arc<Claim>>) -> DeleteRequest,
+) -> u64 {
     let (members, revisions) = match store.begin("a", "").await.unwrap() {
         Begun::New(claim) => {
             let reply = store.base.delete(delete(Some(claim))).await.unwrap();
