@@ -4,6 +4,7 @@
 //! is in a flat map. Further rows of the same hash (after a collision, or when a ref moved to a new row) are
 //! in a second map.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -27,16 +28,23 @@ pub struct Overlay {
 }
 
 impl Overlay {
+    /// Makes room for so many more hashes, so that it need not grow step by step.
+    pub fn reserve(&mut self, hashes: usize) {
+        self.first.reserve(hashes);
+    }
+
     /// Sets the operation of a pair of hash and row.
     pub fn set(&mut self, hash: u64, row: u64, op: Op) {
         let packed = Packed::new(row, op);
-        match self.first.get_mut(&hash) {
-            Some(first) if first.row() == row => *first = packed,
-            Some(_) => {
-                self.more.insert((hash, row), packed);
+        match self.first.entry(hash) {
+            Entry::Vacant(none) => {
+                none.insert(packed);
             }
-            None => {
-                self.first.insert(hash, packed);
+            Entry::Occupied(mut first) if first.get().row() == row => {
+                first.insert(packed);
+            }
+            Entry::Occupied(_) => {
+                self.more.insert((hash, row), packed);
             }
         }
     }
