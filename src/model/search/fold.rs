@@ -17,9 +17,9 @@ pub(super) enum Folded {
     Unknown,
 }
 
-/// Characters below this number have their folded forms in a table: those of the Latin, Greek and Cyrillic
-/// scripts.
-pub(super) const FOLDED_IN_TABLE: u32 = 0x600;
+/// Characters below this number have their folded forms in a table: those of most scripts, but not of East
+/// Asia.
+pub(super) const FOLDED_IN_TABLE: u32 = 0x2000;
 /// Chinese characters. They stay as they are, and belong to words.
 pub(super) const CHINESE: Range<u32> = 0x4e00..0xa000;
 

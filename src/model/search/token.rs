@@ -119,16 +119,43 @@ pub(super) fn fields(profile: &Profile) -> [Option<&str>; 7] {
 
 /// Adds the tokens of the words of a text.
 fn of_text(text: &str, into: &mut Vec<Token>) {
+    if text.is_ascii() {
+        return of_ascii(text, into);
+    }
     let before = into.len();
-    let are_known = match text.is_ascii() {
-        true => of_numbers(text.bytes().map(u32::from), into),
-        false => of_numbers(text.chars().map(u32::from), into),
-    };
-    if !are_known {
+    if !of_numbers(text.chars().map(u32::from), into) {
         into.truncate(before);
         each_word(text, |word| into.push(of_word(word)));
     }
 }
+
+/// The same for a text of ASCII, whose characters are all folded on their own.
+fn of_ascii(text: &str, into: &mut Vec<Token>) {
+    let classes: &[u8; 256] = &ASCII;
+    let (mut token, mut used) = (0, 0);
+    for byte in text.bytes() {
+        let class = classes.get(usize::from(byte)).copied().unwrap_or_default();
+        if class > 0 {
+            // After four characters the shift leaves nothing of a class, so that no branch is needed.
+            token |= (u32::from(class) << ((CHARACTERS - 1) * CLASS_BITS)) >> used;
+            used = (used + CLASS_BITS).min(CHARACTERS * CLASS_BITS);
+        } else if used > 0 {
+            into.push(token);
+            (token, used) = (0, 0);
+        }
+    }
+    if used > 0 {
+        into.push(token);
+    }
+}
+
+/// The classes of the characters of ASCII; 0 for those between words, and for all other bytes.
+static ASCII: LazyLock<[u8; 256]> = LazyLock::new(|| {
+    std::array::from_fn(|number| match u32::try_from(number).map(mark) {
+        Ok(Mark::Class(class)) if number < 0x80 => class,
+        _ => 0,
+    })
+});
 
 /// The same for the numbers of the characters, without a copy of the text. Returns `false` if a character is
 /// not folded on its own; then some tokens are missing.
@@ -220,6 +247,23 @@ mod tests {
         {
             assert_eq!(TokenRange::of(word).is_exact, is_exact, "{word}");
         }
+    }
+
+    #[test]
+    fn characters_of_ascii_have_the_classes_of_their_folded_forms() {
+        for (number, class) in (0..0x80).zip(&ASCII[..0x80]) {
+            let expected = match mark(number) {
+                Mark::Class(class) => Some(class),
+                Mark::Separator => Some(0),
+                Mark::Nothing | Mark::Unknown => None,
+            };
+            assert_eq!(Some(*class), expected, "{number}");
+        }
+        assert_eq!(ASCII[0x80..], [0; 0x80]);
+        let mut tokens = Vec::new();
+        of_ascii("_ABCDE-f. 09x@", &mut tokens);
+        let expected = ["abcd", "f", "09x"].map(of_word);
+        assert_eq!(tokens, expected);
     }
 
     proptest! {
