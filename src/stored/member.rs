@@ -15,6 +15,9 @@ use crate::model::{
     RefAlias, Status, Tier, Timestamp, WorkerId,
 };
 
+/// Most members take no more bytes.
+const USUAL_BYTES: usize = 256;
+
 /// Kinds of attribute values.
 mod kind {
     pub const TEXT: u8 = 1;
@@ -27,7 +30,16 @@ mod kind {
 /// The stored form of `member`.
 #[must_use]
 pub fn encode(member: &Member) -> Vec<u8> {
-    let mut w = Writer(Vec::with_capacity(256));
+    let mut bytes = Vec::new();
+    encode_into(&mut bytes, member);
+    bytes
+}
+
+/// Replaces `bytes` by the stored form of `member`. One buffer serves many members.
+pub fn encode_into(bytes: &mut Vec<u8>, member: &Member) {
+    bytes.clear();
+    bytes.reserve(USUAL_BYTES);
+    let mut w = Writer(std::mem::take(bytes));
     w.u8(VERSION);
     w.u8(member.status.index());
     w.zigzag(member.created_at.micros());
@@ -44,7 +56,7 @@ pub fn encode(member: &Member) -> Vec<u8> {
         w.slice(alias.ref_.as_str().as_bytes());
         w.zigzag(alias.until.micros());
     }
-    w.0
+    *bytes = w.0;
 }
 
 /// How many bytes date of birth and bank details take in the stored form of a member. Fields are skipped, not
@@ -99,7 +111,10 @@ fn encode_profile(w: &mut Writer, p: &Profile) {
 }
 
 fn encode_dob(w: &mut Writer, p: &Profile) {
-    text(w, tag::DOB, p.dob.map(Date::to_text).as_deref());
+    if let Some(dob) = p.dob {
+        w.u8(tag::DOB);
+        w.slice(&dob.to_ascii());
+    }
 }
 
 fn encode_account(w: &mut Writer, p: &Profile) {
@@ -267,6 +282,19 @@ mod tests {
             assert!(bytes + 2 <= PII_MAX_BYTES, "{bytes}");
         }
         assert_eq!(pii_bytes(&encode(&Member::default())), Ok(0));
+    }
+
+    #[test]
+    fn a_buffer_that_is_used_again_has_one_member_at_a_time() {
+        let long = Profile { company: Some(Name::parse("x".repeat(200)).unwrap()), ..Profile::default() };
+        let short = Profile { dob: Some(Date::parse("1990-02-03").unwrap()), ..Profile::default() };
+        let mut bytes = b"left over".to_vec();
+        for profile in [long, short] {
+            let member = Member { profile, ..Member::default() };
+            encode_into(&mut bytes, &member);
+            assert_eq!(bytes, encode(&member));
+            assert_eq!(decode(&bytes).unwrap(), member);
+        }
     }
 
     #[test]

@@ -167,12 +167,21 @@ impl Date {
         Self::new(year, month, day)
     }
 
-    /// The date written `YYYY-MM-DD`. Pages of members write it often, so it is fast.
+    /// The date written `YYYY-MM-DD`.
     pub fn to_text(self) -> String {
-        let number = self.to_number();
-        let places = [10_000_000, 1_000_000, 100_000, 10_000, 0, 1_000, 100, 0, 10, 1];
-        let digit = |place: u32| char::from_digit(number.checked_div(place).map_or(0, |n| n % 10), 10);
-        places.into_iter().map(|place| if place == 0 { '-' } else { digit(place).unwrap_or('0') }).collect()
+        self.to_ascii().into_iter().map(char::from).collect()
+    }
+
+    /// The same, byte by byte. Members are stored with it, and pages of them write it, so it is fast.
+    pub fn to_ascii(self) -> [u8; 10] {
+        let (year, month, day) = self.parts();
+        let (year, month, day) = (year.unsigned_abs(), month.unsigned_abs(), day.unsigned_abs());
+        let digit = |number: u8| b'0' + number % 10;
+        let two = |number: u8| [digit(number / 10), digit(number)];
+        // A year has at most four digits, so both halves have two.
+        let [century, rest] = [year / 100, year % 100].map(|half| u8::try_from(half).unwrap_or_default());
+        let ([y1, y2], [y3, y4], [m1, m2], [d1, d2]) = (two(century), two(rest), two(month), two(day));
+        [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]
     }
 
     fn read(text: &str) -> Option<Self> {

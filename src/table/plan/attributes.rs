@@ -209,7 +209,7 @@ impl Plan<'_> {
             Ok(step) => step,
             Err(held) => return Ok(Err(held)),
         };
-        self.set_member(change.row, Some(change.stored), step);
+        self.set_member(change.row, Some(change.stored.into()), step);
         self.note(change.row, Change::Updated, Some(&change.before), &lookups, moves);
         Ok(Ok(()))
     }

@@ -101,6 +101,8 @@ pub struct Plan<'a> {
     pub(super) weight: Weight,
     /// The bytes of the blocks in the layer as long as they are not weighed.
     pub(super) unweighed: Option<usize>,
+    /// The stored form of the member that was encoded last. A copy of it takes the memory that it needs.
+    pub(super) encoded: Vec<u8>,
 }
 
 /// The sets, audiences, search sets and counts that a row enters and leaves with one write of its member.
@@ -178,6 +180,7 @@ impl<'a> Plan<'a> {
             has_records: None,
             weight: Weight::default(),
             unweighed: Some(0),
+            encoded: Vec::new(),
         }
     }
 

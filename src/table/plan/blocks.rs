@@ -97,7 +97,7 @@ impl Plan<'_> {
 
     /// Writes or removes the member at a row, which `_step` allows. The layer must have its block
     /// ([`Plan::ensure_block`]).
-    pub(super) fn set_member(&mut self, row: Row, stored: Option<Vec<u8>>, _step: Step) {
+    pub(super) fn set_member(&mut self, row: Row, stored: Option<Bytes>, _step: Step) {
         let (number, slot) = place(row);
         let Some(block) = self.layer.blocks.get_mut(&number) else { return };
         let (old, new) = (block.get(slot), stored.as_deref());
@@ -108,6 +108,6 @@ impl Plan<'_> {
             old.into_iter().for_each(|old| self.weight.remove_member(old));
             new.into_iter().for_each(|new| self.weight.add_member(new));
         }
-        block.set(slot, stored.map(Bytes::from));
+        block.set(slot, stored);
     }
 }

@@ -195,7 +195,7 @@ impl Plan<'_> {
         };
         let lookups = lookup_deltas(&self.open.parts.hashes, before.as_ref(), after.as_ref(), 0);
         let moves = self.moves(row, before.as_ref(), after.as_ref());
-        self.set_member(row, after.as_ref().map(member::encode), step);
+        self.set_member(row, after.as_ref().map(|after| member::encode(after).into()), step);
         self.note(row, change, stored.as_deref(), &lookups, moves);
         if let Some(records) = records {
             self.return_records(row, records);

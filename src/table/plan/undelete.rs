@@ -102,7 +102,7 @@ impl Plan<'_> {
         };
         let lookups = lookup_deltas(&self.open.parts.hashes, None, Some(&member), 0);
         let moves = self.moves(row, None, Some(&member));
-        self.set_member(row, Some(member::encode(&member)), step);
+        self.set_member(row, Some(member::encode(&member).into()), step);
         self.note(row, Change::Created, None, &lookups, moves);
         self.return_records(row, records);
         Ok(RowOutcome::ok(row, Outcome::Created))

@@ -98,8 +98,8 @@ impl Plan<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         }
         member.revision = self.layer.header.revision + 1;
-        let stored = member::encode(&member);
-        if let Err(refusal) = check_size(&stored, self.sight) {
+        member::encode_into(&mut self.encoded, &member);
+        if let Err(refusal) = check_size(&self.encoded, self.sight) {
             return Ok(Err(refusal));
         }
         // Only the first row of a block begins a new one; otherwise the block has older rows and must be
@@ -112,6 +112,7 @@ impl Plan<'_> {
             Ok(step) => step,
             Err(held) => return Ok(Err(held.of_row())),
         };
+        let stored = Bytes::copy_from_slice(&self.encoded);
         self.set_member(row, Some(stored), step);
         self.note(row, commit::Change::Created, None, &lookups, moves);
         self.layer.header.next_row += 1;
@@ -139,8 +140,8 @@ impl Plan<'_> {
         }
         new.revision = self.layer.header.revision + 1;
         new.drop_aliases(self.now);
-        let stored = member::encode(&new);
-        if let Err(refusal) = check_size(&stored, self.sight) {
+        member::encode_into(&mut self.encoded, &new);
+        if let Err(refusal) = check_size(&self.encoded, self.sight) {
             return Ok(Err(refusal));
         }
         self.ensure_block(place(row).0, false)?;
@@ -150,6 +151,7 @@ impl Plan<'_> {
             Ok(step) => step,
             Err(held) => return Ok(Err(held.of_row())),
         };
+        let stored = Bytes::copy_from_slice(&self.encoded);
         self.set_member(row, Some(stored), step);
         self.note(row, change, Some(before), &lookups, moves);
         let outcome =
