@@ -83,6 +83,18 @@ pub fn lookup_deltas(
     deltas
 }
 
+/// The lookup deltas of a new member, whose keys have these hashes. A key may be there more than once.
+pub fn new_deltas(keys: impl Iterator<Item = Wanted> + Clone, fingerprint: u128) -> Vec<LookupDelta> {
+    let mut deltas = Vec::with_capacity(3);
+    for kind in LookupKind::ALL {
+        let fingerprint = if kind == LookupKind::Ref { fingerprint } else { 0 };
+        let hash = keys.clone().find_map(|(of, hash)| (of == kind).then_some(hash));
+        let insert = |hash| LookupDelta { lookup: kind.number(), hash, op: LookupOp::Insert(fingerprint) };
+        deltas.extend(hash.map(insert));
+    }
+    deltas
+}
+
 /// The ref deltas of a member that has former refs, before or after.
 fn alias_deltas(
     hashes: &Hashes,

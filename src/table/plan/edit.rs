@@ -92,6 +92,7 @@ impl Plan<'_> {
             patch: &row.patch,
             unique: &unique,
             fingerprint: 0,
+            sought_by: None,
             entered: None,
             written: self.plainly(),
         };
@@ -131,7 +132,8 @@ impl Plan<'_> {
         let unique: Vec<_> = keys_of(patch, &self.open.parts.hashes).collect();
         let unseen = Unseen::of(self.sight, patch, semantics);
         let written = Written { unseen, ..self.plainly() };
-        let writes = Writes { patch, unique: &unique, fingerprint: 0, entered: None, written };
+        let (unique, sought_by, entered) = (&unique, None, None);
+        let writes = Writes { patch, unique, fingerprint: 0, sought_by, entered, written };
         let outcome = self.change(writes, row, (old, &before), change, new, Uniqueness::ByRow)?;
         self.edited(outcome)
     }

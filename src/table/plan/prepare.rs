@@ -41,7 +41,7 @@ pub enum Matched {
 
 impl Matched {
     /// The values in lookups by which the member is found, the decisive one first.
-    pub fn keys(self) -> impl Iterator<Item = Wanted> {
+    pub fn keys(self) -> impl Iterator<Item = Wanted> + Clone {
         let keys = match self {
             Self::Key(wanted) => [Some(wanted), None],
             Self::Either(first, second) => [Some(first), Some(second)],
@@ -60,6 +60,8 @@ pub struct Writes<'a> {
     pub unique: &'a [Wanted],
     /// Equal for rows that repeat each other; 0 if a repeat of the row must not be recognised.
     pub fingerprint: u128,
+    /// How a member was sought that is created; `None` if by one of the keys in `unique`.
+    pub sought_by: Option<Matched>,
     /// The audiences that a new member enters, as far as that was evaluated.
     pub entered: Option<&'a Entered>,
     /// How it came to the member.
@@ -73,9 +75,17 @@ impl Prepared {
             patch: &self.row.patch,
             unique: &self.others,
             fingerprint: self.fingerprint,
+            sought_by: Some(self.matched_by),
             entered: self.entered.as_ref(),
             written,
         }
+    }
+}
+
+impl Writes<'_> {
+    /// The keys of the member that it creates. Some may be there twice.
+    pub fn keys_of_new(&self) -> impl Iterator<Item = Wanted> + Clone {
+        self.sought_by.into_iter().flat_map(Matched::keys).chain(self.unique.iter().copied())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::{Attributes, Member, Outcome, Reason, Refusal, Row, RowError, 
 use crate::stored::block::place;
 use crate::stored::commit;
 use crate::stored::member;
-use crate::table::index::entries::lookup_deltas;
+use crate::table::index::entries::{lookup_deltas, new_deltas};
 use crate::table::index::lookup::LookupKind;
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::decide::{Current, Decided, key_of};
@@ -106,7 +106,11 @@ impl Plan<'_> {
         // read.
         let (number, slot) = place(row);
         self.ensure_block(number, slot == 0)?;
-        let lookups = lookup_deltas(&self.open.parts.hashes, None, Some(&member), writes.fingerprint);
+        let lookups = new_deltas(writes.keys_of_new(), writes.fingerprint);
+        debug_assert_eq!(
+            lookups,
+            lookup_deltas(&self.open.parts.hashes, None, Some(&member), writes.fingerprint)
+        );
         let moves = self.moves_of(row, None, Some(&member), writes.entered);
         let step = match self.step(None, Some(&member), writes.written) {
             Ok(step) => step,
