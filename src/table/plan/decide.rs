@@ -6,15 +6,14 @@ use bytes::Bytes;
 
 use crate::model::counted::{Unseen, Written};
 use crate::model::{
-    Change, MatchKey, Member, MemberPatch, MemberRow, Outcome, Reason, Refusal, Row, RowError, Update,
-    UpsertOptions, upsert,
+    Change, Member, MemberRow, Outcome, Reason, Refusal, Row, RowError, Update, UpsertOptions, upsert,
 };
 use crate::stored::commit;
 use crate::table::RowOutcome;
 use crate::table::index::lookup::{LookupKind, short};
 use crate::table::index::resolve::Wanted;
 use crate::table::plan::batch::{Plan, Stop};
-use crate::table::plan::prepare::{Matched, Prepared};
+use crate::table::plan::prepare::{Matched, Prepared, key_of};
 use crate::table::read::view::holds;
 
 /// What a row does.
@@ -171,15 +170,6 @@ impl Plan<'_> {
 /// The refusal of a row whose member does not exist.
 fn gone() -> RowError {
     Refusal::field(Reason::MemberNotFound, "id", "is not the id of a member of this memberbase")
-}
-
-/// The value that a patch sets in a lookup.
-pub(super) fn key_of(patch: &MemberPatch, kind: LookupKind) -> Option<MatchKey<'_>> {
-    match kind {
-        LookupKind::Ref => patch.ref_.as_set().map(MatchKey::Ref),
-        LookupKind::Email => patch.email.as_set().map(MatchKey::Email),
-        LookupKind::WorkerId => patch.worker_id.as_set().map(MatchKey::WorkerId),
-    }
 }
 
 /// For a row that found `member` by a former ref: the row with the member's present ref, so that it keeps

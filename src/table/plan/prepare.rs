@@ -1,5 +1,7 @@
 //! The part of planning a row that needs no lane and is done in the caller's own task.
 
+use smallvec::SmallVec;
+
 use crate::compute::Stretch;
 use crate::model::counted::Written;
 use crate::model::origin::Door;
@@ -10,6 +12,7 @@ use crate::model::{
 };
 use crate::table::index::audiences::{Early, Entered};
 use crate::table::index::hash::Hashes;
+use crate::table::index::lookup::LookupKind;
 use crate::table::index::resolve::Wanted;
 use crate::table::open::OpenBase;
 
@@ -21,7 +24,7 @@ pub struct Prepared {
     /// How its member is found.
     pub matched_by: Matched,
     /// The other keys that it sets; each must be unique in the base.
-    pub others: Vec<Wanted>,
+    pub others: SmallVec<[Wanted; 2]>,
     /// Equal for rows that repeat each other; 0 if a repeat of the row must not be recognised.
     pub fingerprint: u128,
     /// The audiences that its member enters if the row creates it, as far as that was evaluated.
@@ -152,7 +155,8 @@ pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Resu
         return Err(Refusal::field(Reason::MatchKeyMissing, field, "is missing, but rows are matched by it"));
     };
     let first = hashes.match_key(key);
-    let others = keys_of(&row.patch, hashes).filter(|key| *key != first).collect();
+    // The row sets the first key too, which need not be hashed again.
+    let others = keys_but(&row.patch, Some(first.0), hashes).collect();
     let second = email.map(|key| hashes.match_key(key)).filter(|second| *second != first);
     let matched_by = second.map_or(Matched::Key(first), |second| Matched::Either(first, second));
     // Fingerprints are stored in the entries of refs, so only rows matched by ref have one. A row that asks
@@ -166,12 +170,64 @@ pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Resu
     Ok(Prepared { row, matched_by, others, fingerprint, entered: None })
 }
 
+/// The value that a patch sets in a lookup.
+pub fn key_of(patch: &MemberPatch, kind: LookupKind) -> Option<MatchKey<'_>> {
+    match kind {
+        LookupKind::Ref => patch.ref_.as_set().map(MatchKey::Ref),
+        LookupKind::Email => patch.email.as_set().map(MatchKey::Email),
+        LookupKind::WorkerId => patch.worker_id.as_set().map(MatchKey::WorkerId),
+    }
+}
+
 /// The keys that a patch sets.
 pub fn keys_of(patch: &MemberPatch, hashes: &Hashes) -> impl Iterator<Item = Wanted> {
-    let keys = [
-        patch.ref_.as_set().map(MatchKey::Ref),
-        patch.email.as_set().map(MatchKey::Email),
-        patch.worker_id.as_set().map(MatchKey::WorkerId),
-    ];
-    keys.map(|key| key.map(|key| hashes.match_key(key))).into_iter().flatten()
+    keys_but(patch, None, hashes)
+}
+
+/// The keys that a patch sets, without the one of a lookup.
+fn keys_but(
+    patch: &MemberPatch,
+    without: Option<LookupKind>,
+    hashes: &Hashes,
+) -> impl Iterator<Item = Wanted> + use<> {
+    let wanted = |kind| key_of(patch, kind).filter(|_| without != Some(kind));
+    LookupKind::ALL.map(|kind| wanted(kind).map(|key| hashes.match_key(key))).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Change, Email, Ref, WorkerId};
+    use crate::stored::meta;
+
+    #[test]
+    fn a_row_has_each_of_its_keys_once() {
+        let hashes = Hashes::new(&meta::sample());
+        let mut row = MemberRow::default();
+        row.patch.email = Change::Set(Email::parse("a@b.cd").unwrap());
+        row.patch.worker_id = Change::Set(WorkerId::parse("w").unwrap());
+        let keys_of_row = |row: &MemberRow, options: &UpsertOptions| {
+            let prepared = prepare(row.clone(), options, &hashes).unwrap();
+            let mut keys: Vec<Wanted> = prepared.matched_by.keys().chain(prepared.others).collect();
+            let first = keys[0].0;
+            keys.sort_unstable();
+            (first, keys)
+        };
+        let by = |match_by, or_email| UpsertOptions { match_by, or_email, ..UpsertOptions::default() };
+        for has_ref in [false, true] {
+            if has_ref {
+                row.patch.ref_ = Change::Set(Ref::parse("a").unwrap());
+                let (first, keys) = keys_of_row(&row, &by(MatchBy::Ref, false));
+                assert_eq!((first, keys), (LookupKind::Ref, keys_of(&row.patch, &hashes).collect()));
+            }
+            let (first, keys) = keys_of_row(&row, &by(MatchBy::Email, false));
+            assert_eq!((first, keys), (LookupKind::Email, keys_of(&row.patch, &hashes).collect()));
+            let (first, keys) = keys_of_row(&row, &by(MatchBy::WorkerId, false));
+            assert_eq!((first, keys), (LookupKind::WorkerId, keys_of(&row.patch, &hashes).collect()));
+            assert_eq!(prepare(row.clone(), &by(MatchBy::Ref, false), &hashes).is_ok(), has_ref);
+        }
+        // The second key is also one that must be unique.
+        let (first, keys) = keys_of_row(&row, &by(MatchBy::WorkerId, true));
+        assert_eq!((first, keys.len()), (LookupKind::WorkerId, 4));
+    }
 }

@@ -11,8 +11,8 @@ use crate::stored::member;
 use crate::table::index::entries::{lookup_deltas, new_deltas};
 use crate::table::index::lookup::LookupKind;
 use crate::table::plan::batch::{Plan, Stop};
-use crate::table::plan::decide::{Current, Decided, key_of};
-use crate::table::plan::prepare::{Prepared, Writes};
+use crate::table::plan::decide::{Current, Decided};
+use crate::table::plan::prepare::{Prepared, Writes, key_of};
 use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
 
