@@ -19,4 +19,6 @@ mod text;
 mod token;
 
 pub use self::text::SearchText;
-pub use self::token::{SEARCH_VERSION, Token, TokenRange, push_tokens, same_words, word_ranges};
+pub use self::token::{
+    SEARCH_VERSION, Token, TokenRange, push_tokens, push_tokens_of_new, same_words, word_ranges,
+};

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use super::fold::{CHINESE, FOLDED_IN_TABLE, Folded, each_word, folded};
 use crate::model::membership::member::Profile;
+use crate::model::row::patch::MemberPatch;
 
 /// The version of folding, words and tokens. Search sets of another version are built again.
 pub const SEARCH_VERSION: u8 = 2;
@@ -98,6 +99,11 @@ pub fn push_tokens(profile: &Profile, into: &mut Vec<Token>) {
     fields(profile).into_iter().flatten().for_each(|text| of_text(text, into));
 }
 
+/// The same for the profile of a new member that this patch makes.
+pub fn push_tokens_of_new(patch: &MemberPatch, into: &mut Vec<Token>) {
+    fields_of_new(patch).into_iter().flatten().for_each(|text| of_text(text, into));
+}
+
 /// Whether both profiles have the same texts in the fields that are searched.
 #[must_use]
 pub fn same_words(one: &Profile, other: &Profile) -> bool {
@@ -114,6 +120,19 @@ pub(super) fn fields(profile: &Profile) -> [Option<&str>; 7] {
         profile.worker_id.as_ref().map(AsRef::as_ref),
         profile.role.as_ref().map(AsRef::as_ref),
         profile.company.as_ref().map(AsRef::as_ref),
+    ]
+}
+
+/// The same fields of a new member that a patch makes.
+fn fields_of_new(patch: &MemberPatch) -> [Option<&str>; 7] {
+    [
+        patch.ref_.as_set().map(AsRef::as_ref),
+        patch.email.as_set().map(AsRef::as_ref),
+        patch.first_name.as_set().map(AsRef::as_ref),
+        patch.last_name.as_set().map(AsRef::as_ref),
+        patch.worker_id.as_set().map(AsRef::as_ref),
+        patch.role.as_set().map(AsRef::as_ref),
+        patch.company.as_set().map(AsRef::as_ref),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! A batch in the making: the current state as its requests see it, and what they have changed so far.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::stored::commit::{AudienceDelta, Change, CommitHead, CommitWriter, Del
 use crate::stored::header::Header;
 use crate::stored::member;
 use crate::table::TableError;
-use crate::table::index::audiences::{AudienceChange, Definitions, Entered};
+use crate::table::index::audiences::{AudienceChange, Definitions};
 use crate::table::index::entries::set_changes;
 use crate::table::index::layer::{Blocks, Layer};
 use crate::table::index::lookup::{Candidates, LookupKind, candidates};
@@ -28,6 +29,7 @@ use crate::table::open::OpenBase;
 use crate::table::plan::carried::Carried;
 use crate::table::plan::freed::Freed;
 use crate::table::plan::keeper::{Keeper, Kept};
+use crate::table::plan::prepare::Beforehand;
 use crate::table::plan::valued::{Valued, ValuedMove};
 use crate::table::plan::weight::Weight;
 
@@ -107,10 +109,10 @@ pub struct Plan<'a> {
 
 /// The sets, audiences, search sets and counts that a row enters and leaves with one write of its member.
 #[derive(Debug, Default)]
-pub struct Moves {
+pub struct Moves<'w> {
     pub sets: Vec<SetChange>,
     pub audiences: Kept,
-    pub search: RowMoves,
+    pub search: Cow<'w, RowMoves>,
     pub valued: ValuedMove,
 }
 
@@ -284,26 +286,50 @@ impl<'a> Plan<'a> {
 
     /// The moves of a row whose member becomes `after`; `None` before it exists and after it is deleted.
     /// **Every write of a member passes here**, so audiences and search sets follow every write.
-    pub(super) fn moves(&mut self, row: Row, before: Option<&Member>, after: Option<&Member>) -> Moves {
-        self.moves_of(row, before, after, None)
-    }
-
-    /// The same; `entered` is what was evaluated of a new member before the lane.
-    pub(super) fn moves_of(
+    pub(super) fn moves(
         &mut self,
         row: Row,
         before: Option<&Member>,
         after: Option<&Member>,
-        entered: Option<&Entered>,
-    ) -> Moves {
-        let schema = self.layer.header.schema.as_ref();
-        let sets = set_changes(row, before, after, schema.map(|schema| &**schema));
-        let audiences = match (before, after, entered) {
-            (None, Some(member), Some(entered)) => self.audiences.enters(row, member, schema, entered),
-            _ => self.audiences.changes(row, before, after),
+    ) -> Moves<'static> {
+        let audiences = self.audiences.changes(row, before, after);
+        self.moves_with(row, before, after, audiences, Cow::Owned(RowMoves::of(before, after)))
+    }
+
+    /// The same for a new member, of which this was found out before the lane.
+    pub(super) fn moves_of_new<'w>(
+        &mut self,
+        row: Row,
+        member: &Member,
+        beforehand: &'w Beforehand,
+    ) -> Moves<'w> {
+        let (before, after) = (None, Some(member));
+        let audiences = match &beforehand.entered {
+            Some(entered) => {
+                let schema = self.layer.header.schema.as_ref();
+                self.audiences.enters(row, member, schema, entered)
+            }
+            None => self.audiences.changes(row, before, after),
         };
+        let search = match &beforehand.words {
+            Some(words) => Cow::Borrowed(words),
+            None => Cow::Owned(RowMoves::of(before, after)),
+        };
+        debug_assert_eq!(*search, RowMoves::of(before, after));
+        self.moves_with(row, before, after, audiences, search)
+    }
+
+    fn moves_with<'w>(
+        &self,
+        row: Row,
+        before: Option<&Member>,
+        after: Option<&Member>,
+        audiences: Kept,
+        search: Cow<'w, RowMoves>,
+    ) -> Moves<'w> {
+        let sets = set_changes(row, before, after, self.layer.header.schema.as_deref());
         let valued = self.valued.as_ref().map(|count| count.moves(row, before, after));
-        Moves { sets, audiences, search: RowMoves::of(before, after), valued: valued.unwrap_or_default() }
+        Moves { sets, audiences, search, valued: valued.unwrap_or_default() }
     }
 
     /// The commit of the current request.
@@ -319,7 +345,7 @@ impl<'a> Plan<'a> {
         change: Change,
         before: Option<&[u8]>,
         lookups: &[LookupDelta],
-        moves: Moves,
+        moves: Moves<'_>,
     ) {
         let Moves { sets, audiences: Kept { now, next }, search, valued } = moves;
         self.valued.iter_mut().for_each(|count| count.follow(&valued));

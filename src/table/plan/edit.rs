@@ -10,7 +10,7 @@ use crate::model::{
 use crate::stored::block::place;
 use crate::stored::commit::Change;
 use crate::table::plan::batch::{Plan, Stop};
-use crate::table::plan::prepare::{Writes, keys_of};
+use crate::table::plan::prepare::{Beforehand, Writes, keys_of};
 use crate::table::plan::upsert::Uniqueness;
 use crate::table::read::view::holds;
 use crate::table::{EditWhat, Edited, MemberKey, RowOutcome, TableError};
@@ -93,7 +93,7 @@ impl Plan<'_> {
             unique: &unique,
             fingerprint: 0,
             sought_by: None,
-            entered: None,
+            beforehand: Beforehand::NOTHING,
             written: self.plainly(),
         };
         let outcome = self.create(writes, member, Uniqueness::ByRow)?;
@@ -132,8 +132,8 @@ impl Plan<'_> {
         let unique: Vec<_> = keys_of(patch, &self.open.parts.hashes).collect();
         let unseen = Unseen::of(self.sight, patch, semantics);
         let written = Written { unseen, ..self.plainly() };
-        let (unique, sought_by, entered) = (&unique, None, None);
-        let writes = Writes { patch, unique, fingerprint: 0, sought_by, entered, written };
+        let (sought_by, beforehand) = (None, Beforehand::NOTHING);
+        let writes = Writes { patch, unique: &unique, fingerprint: 0, sought_by, beforehand, written };
         let outcome = self.change(writes, row, (old, &before), change, new, Uniqueness::ByRow)?;
         self.edited(outcome)
     }

@@ -14,6 +14,7 @@ use crate::table::index::audiences::{Early, Entered};
 use crate::table::index::hash::Hashes;
 use crate::table::index::lookup::LookupKind;
 use crate::table::index::resolve::Wanted;
+use crate::table::index::search::RowMoves;
 use crate::table::open::OpenBase;
 
 /// A row with its hashes.
@@ -27,8 +28,22 @@ pub struct Prepared {
     pub others: SmallVec<[Wanted; 2]>,
     /// Equal for rows that repeat each other; 0 if a repeat of the row must not be recognised.
     pub fingerprint: u128,
-    /// The audiences that its member enters if the row creates it, as far as that was evaluated.
+    /// What was found out about the member for the case that the row creates it.
+    pub beforehand: Beforehand,
+}
+
+/// What the request found out about the member that a row creates, so that the lane need not.
+#[derive(Debug, Default)]
+pub struct Beforehand {
+    /// The audiences that it enters, as far as they were evaluated.
     pub entered: Option<Entered>,
+    /// The search sets that it enters. They follow from the row alone.
+    pub words: Option<RowMoves>,
+}
+
+impl Beforehand {
+    /// Nothing.
+    pub const NOTHING: &'static Self = &Self { entered: None, words: None };
 }
 
 /// How the member of a row is found.
@@ -65,8 +80,8 @@ pub struct Writes<'a> {
     pub fingerprint: u128,
     /// How a member was sought that is created; `None` if by one of the keys in `unique`.
     pub sought_by: Option<Matched>,
-    /// The audiences that a new member enters, as far as that was evaluated.
-    pub entered: Option<&'a Entered>,
+    /// What was found out about a new member.
+    pub beforehand: &'a Beforehand,
     /// How it came to the member.
     pub written: Written,
 }
@@ -79,7 +94,7 @@ impl Prepared {
             unique: &self.others,
             fingerprint: self.fingerprint,
             sought_by: Some(self.matched_by),
-            entered: self.entered.as_ref(),
+            beforehand: &self.beforehand,
             written,
         }
     }
@@ -93,8 +108,8 @@ impl Writes<'_> {
 }
 
 /// Hashes the rows of a request that comes through `door`, and yields to other tasks now and then. Rows that
-/// did not parse keep their error. While most rows create members, it also evaluates which audiences those
-/// enter.
+/// did not parse keep their error. While most rows create members, it also finds out which audiences and search
+/// sets those enter.
 pub async fn prepare_all(
     open: &OpenBase,
     rows: Vec<Result<MemberRow, RowError>>,
@@ -103,12 +118,19 @@ pub async fn prepare_all(
 ) -> Vec<Result<Prepared, RowError>> {
     let mut prepared = Vec::with_capacity(rows.len());
     let mut stretch = Stretch::default();
-    let mut early = if open.is_filling() { early(open, door).await } else { None };
+    let is_filling = open.is_filling();
+    let mut early = if is_filling { early(open, door).await } else { None };
     for row in rows {
         stretch.work(1).await;
         let mut row = row.and_then(|row| prepare(row, options, &open.parts.hashes));
-        if let (Some((early, new_members)), Ok(row)) = (&mut early, &mut row) {
-            row.entered = entered(early, &row.row, options, *new_members);
+        if let Ok(row) = &mut row
+            && is_filling
+            && may_create(&row.row)
+        {
+            row.beforehand.words = Some(RowMoves::of_new(&row.row.patch));
+            if let Some((early, new_members)) = &mut early {
+                row.beforehand.entered = entered(early, &row.row, options, *new_members);
+            }
         }
         prepared.push(row);
     }
@@ -123,6 +145,11 @@ async fn early(open: &OpenBase, door: Door) -> Option<(Early, Status)> {
     Some((early, header.settings.first_status(door)))
 }
 
+/// Whether a row creates a member if it finds none, and nothing else refuses it.
+fn may_create(row: &MemberRow) -> bool {
+    row.found_by_id.is_none() && row.doubts.is_none()
+}
+
 /// The audiences that the member of a row enters if the row creates it; `None` if it cannot.
 fn entered(
     early: &mut Early,
@@ -130,7 +157,6 @@ fn entered(
     options: &UpsertOptions,
     new_members: Status,
 ) -> Option<Entered> {
-    let row = row.without_doubts().ok().filter(|row| row.found_by_id.is_none())?;
     let mut member = upsert::create(row, options, new_members, Timestamp::default()).ok()?;
     member.attributes = typed(early.schema(), &Attributes::default(), member.attributes).ok()?;
     Some(early.enters(&member))
@@ -145,7 +171,7 @@ pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Resu
             matched_by: Matched::Place(place),
             others,
             fingerprint: 0,
-            entered: None,
+            beforehand: Beforehand::default(),
         });
     }
     let or_email = options.or_email && options.match_by == MatchBy::WorkerId;
@@ -167,7 +193,7 @@ pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Resu
         && row.doubts.is_none()
         && !options.sight.is_blind_to(&row.patch, options.semantics);
     let fingerprint = if repeats { hashes.fingerprint(&row, options) } else { 0 };
-    Ok(Prepared { row, matched_by, others, fingerprint, entered: None })
+    Ok(Prepared { row, matched_by, others, fingerprint, beforehand: Beforehand::default() })
 }
 
 /// The value that a patch sets in a lookup.

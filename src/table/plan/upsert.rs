@@ -111,7 +111,7 @@ impl Plan<'_> {
             lookups,
             lookup_deltas(&self.open.parts.hashes, None, Some(&member), writes.fingerprint)
         );
-        let moves = self.moves_of(row, None, Some(&member), writes.entered);
+        let moves = self.moves_of_new(row, &member, writes.beforehand);
         let step = match self.step(None, Some(&member), writes.written) {
             Ok(step) => step,
             Err(held) => return Ok(Err(held.of_row())),

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use crate::model::member::Profile;
-use crate::model::search::{Token, push_tokens, same_words};
-use crate::model::{Member, Row};
+use crate::model::search::{Token, push_tokens, push_tokens_of_new, same_words};
+use crate::model::{Member, MemberPatch, Row};
 use crate::table::index::search::place::split_row;
 
 /// Marks a row that leaves the sets of the tokens. Rows stay far below 2^63.
@@ -27,7 +27,7 @@ pub struct WordMove {
 }
 
 /// The moves of one row.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowMoves {
     /// The tokens whose sets the row enters.
     enters: Vec<Token>,
@@ -50,6 +50,12 @@ impl RowMoves {
                 Self { enters: without(&new, &old), leaves: without(&old, &new) }
             }
         }
+    }
+
+    /// The moves of the row of a new member that a patch makes.
+    pub fn of_new(patch: &MemberPatch) -> Self {
+        let enters = each_once(|tokens| push_tokens_of_new(patch, tokens));
+        Self { enters, leaves: Vec::new() }
     }
 
     /// One move.
@@ -239,8 +245,12 @@ fn unpack([b0, b1, b2]: Packed) -> Token {
 
 /// The tokens of a profile, in order and each once.
 fn tokens(profile: &Profile) -> Vec<Token> {
+    each_once(|tokens| push_tokens(profile, tokens))
+}
+
+fn each_once(push: impl FnOnce(&mut Vec<Token>)) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(WORDS);
-    push_tokens(profile, &mut tokens);
+    push(&mut tokens);
     tokens.sort_unstable();
     tokens.dedup();
     tokens
@@ -251,6 +261,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::{MemberRow, Status, Timestamp, UpsertOptions, samples, upsert};
 
     fn seen(moves: &WordMoves) -> Vec<WordMove> {
         let mut seen = Vec::new();
@@ -259,6 +270,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_new_member_has_the_words_of_the_row_that_makes_it(row in samples::row()) {
+            let row = MemberRow { if_revision: None, ..row };
+            let made = upsert::create(&row, &UpsertOptions::default(), Status::Active, Timestamp::default());
+            if let Ok(member) = made {
+                prop_assert_eq!(RowMoves::of_new(&row.patch), RowMoves::of(None, Some(&member)));
+            }
+        }
+
         #[test]
         fn moves_come_back_as_they_were_added(
             batches in proptest::collection::vec(
