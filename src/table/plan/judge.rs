@@ -11,10 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 use foldhash::{HashSet, HashSetExt};
 
-use crate::model::counted::Unseen;
 use crate::model::{
-    Allowance, Change, GuardCounts, GuardExpectation, GuardKind, GuardState, MatchBy, Row, RowError,
-    Semantics, Status, UpsertOptions,
+    Allowance, GuardCounts, GuardExpectation, GuardKind, GuardState, Row, RowError, UpsertOptions,
 };
 use crate::table::index::resolve::Wanted;
 use crate::table::plan::batch::{Plan, Stop};
@@ -48,11 +46,12 @@ impl Plan<'_> {
         rows: &[Result<Prepared, RowError>],
         options: &UpsertOptions,
     ) -> Result<Option<Allowance>, TableError> {
-        let most =
-            rows.iter().flatten().fold(GuardCounts::default(), |sum, row| sum.plus(&most(row, options)));
-        let leaving = rows.iter().flatten().filter(|row| row.row.status == Some(Status::Inactive)).count();
-        let inactive =
-            self.layer.header.counts.inactive.saturating_add(u64::try_from(leaving).unwrap_or(u64::MAX));
+        let (mut most, mut leaving) = (GuardCounts::default(), 0_u64);
+        for row in rows.iter().flatten() {
+            row.most.add_to(&mut most);
+            leaving += u64::from(row.most.leaves);
+        }
+        let inactive = self.layer.header.counts.inactive.saturating_add(leaving);
         let bounded = |most| with_inactive(most, inactive, options);
         if let Some(allowance) = self.allowed_at_once(&bounded(most)) {
             return Ok(Some(allowance));
@@ -75,7 +74,7 @@ impl Plan<'_> {
                     may_change |= self.may_change(key, row, &mut members)?;
                 }
                 if may_change {
-                    found = found.plus(&self::most(row, options));
+                    row.most.add_to(&mut found);
                 }
             }
             if self.allowed_at_once(&bounded(found)).is_none() {
@@ -164,7 +163,7 @@ impl Plan<'_> {
                 let (found, counts) = plan.count_row(row, options).await?;
                 let is_new_key = keys.insert(row.matched_by);
                 let is_new = found.is_none_or(|found| members.insert(found)) && is_new_key;
-                wanted = wanted.plus(&if is_new { counts } else { plan.in_any_tier(most(row, options)) });
+                wanted = wanted.plus(&if is_new { counts } else { plan.in_any_tier(row.most.counts()) });
             }
             plan.resolved.clear();
             if plan.fetched_bytes > FETCHED_MAX_BYTES {
@@ -257,41 +256,4 @@ fn with_inactive(most: GuardCounts, inactive: u64, options: &UpsertOptions) -> G
 /// The allowance of rows that want to do this much.
 pub fn judge_counts(state: &GuardState, wanted: &GuardCounts, expecting: Expecting<'_>) -> Allowance {
     state.judge_each(wanted, |kind| expecting.covers(kind, wanted.get(kind)))
-}
-
-/// The most that a row can count as.
-fn most(row: &Prepared, options: &UpsertOptions) -> GuardCounts {
-    let patch = &row.row.patch;
-    let replaces = options.semantics == Semantics::Replace;
-    let sets = |is_set: bool| u64::from(is_set);
-    let clears = |is_cleared: bool, is_kept: bool| is_cleared || (replaces && is_kept);
-    let status = row.row.status.filter(|_| options.apply_status);
-    let is_found_by = |by: MatchBy| row.matched_by.keys().next().is_some() && options.match_by == by;
-    let ref_counts = is_found_by(MatchBy::Email) || is_found_by(MatchBy::WorkerId);
-    let loses_attributes =
-        replaces || patch.attributes.replace_all || patch.attributes.iter().any(|(_, value)| value.is_none());
-    let unseen = Unseen::of(options.sight, patch, options.semantics).unwrap_or_default();
-    GuardCounts {
-        removals: sets(status == Some(Status::Inactive)),
-        identities: sets(
-            (patch.email.as_set().is_some() && !is_found_by(MatchBy::Email))
-                || patch.first_name.as_set().is_some()
-                || patch.last_name.as_set().is_some()
-                || patch.dob.as_set().is_some()
-                || patch.account_details.as_set().is_some()
-                || (ref_counts && patch.ref_.as_set().is_some()),
-        ),
-        clears: sets(
-            clears(patch.email == Change::Clear, patch.email.is_keep())
-                || clears(patch.phone == Change::Clear, patch.phone.is_keep())
-                || clears(patch.account_details == Change::Clear, patch.account_details.is_keep())
-                || loses_attributes
-                || unseen.clears,
-        ),
-        reactivations: sets(options.reactivate || status.is_some_and(|status| status != Status::Inactive)),
-        tiers: sets(
-            clears(patch.tier == Change::Clear, patch.tier.is_keep()) || patch.tier.as_set().is_some(),
-        ),
-        ..GuardCounts::default()
-    }
 }

@@ -31,6 +31,7 @@ mod judge;
 mod keeper;
 mod listed;
 mod member_records;
+mod most;
 mod prepare;
 pub mod request;
 mod restore;

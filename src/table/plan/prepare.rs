@@ -16,6 +16,7 @@ use crate::table::index::lookup::LookupKind;
 use crate::table::index::resolve::Wanted;
 use crate::table::index::search::RowMoves;
 use crate::table::open::OpenBase;
+use crate::table::plan::most::Most;
 
 /// A row with its hashes.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Prepared {
     pub others: SmallVec<[Wanted; 2]>,
     /// Equal for rows that repeat each other; 0 if a repeat of the row must not be recognised.
     pub fingerprint: u128,
+    /// The most that it can count as for the guard.
+    pub most: Most,
     /// What was found out about the member for the case that the row creates it.
     pub beforehand: Beforehand,
 }
@@ -87,6 +90,17 @@ pub struct Writes<'a> {
 }
 
 impl Prepared {
+    fn new(
+        row: MemberRow,
+        matched_by: Matched,
+        others: SmallVec<[Wanted; 2]>,
+        fingerprint: u128,
+        options: &UpsertOptions,
+    ) -> Self {
+        let most = Most::of(&row, matched_by.keys().next().is_some(), options);
+        Self { row, matched_by, others, fingerprint, most, beforehand: Beforehand::default() }
+    }
+
     /// What the row writes.
     pub fn writes(&self, written: Written) -> Writes<'_> {
         Writes {
@@ -166,13 +180,7 @@ fn entered(
 pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
     if let Some(place) = row.found_by_id {
         let others = keys_of(&row.patch, hashes).collect();
-        return Ok(Prepared {
-            row,
-            matched_by: Matched::Place(place),
-            others,
-            fingerprint: 0,
-            beforehand: Beforehand::default(),
-        });
+        return Ok(Prepared::new(row, Matched::Place(place), others, 0, options));
     }
     let or_email = options.or_email && options.match_by == MatchBy::WorkerId;
     let email = row.patch.email.as_set().filter(|_| or_email).map(MatchKey::Email);
@@ -193,7 +201,7 @@ pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Resu
         && row.doubts.is_none()
         && !options.sight.is_blind_to(&row.patch, options.semantics);
     let fingerprint = if repeats { hashes.fingerprint(&row, options) } else { 0 };
-    Ok(Prepared { row, matched_by, others, fingerprint, beforehand: Beforehand::default() })
+    Ok(Prepared::new(row, matched_by, others, fingerprint, options))
 }
 
 /// The value that a patch sets in a lookup.
