@@ -32,6 +32,7 @@ mod search;
 mod slices;
 mod steps;
 mod takeover;
+mod together;
 mod turns;
 mod undelete;
 mod unseen;

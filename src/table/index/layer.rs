@@ -79,6 +79,11 @@ impl Layer {
         self.blocks.len() + self.sets.len() + self.audiences.len() > LONG
     }
 
+    /// Makes room for the lookup entries of so many new members.
+    pub fn expect_new(&mut self, members: usize) {
+        LookupKind::ALL.into_iter().for_each(|kind| self.overlays.get_mut(kind).reserve(members));
+    }
+
     /// Applies the delta of a lookup entry.
     pub fn lookup(&mut self, kind: LookupKind, row: u64, delta: &LookupDelta) {
         let (op, growth) = match delta.op {

@@ -5,6 +5,7 @@ use crate::model::{Outcome, RowError, Sight, UpsertOptions};
 use crate::table::index::entries::hash_of;
 use crate::table::plan::batch::{CHANGE_BYTES, Plan, Stop};
 use crate::table::plan::prepare::{Prepared, key_of};
+use crate::table::plan::seen::Seen;
 use crate::table::plan::upsert::{Uniqueness, taken};
 use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
@@ -92,19 +93,27 @@ impl Plan<'_> {
         go_on: impl Fn(&Self) -> bool,
     ) -> Result<Vec<RowOutcome>, TableError> {
         let mut outcomes = Vec::with_capacity(rows.len());
+        let mut seen = Vec::new().into_iter();
         for (nth, together) in rows.chunks(READ_TOGETHER).enumerate() {
             let at = nth * READ_TOGETHER;
             if at.is_multiple_of(FIND_TOGETHER) {
                 let found = rows.get(at..).unwrap_or_default();
-                self.prefetch_keys(found.get(..FIND_TOGETHER).unwrap_or(found).iter().flatten()).await?;
+                let found = found.get(..FIND_TOGETHER).unwrap_or(found);
+                seen = self.look_for(found, uniqueness).await?.into_iter();
             }
+            let seen: Vec<Seen> = seen.by_ref().take(together.len()).collect();
             self.work(together.len()).await;
             check_wanted()?;
-            self.prefetch_blocks(together.iter().flatten()).await?;
-            for row in together {
+            let others = together.iter().zip(&seen).filter(|(_, seen)| **seen == Seen::Fetched);
+            self.prefetch_blocks(others.filter_map(|(row, _)| row.as_ref().ok())).await?;
+            for (row, seen) in together.iter().zip(seen) {
                 let before = self.counted;
                 let outcome = match row {
-                    Ok(prepared) => self.upsert_row(prepared, options, uniqueness).await?,
+                    Ok(prepared) => match self.still(seen, prepared) {
+                        Seen::Repeated(member) => RowOutcome::ok(member, Outcome::Unchanged),
+                        Seen::Absent => self.create_row(prepared, options).await?,
+                        Seen::Fetched => self.upsert_row(prepared, options, uniqueness).await?,
+                    },
                     Err(refusal) => RowOutcome::failed(None, refusal.clone()),
                 };
                 if self.counted != before && uniqueness == Uniqueness::AtTheEnd {

@@ -29,14 +29,21 @@ impl Plan<'_> {
     }
 
     pub(super) async fn fetch_hashes(&mut self, wanted: &[Wanted]) -> Result<(), TableError> {
+        let found = self.look_up(wanted).await?;
+        self.resolved.reserve(wanted.len());
+        self.resolved.extend(wanted.iter().copied().zip(found));
+        Ok(())
+    }
+
+    /// The candidates of keys, in the same order, before what this batch did so far.
+    pub(super) async fn look_up(&self, wanted: &[Wanted]) -> Result<Vec<Candidates>, TableError> {
         let open = self.open;
         let published = open.published.read().await;
         let mut found = resolve(&open.parts.engine, open.number, &published, self.in_flight, wanted).await?;
         if let Some(freed) = self.freed {
             wanted.iter().zip(&mut found).for_each(|((_, hash), rows)| freed.withhold(*hash, rows));
         }
-        self.resolved.extend(wanted.iter().copied().zip(found));
-        Ok(())
+        Ok(found)
     }
 
     pub(super) async fn fetch_blocks(&mut self, numbers: &[u64]) -> Result<(), TableError> {

@@ -38,6 +38,7 @@ mod restore;
 mod results;
 mod reversal;
 mod schema;
+mod seen;
 mod settings;
 mod step;
 pub mod step_request;

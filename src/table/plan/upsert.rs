@@ -23,6 +23,8 @@ pub enum Uniqueness {
     ByRow,
     /// For all rows, after the last one.
     AtTheEnd,
+    /// Not at all: no other member has a key of the row.
+    Known,
 }
 
 impl Plan<'_> {
@@ -35,6 +37,22 @@ impl Plan<'_> {
     ) -> Result<RowOutcome, TableError> {
         loop {
             match self.try_row(prepared, options, uniqueness) {
+                Ok(Ok(outcome)) => return Ok(outcome),
+                Ok(Err(refusal)) => return Ok(RowOutcome::failed(None, refusal)),
+                Err(Stop::Need(need)) => self.fetch(need).await?,
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Applies a row whose keys no member has, which creates a member unless it is refused.
+    pub async fn create_row(
+        &mut self,
+        prepared: &Prepared,
+        options: &UpsertOptions,
+    ) -> Result<RowOutcome, TableError> {
+        loop {
+            match self.apply_row(Current::Absent, prepared, options, Uniqueness::Known) {
                 Ok(Ok(outcome)) => return Ok(outcome),
                 Ok(Err(refusal)) => return Ok(RowOutcome::failed(None, refusal)),
                 Err(Stop::Need(need)) => self.fetch(need).await?,
@@ -170,7 +188,7 @@ impl Plan<'_> {
         current: Option<(Row, &Member)>,
         uniqueness: Uniqueness,
     ) -> Result<Result<(), RowError>, Stop> {
-        if uniqueness == Uniqueness::AtTheEnd {
+        if uniqueness != Uniqueness::ByRow {
             return Ok(Ok(()));
         }
         let mut refusal: Option<RowError> = None;
