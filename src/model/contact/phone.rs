@@ -6,17 +6,19 @@
 //! in brackets that could be a trunk zero or part of the number is refused**, as in `+44 (020)`: a wrong
 //! reading would be another person's number.
 
+use compact_str::CompactString;
+
 use crate::model::limits::{PHONE_INPUT_MAX_BYTES, PHONE_MAX_DIGITS, PHONE_MIN_DIGITS};
 use crate::model::refusal::error::Reason;
 use crate::model::refusal::violation::Rule;
 use crate::model::value::separator::is_separator;
-use crate::model::value::text::{Limit, checked, text_type};
+use crate::model::value::text::{Given, Limit, checked, text_type};
 
 text_type!(
     /// A phone number: `+` and 7 to 15 digits, of which the first is not 0 (E.164). Parsing removes spaces,
     /// dots, hyphens, dashes, slashes and brackets, and a trunk zero in brackets directly after the country
     /// code: `+44 (0)20` becomes `+4420`. It also accepts a `tel:` URI (RFC 3966).
-    Phone, parse
+    Phone, given read
 );
 
 /// Country codes whose numbers begin with a zero and have no trunk prefix: Italy and the Vatican, San Marino,
@@ -29,8 +31,10 @@ const NUMBERS_BEGIN_WITH_ZERO: [&str; 8] = ["39", "225", "226", "227", "229", "2
 const TWO_DIGITS: &str = "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 \
                           61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98";
 
-fn parse(text: String) -> Result<String, Rule> {
-    let number = as_stored(text)?;
+fn read<T: Given>(text: T) -> Result<CompactString, Rule> {
+    // Nearly all numbers are stored as they were sent.
+    let number: CompactString =
+        if is_international(text.as_ref()) { text.into() } else { as_stored(text.into())?.into() };
     if begins_with_zero(&number) {
         return refused(
             "a phone number whose country code does not begin with 0: `+447700900123`, \

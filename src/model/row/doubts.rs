@@ -11,6 +11,7 @@ use crate::model::refusal::error::{RowError, Violations};
 use crate::model::refusal::violation::Rule;
 use crate::model::row::change::Change;
 use crate::model::row::patch::MemberPatch;
+use crate::model::value::text::Given;
 
 /// The values of a row that today's rules refuse. All other values of the row are valid.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,11 +30,11 @@ struct Doubt {
 impl Doubts {
     /// Parses an e-mail address. If today's rules refuse it but an older store may have it, it becomes a
     /// doubt, which the row's member settles later.
-    pub fn email(&mut self, text: String) -> Result<Change<Email>, Rule> {
-        match email::check(&text) {
+    pub fn email<T: Given>(&mut self, text: T) -> Result<Change<Email>, Rule> {
+        match email::check(text.as_ref()) {
             Ok(()) => Ok(Change::Set(Email::from_stored(text))),
-            Err(rule) if email::may_be_stored(&text) => {
-                self.email = Some(Doubt { text, rule });
+            Err(rule) if email::may_be_stored(text.as_ref()) => {
+                self.email = Some(Doubt { text: text.into(), rule });
                 Ok(Change::Keep)
             }
             Err(rule) => Err(rule),
@@ -42,9 +43,9 @@ impl Doubts {
 
     /// Parses a phone number. If today's rules refuse it but an older store may have it, it becomes a doubt,
     /// which the row's member settles later.
-    pub fn phone(&mut self, text: String) -> Result<Change<Phone>, Rule> {
-        let old = phone::was_good(&text).then(|| text.clone());
-        match (Phone::parse(text), old) {
+    pub fn phone<T: Given>(&mut self, text: T) -> Result<Change<Phone>, Rule> {
+        let old = phone::was_good(text.as_ref()).then(|| text.as_ref().to_owned());
+        match (Phone::given(text), old) {
             (Err(rule), Some(text)) => {
                 self.phone = Some(Doubt { text, rule });
                 Ok(Change::Keep)

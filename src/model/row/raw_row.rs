@@ -1,6 +1,6 @@
 //! A row as a door received it. This is the only code that parses the fields of a member.
 //!
-//! - Every door fills a [`RawRow`] by moving its texts into it; nothing is copied.
+//! - Every door fills a [`RawRow`] by moving its texts into it, or with parts of its message; nothing is copied.
 //! - Parsing reports every fault of a row. Faults name fields as [`ProfileField`](crate::model::ProfileField)
 //!   does; a door that spells them differently translates the paths.
 //! - A row of a bulk call has a key or an id that finds its member, see [`Finder`]. A call about one member
@@ -19,39 +19,39 @@ use crate::model::row::doubts::Doubts;
 use crate::model::row::input::MemberRow;
 use crate::model::row::keys::{RowKeys, UnreadRow};
 use crate::model::row::match_by::MatchBy;
-use crate::model::value::text::{Name, Ref, Tier, WorkerId};
+use crate::model::value::text::{Given, Name, Ref, Tier, WorkerId};
 use crate::model::value::time::{Date, Dob};
 
 /// An attribute as sent: its key and its value, where `None` clears it.
 pub type RawAttribute = (String, Option<Result<AttributeValue, Rule>>);
 
-/// A row as sent. `A` yields its attributes.
+/// A row as sent. `A` yields its attributes, and `T` are its texts.
 #[derive(Debug, Clone, Default)]
-pub struct RawRow<A> {
+pub struct RawRow<A, T = String> {
     /// The id of the member.
-    pub id: Option<String>,
+    pub id: Option<T>,
     /// The caller's key.
-    pub ref_: Change<String>,
+    pub ref_: Change<T>,
     /// The e-mail address.
-    pub email: Change<String>,
+    pub email: Change<T>,
     /// The first name.
-    pub first_name: Change<String>,
+    pub first_name: Change<T>,
     /// The last name.
-    pub last_name: Change<String>,
+    pub last_name: Change<T>,
     /// The phone number.
-    pub phone: Change<String>,
+    pub phone: Change<T>,
     /// The staff number.
-    pub worker_id: Change<String>,
+    pub worker_id: Change<T>,
     /// The tier.
-    pub tier: Change<String>,
+    pub tier: Change<T>,
     /// The date of birth.
-    pub dob: Change<String>,
+    pub dob: Change<T>,
     /// The gender.
-    pub gender: Change<String>,
+    pub gender: Change<T>,
     /// The role.
-    pub role: Change<String>,
+    pub role: Change<T>,
     /// The company.
-    pub company: Change<String>,
+    pub company: Change<T>,
     /// The payroll flag.
     pub enable_payroll: Change<bool>,
     /// The bank details.
@@ -59,7 +59,7 @@ pub struct RawRow<A> {
     /// The attributes.
     pub attributes: A,
     /// The status.
-    pub status: Option<String>,
+    pub status: Option<T>,
     /// The names of fields to clear.
     pub clear_fields: Vec<String>,
     /// The revision that the member must have.
@@ -106,7 +106,7 @@ pub struct Finder<'a> {
     pub missing: &'static str,
 }
 
-impl<A: IntoIterator<Item = RawAttribute>> RawRow<A> {
+impl<A: IntoIterator<Item = RawAttribute>, T: Given> RawRow<A, T> {
     /// Parses the row. With a finder the row must have the key or the id of its member, and may repeat old
     /// values of that member (see [`Doubts`]).
     pub fn parse(self, today: Date, finder: Option<Finder<'_>>) -> Result<MemberRow, RowError> {
@@ -120,23 +120,23 @@ impl<A: IntoIterator<Item = RawAttribute>> RawRow<A> {
         let mut doubts = Doubts::default();
         let mut row = MemberRow { if_revision: self.if_revision, ..MemberRow::default() };
         let patch = &mut row.patch;
-        patch.ref_ = parsed(&mut faults, "ref", self.ref_, Ref::parse);
+        patch.ref_ = parsed(&mut faults, "ref", self.ref_, Ref::given);
         patch.email = match (self.email, finder) {
             (Change::Set(text), Some(_)) => faults.check("email", doubts.email(text)).unwrap_or_default(),
-            (email, _) => parsed(&mut faults, "email", email, Email::parse),
+            (email, _) => parsed(&mut faults, "email", email, Email::given),
         };
-        patch.first_name = parsed(&mut faults, "first_name", self.first_name, Name::parse);
-        patch.last_name = parsed(&mut faults, "last_name", self.last_name, Name::parse);
+        patch.first_name = parsed(&mut faults, "first_name", self.first_name, Name::given);
+        patch.last_name = parsed(&mut faults, "last_name", self.last_name, Name::given);
         patch.phone = match (self.phone, finder) {
             (Change::Set(text), Some(_)) => faults.check("phone", doubts.phone(text)).unwrap_or_default(),
-            (phone, _) => parsed(&mut faults, "phone", phone, Phone::parse),
+            (phone, _) => parsed(&mut faults, "phone", phone, Phone::given),
         };
-        patch.worker_id = parsed(&mut faults, "worker_id", self.worker_id, WorkerId::parse);
-        patch.tier = parsed(&mut faults, "tier", self.tier, Tier::parse);
-        patch.dob = parsed(&mut faults, "dob", self.dob, |text| Dob::parse(&text, today));
-        patch.gender = parsed(&mut faults, "gender", self.gender, |text| Gender::parse(&text));
-        patch.role = parsed(&mut faults, "role", self.role, Name::parse);
-        patch.company = parsed(&mut faults, "company", self.company, Name::parse);
+        patch.worker_id = parsed(&mut faults, "worker_id", self.worker_id, WorkerId::given);
+        patch.tier = parsed(&mut faults, "tier", self.tier, Tier::given);
+        patch.dob = parsed(&mut faults, "dob", self.dob, |text| Dob::parse(text.as_ref(), today));
+        patch.gender = parsed(&mut faults, "gender", self.gender, |text| Gender::parse(text.as_ref()));
+        patch.role = parsed(&mut faults, "role", self.role, Name::given);
+        patch.company = parsed(&mut faults, "company", self.company, Name::given);
         patch.enable_payroll = self.enable_payroll;
         patch.account_details = match self.account_details {
             Change::Set(account) => account.parse(&mut faults).into(),
@@ -148,7 +148,7 @@ impl<A: IntoIterator<Item = RawAttribute>> RawRow<A> {
                 faults.add(rule.reason(), format!("attributes.{key}"), rule.describe());
             }
         }
-        row.status = self.status.and_then(|text| faults.check("status", Status::parse(&text)));
+        row.status = self.status.and_then(|text| faults.check("status", Status::parse(text.as_ref())));
         let match_by = finder.map(|finder| finder.match_by);
         for (index, name) in self.clear_fields.iter().enumerate() {
             if let Err(rule) = row.patch.clear_named(name, match_by) {
@@ -159,7 +159,7 @@ impl<A: IntoIterator<Item = RawAttribute>> RawRow<A> {
         if let Some(finder) =
             finder.filter(|finder| faults.is_empty() && row.match_key(finder.match_by).is_none())
         {
-            match finder.find(self.id.as_deref()) {
+            match finder.find(self.id.as_ref().map(AsRef::as_ref)) {
                 Ok(place) => row.found_by_id = Some(place),
                 Err(_) if finder.match_by == MatchBy::Email && doubts.has_email() => is_key_refused = true,
                 Err((reason, field, text)) => faults.add(reason, field, text),
@@ -227,12 +227,12 @@ impl Finder<'_> {
 
 /// Parses a field. An invalid field counts as not named; the row is refused anyway, because its fault was
 /// added.
-fn parsed<T>(
+fn parsed<T, V>(
     faults: &mut Violations,
     field: &str,
-    sent: Change<String>,
-    parse: impl FnOnce(String) -> Result<T, Rule>,
-) -> Change<T> {
+    sent: Change<T>,
+    parse: impl FnOnce(T) -> Result<V, Rule>,
+) -> Change<V> {
     match sent {
         Change::Keep => Change::Keep,
         Change::Clear => Change::Clear,

@@ -3,20 +3,47 @@
 //! Each type has `parse` for input, and `from_stored` for texts that were parsed before they were stored.
 //! Their `Debug` shows only the length, because most of them are personal.
 
+use compact_str::CompactString;
+
 use crate::model::limits::{
     BASE_NAME_MAX_CHARS, NAME_MAX_CHARS, REF_MAX_BYTES, REQUEST_ID_MAX_CHARS, TIER_MAX_CHARS,
     WORKER_ID_MAX_BYTES,
 };
 use crate::model::refusal::error::Reason;
 use crate::model::refusal::violation::{Fault, Rule};
-use crate::model::value::invisible::trimmed;
+use crate::model::value::invisible::{is_stray, loses_nothing};
 
-/// Declares a text type. Its function checks the content, and may normalise it.
+/// A text as a door has it: its own, or a part of a message. What is stored of a short one takes no allocation, so
+/// a part of a message need not be copied before.
+pub trait Given: AsRef<str> + Into<CompactString> + Into<String> {}
+
+impl Given for String {}
+impl Given for &str {}
+
+/// Declares a text type. Its function checks the content, and may normalise it. With `given`, the function takes
+/// any [`Given`] text and returns what is stored.
 macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, given $read:expr) => {
+        $crate::model::value::text::text_type!(@type $(#[$doc])* $name);
+
+        impl $name {
+            /// Parses a text by the rule.
+            pub fn parse(text: impl Into<String>) -> Result<Self, $crate::model::refusal::violation::Rule> {
+                let text: String = text.into();
+                Self::given(text)
+            }
+
+            /// The same for a text that a door has.
+            pub fn given<T: $crate::model::value::text::Given>(
+                text: T,
+            ) -> Result<Self, $crate::model::refusal::violation::Rule> {
+                let read: fn(T) -> Result<::compact_str::CompactString, _> = $read;
+                read(text).map(Self)
+            }
+        }
+    };
     ($(#[$doc:meta])* $name:ident, $parse:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(::compact_str::CompactString);
+        $crate::model::value::text::text_type!(@type $(#[$doc])* $name);
 
         impl $name {
             /// Parses a text by the rule.
@@ -24,7 +51,14 @@ macro_rules! text_type {
                 let parse: fn(String) -> Result<String, $crate::model::refusal::violation::Rule> = $parse;
                 parse(text.into()).map(|text| Self(text.into()))
             }
+        }
+    };
+    (@type $(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(::compact_str::CompactString);
 
+        impl $name {
             /// Takes a text that was parsed before it was stored, without checks.
             pub fn from_stored(text: impl Into<::compact_str::CompactString>) -> Self {
                 Self(text.into())
@@ -58,23 +92,23 @@ pub(in crate::model) use text_type;
 
 text_type!(
     /// The caller's own key of a member: opaque, compared byte for byte, unique in its memberbase.
-    Ref, |text| checked(Reason::RefInvalid, Limit::Bytes(REF_MAX_BYTES), text)
+    Ref, given |text| opaque(Reason::RefInvalid, Limit::Bytes(REF_MAX_BYTES), text)
 );
 text_type!(
     /// The caller's payroll or staff number of a member, compared byte for byte, unique in its memberbase.
-    WorkerId, |text| checked(Reason::WorkerIdInvalid, Limit::Bytes(WORKER_ID_MAX_BYTES), text)
+    WorkerId, given |text| opaque(Reason::WorkerIdInvalid, Limit::Bytes(WORKER_ID_MAX_BYTES), text)
 );
 text_type!(
     /// The name of a tier, without stray characters at its ends.
-    Tier, |text| checked(Reason::TierInvalid, Limit::Chars(TIER_MAX_CHARS), trimmed(text))
+    Tier, given |text| bare(Reason::TierInvalid, Limit::Chars(TIER_MAX_CHARS), text)
 );
 text_type!(
     /// A first name, last name, role or company, without stray characters at its ends.
-    Name, |text| checked(Reason::NameInvalid, Limit::Chars(NAME_MAX_CHARS), trimmed(text))
+    Name, given |text| bare(Reason::NameInvalid, Limit::Chars(NAME_MAX_CHARS), text)
 );
 text_type!(
     /// The name of a memberbase, which need not be unique.
-    BaseName, |text| checked(Reason::NameInvalid, Limit::Chars(BASE_NAME_MAX_CHARS), trimmed(text))
+    BaseName, given |text| bare(Reason::NameInvalid, Limit::Chars(BASE_NAME_MAX_CHARS), text)
 );
 
 text_type!(
@@ -106,6 +140,20 @@ impl Limit {
             Self::Chars(limit) => limit.saturating_mul(char::MAX.len_utf8()),
         }
     }
+}
+
+/// The stored form of a text that is compared byte for byte.
+fn opaque<T: Given>(reason: Reason, limit: Limit, text: T) -> Result<CompactString, Rule> {
+    check(reason, limit, text.as_ref()).map(|()| text.into())
+}
+
+/// The stored form of a text without stray characters at its ends.
+fn bare<T: Given>(reason: Reason, limit: Limit, text: T) -> Result<CompactString, Rule> {
+    if loses_nothing(text.as_ref()) {
+        return opaque(reason, limit, text);
+    }
+    let bare = text.as_ref().trim_matches(is_stray);
+    check(reason, limit, bare).map(|()| bare.into())
 }
 
 /// Returns `text` if it is not empty, is within its limit and has no control characters.
@@ -150,17 +198,21 @@ fn fault_of_length(limit: Limit, text: &str) -> Option<Fault> {
 
 /// Whether it is clear at a glance that `text` has no character of the Unicode category Cc.
 pub(crate) fn has_no_controls(text: &str) -> bool {
-    // U+0080 to U+009F begin with C2 in UTF-8, as do some signs such as the degree.
+    // U+0080 to U+009F begin with C2 in UTF-8, as do some signs such as the degree. Without an early exit, so that
+    // the compiler can check many bytes at once.
     !text.bytes().fold(false, |found, byte| found | byte.is_ascii_control() | (byte == 0xc2))
 }
 
 /// Whether `text` has a character of the Unicode category Cc.
 pub(in crate::model) fn has_control_character(text: &str) -> bool {
-    // Without an early exit, so that the compiler can check many bytes at once.
-    let in_ascii = text.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
+    // Nearly no text has one, or a character that begins with C2, so nearly all are read once.
+    if has_no_controls(text) {
+        return false;
+    }
     // Beyond ASCII these are U+0080 to U+009F, whose first byte in UTF-8 is C2.
-    let pairs = || text.bytes().zip(text.bytes().skip(1));
-    in_ascii || pairs().fold(false, |found, (first, second)| found | (first == 0xc2 && second < 0xa0))
+    let mut pairs = text.bytes().zip(text.bytes().skip(1));
+    text.bytes().any(|byte| byte.is_ascii_control())
+        || pairs.any(|(first, second)| first == 0xc2 && second < 0xa0)
 }
 
 #[cfg(test)]
@@ -233,6 +285,18 @@ mod tests {
         for text in ["", "a b", "é", "a\n", &"x".repeat(256)] {
             assert!(RequestId::parse(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_message_is_read_like_a_text_of_its_own() {
+        let long = "x".repeat(600);
+        for text in ["", "a", "\u{200b}a b\u{feff}", "a\tb", "é\u{85}", "20 °C", "\u{7f}", &long] {
+            assert_eq!(Ref::given(text), Ref::parse(text), "{text:?}");
+            assert_eq!(Name::given(text), Name::parse(text), "{text:?}");
+            assert_eq!(Tier::given(text), Tier::parse(text), "{text:?}");
+        }
+        assert_eq!(Name::given("\u{200b}a b\u{feff}").unwrap().as_str(), "a b");
+        assert_eq!(Ref::given("20 °C").unwrap().as_str(), "20 °C");
     }
 
     #[test]

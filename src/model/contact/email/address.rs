@@ -2,19 +2,21 @@
 
 use std::borrow::Cow;
 
+use compact_str::CompactString;
+
 use super::domain;
 use super::fold::Fold;
 use crate::model::limits::EMAIL_MAX_BYTES;
 use crate::model::refusal::error::Reason;
 use crate::model::refusal::violation::Rule;
 use crate::model::value::invisible::is_invisible;
-use crate::model::value::text::{self, Limit, text_type};
+use crate::model::value::text::{self, Given, Limit, text_type};
 
 text_type!(
     /// An e-mail address without invisible characters. The local part consists of runs of characters joined
     /// by single dots, or is one quoted string. The domain is a host name that can exist, in its own letters
     /// or in its DNS form, or an IPv4 address in brackets.
-    Email, parse
+    Email, given read
 );
 
 impl Email {
@@ -24,8 +26,8 @@ impl Email {
     }
 }
 
-fn parse(text: String) -> Result<String, Rule> {
-    check(&text).map(|()| text)
+fn read<T: Given>(text: T) -> Result<CompactString, Rule> {
+    check(text.as_ref()).map(|()| text.into())
 }
 
 /// Whether `text` is an e-mail address.
