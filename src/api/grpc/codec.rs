@@ -14,7 +14,7 @@ use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-use super::receiving::Arriving;
+use super::receiving::{Arriving, Ready, SentMembers};
 use super::v1;
 use crate::api::error;
 use crate::compute::{self, Size};
@@ -94,6 +94,9 @@ impl<U: Message + Default + 'static> Decoder for WireDecoder<U> {
         {
             let decode = || {
                 let mut message = U::default();
+                if let Some(others) = self.set_aside(&message, &large) {
+                    return fill(message, &others).map(Some);
+                }
                 make_room(&mut message, large.entries);
                 fill_large(message, &large.bytes, large.entries).map(Some)
             };
@@ -109,9 +112,26 @@ impl<U: Message + Default + 'static> Decoder for WireDecoder<U> {
     }
 }
 
+impl<U> WireDecoder<U> {
+    /// Sets the members of a chunk of an import aside for its call. Returns the other fields of its message.
+    fn set_aside(&self, message: &dyn Any, large: &Ready) -> Option<Vec<u8>> {
+        let arriving = self.arriving.as_ref().filter(|_| message.is::<v1::ImportMembersRequest>())?;
+        let (members, others) = SentMembers::split(&large.bytes, large.entries)?;
+        arriving.set_aside(members);
+        Some(others)
+    }
+}
+
 /// A message of these bytes, which are light.
 pub fn decode<U: Message + Default>(message: &[u8]) -> Result<U, tonic::Status> {
     fill(U::default(), message)
+}
+
+/// The members of a chunk that were set aside, decoded after all.
+pub fn members(sent: &SentMembers) -> Result<Vec<v1::MemberInput>, tonic::Status> {
+    let members = Vec::with_capacity(sent.count());
+    let whole = fill(v1::ImportMembersRequest { members, ..Default::default() }, sent.message())?;
+    Ok(whole.members)
 }
 
 fn fill<U: Message>(mut message: U, bytes: &[u8]) -> Result<U, tonic::Status> {

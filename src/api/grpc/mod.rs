@@ -14,6 +14,7 @@ mod convert;
 pub mod deadline;
 pub mod edge;
 mod faults;
+mod fields;
 pub(crate) mod fuzz;
 pub mod methods;
 pub mod plain;

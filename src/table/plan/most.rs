@@ -89,7 +89,10 @@ mod tests {
         row.patch.email = Change::Set(Email::parse("a@b.cd").unwrap());
         row.patch.tier = Change::Set(Tier::parse("Gold").unwrap());
         assert_eq!(counts(&row, &options), [0, 1, 0, 0, 1]);
-        assert_eq!(counts(&row, &UpsertOptions { semantics: Semantics::Replace, ..options }), [0, 1, 1, 0, 1]);
+        assert_eq!(
+            counts(&row, &UpsertOptions { semantics: Semantics::Replace, ..options }),
+            [0, 1, 1, 0, 1]
+        );
         row.patch.phone = Change::Clear;
         assert_eq!(counts(&row, &UpsertOptions { reactivate: true, ..options }), [0, 1, 1, 1, 1]);
         row.status = Some(Status::Inactive);

@@ -1,13 +1,18 @@
 //! Rows of bulk calls: from messages to the directory, and their outcomes back to messages.
 
+use std::ops::Range;
+
+use compact_str::CompactString;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::idempotency::{marked_reply, with_request_id};
+use crate::api::grpc::codec;
 use crate::api::grpc::convert::outcome::{self, row_error};
+use crate::api::grpc::convert::sent::SentRow;
 use crate::api::grpc::convert::{guard, input};
 use crate::api::grpc::deadline::deadline;
-use crate::api::grpc::receiving::{became_rows, is_counted};
+use crate::api::grpc::receiving::{SentMembers, became_rows, is_counted};
 use crate::api::grpc::v1::{self, MESSAGE_MAX_BYTES};
 use crate::api::{error, untaken};
 use crate::compute::{self, Size};
@@ -137,7 +142,7 @@ pub struct Rows {
     /// In the order of the call.
     pub rows: Vec<Result<MemberRow, RowError>>,
     /// The refs that results repeat. They are copies, because the rows themselves are handed over.
-    pub refs: Vec<Option<String>>,
+    pub refs: Vec<Option<CompactString>>,
 }
 
 impl Rows {
@@ -156,18 +161,48 @@ impl Rows {
         let mut errors = RowErrors::default();
         let parse = move |rows: &mut Self, member: v1::MemberInput| {
             let finder = input::finder(match_by, directory.sealer(), base);
-            rows.refs.push(member.r#ref.clone().filter(|text| text.len() <= REF_MAX_BYTES));
+            rows.refs.push(repeated(member.r#ref.as_deref()));
             let row = input::row(member, Some(finder), today);
             rows.rows.push(row.map_err(|error| errors.keep(error)));
         };
         compute::fold(members, size, rows, parse).await
     }
 
+    /// Parses members that were set aside, for members of `base`.
+    pub async fn parse_sent(
+        directory: &Directory,
+        base: BaseNumber,
+        members: SentMembers,
+        match_by: MatchBy,
+    ) -> Result<Self, Status> {
+        let (directory, today) = (directory.clone(), directory.now().date());
+        let size = Size::of_bytes(members.bytes()).max(Size::of_items(members.count()));
+        let (message, places) = members.into_parts();
+        let rows = Self { rows: Vec::with_capacity(places.len()), refs: Vec::with_capacity(places.len()) };
+        let (mut errors, bytes) = (RowErrors::default(), message.clone());
+        let parse = move |(rows, is_damaged): &mut (Self, bool), place: Range<usize>| {
+            let Some(Ok(member)) = bytes.get(place).map(SentRow::read) else {
+                *is_damaged = true;
+                return;
+            };
+            rows.refs.push(repeated(member.named()));
+            let row = member.parse(Some(input::finder(match_by, directory.sealer(), base)), today);
+            rows.rows.push(row.map_err(|error| errors.keep(error)));
+        };
+        let (rows, is_damaged) = compute::fold(places, size, (rows, false), parse).await;
+        if !is_damaged {
+            return Ok(rows);
+        }
+        // The message is refused like any other that does not decode.
+        let refused = codec::decode::<v1::ImportMembersRequest>(&message).err();
+        Err(refused.unwrap_or_else(|| error::status(Reason::MessageMalformed, "the message does not decode")))
+    }
+
     /// The largest possible reply, in bytes, whatever the outcomes. A call is refused if its reply might not
     /// fit into a message.
     fn check_reply(&self) -> Result<usize, Error> {
         let results: usize =
-            self.refs.iter().map(|text| RESULT_BYTES + text.as_ref().map_or(0, String::len)).sum();
+            self.refs.iter().map(|text| RESULT_BYTES + text.as_ref().map_or(0, CompactString::len)).sum();
         let early = self.rows.iter().filter_map(|row| row.as_ref().err()).take(FAILURE_DETAILS_MAX_ROWS);
         let late = self.rows.len().min(FAILURE_DETAILS_MAX_ROWS) * LATE_DETAILS_BYTES;
         let bytes = results + late + early.map(details_bytes).sum::<usize>();
@@ -176,6 +211,11 @@ impl Rows {
         }
         Ok(bytes)
     }
+}
+
+/// The ref of a row as its result repeats it.
+fn repeated(text: Option<&str>) -> Option<CompactString> {
+    text.filter(|text| text.len() <= REF_MAX_BYTES).map(CompactString::from)
 }
 
 /// Bytes of the details of an error: its violations, some of which are in the message too.
@@ -189,7 +229,7 @@ pub async fn report(
     directory: &Directory,
     base: BaseNumber,
     reply: UpsertReply,
-    refs: Vec<Option<String>>,
+    refs: Vec<Option<CompactString>>,
     detail: Detail,
 ) -> (Vec<v1::MemberResult>, v1::BulkCounts) {
     let directory = directory.clone();
@@ -214,7 +254,7 @@ pub async fn report(
         results.push(v1::MemberResult {
             index: here,
             id: row.map(id).unwrap_or_default(),
-            r#ref,
+            r#ref: r#ref.map(String::from),
             outcome: outcome.into(),
             error: error.map(|error| {
                 let holder = error.taken_by.map(id);

@@ -1,13 +1,16 @@
 //! Rows as callers send them: messages become [`RawRow`]s.
 
+use std::collections::{BTreeMap, btree_map};
+use std::iter;
+
 use prost_types::{Value, value::Kind};
 
 use crate::api::grpc::v1;
 use crate::model::field::ProfileField;
 use crate::model::mask::Mask;
 use crate::model::{
-    AttributeValue, BaseNumber, Date, Finder, MatchBy, MemberRow, RawAccount, RawEuAccount, RawRow,
-    RawUkAccount, Reason, RowError, Rule, Sealer,
+    AttributeValue, BaseNumber, Date, Finder, MatchBy, MemberRow, RawAccount, RawAttribute, RawEuAccount,
+    RawRow, RawUkAccount, Reason, RowError, Rule, Sealer,
 };
 
 /// How the rows of a bulk call find their members, which are members of `base`.
@@ -18,7 +21,6 @@ pub fn finder(match_by: MatchBy, sealer: &Sealer, base: BaseNumber) -> Finder<'_
 /// The row in `input`. With a finder, it must have the key by which rows are matched, or the id of its
 /// member.
 pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> Result<MemberRow, RowError> {
-    let attributes = input.attributes.map(|attributes| attributes.fields).unwrap_or_default();
     let raw = RawRow {
         id: input.id,
         ref_: input.r#ref.into(),
@@ -34,12 +36,25 @@ pub fn row(input: v1::MemberInput, finder: Option<Finder<'_>>, today: Date) -> R
         company: input.company.into(),
         enable_payroll: input.enable_payroll.into(),
         account_details: input.account_details.map(account).into(),
-        attributes: attributes.into_iter().map(|(key, value)| (key, given_attribute(Some(value)))),
+        attributes: GivenAttributes(input.attributes.map(|given| given.fields).unwrap_or_default()),
         status: input.status,
         clear_fields: input.clear_fields,
         if_revision: input.if_revision,
     };
     raw.parse(today, finder)
+}
+
+/// Attributes as they were sent. As an iterator they are changes, as [`RawRow`] takes them.
+#[derive(Debug, Clone, Default)]
+pub struct GivenAttributes(pub BTreeMap<String, Value>);
+
+impl IntoIterator for GivenAttributes {
+    type Item = RawAttribute;
+    type IntoIter = iter::Map<btree_map::IntoIter<String, Value>, fn((String, Value)) -> RawAttribute>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().map(|(key, value)| (key, given_attribute(Some(value))))
+    }
 }
 
 /// The fields of `input` that `mask` names. Other fields are not parsed, so that a caller may send back a
@@ -75,7 +90,8 @@ pub fn masked(mut input: v1::MemberInput, mask: &Mask) -> v1::MemberInput {
     }
 }
 
-fn account(details: v1::AccountDetails) -> RawAccount {
+/// Bank details as they were sent.
+pub fn account(details: v1::AccountDetails) -> RawAccount {
     let v1::AccountDetails { uk, eu } = details;
     RawAccount {
         uk: uk.map(|v1::UkAccount { account_holder, sort_code, account_number }| RawUkAccount {

@@ -15,6 +15,7 @@ pub mod list;
 pub mod member;
 pub mod outcome;
 pub mod record;
+pub mod sent;
 mod time;
 pub mod token;
 pub mod value;

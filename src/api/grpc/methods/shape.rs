@@ -10,6 +10,8 @@ use std::sync::Arc;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
+use crate::api::grpc::fields::{content, varint};
+
 /// A string, a list or a map without its content, in bytes.
 const HEADER_BYTES: usize = 24;
 /// An optional number, in bytes.
@@ -241,53 +243,6 @@ impl Shape {
         }
         Some(())
     }
-}
-
-/// The content after a tag of this wire type, empty for a number. The fields of a group are read as if they
-/// were outside of it.
-fn content<'a>(wire_type: u64, bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let taken = match wire_type {
-        0 => {
-            varint(bytes)?;
-            return Some(&[]);
-        }
-        1 => 8,
-        5 => 4,
-        2 => {
-            let length = usize::try_from(varint(bytes)?).ok()?;
-            let (content, rest) = bytes.split_at_checked(length)?;
-            *bytes = rest;
-            return Some(content);
-        }
-        3 | 4 => 0,
-        _ => return None,
-    };
-    *bytes = bytes.split_at_checked(taken)?.1;
-    Some(&[])
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    // Nearly all tags and lengths are one byte.
-    if let Some((first, rest)) = bytes.split_first()
-        && *first < 0x80
-    {
-        *bytes = rest;
-        return Some(u64::from(*first));
-    }
-    long_varint(bytes)
-}
-
-fn long_varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (first, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(first & 0x7f) << shift;
-        if *first < 0x80 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tonic::Status;
 
+use super::members::SentMembers;
 use crate::api::error;
 use crate::api::grpc::methods::{Method, Shape, Weight};
 use crate::compute::{self, Size};
@@ -41,6 +42,8 @@ struct State {
     next: Option<Large>,
     /// The memory of the last message, decoded.
     taken: Option<Arrival>,
+    /// The members of the last message, if they were set aside.
+    members: Option<SentMembers>,
 }
 
 /// A complete message, with room for its decoded form.
@@ -111,6 +114,16 @@ impl Arriving {
         let Large { bytes, size, entries, arrival, held } = state.next.take()?;
         state.taken = Some(arrival);
         Some(Ready { bytes, size, entries, _held: held })
+    }
+
+    /// Sets the members of the last message aside. The message was decoded without them.
+    pub fn set_aside(&self, members: SentMembers) {
+        self.state().members = Some(members);
+    }
+
+    /// The members of the last message, if they were set aside.
+    pub fn members(&self) -> Option<SentMembers> {
+        self.state().members.take()
     }
 
     /// Gives back the memory of the last message: it has become rows, which the table counts.

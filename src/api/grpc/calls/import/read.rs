@@ -7,9 +7,10 @@ use super::submitted::{Pending, Submitted, names_all};
 use crate::api::error;
 use crate::api::grpc::calls::until::Until;
 use crate::api::grpc::calls::upsert::{Given, Rows, options};
+use crate::api::grpc::codec;
 use crate::api::grpc::convert::guard;
 use crate::api::grpc::faults::translate;
-use crate::api::grpc::receiving::Arriving;
+use crate::api::grpc::receiving::{Arriving, SentMembers};
 use crate::api::grpc::v1;
 use crate::compute::{self, Size};
 use crate::directory::{Directory, Error, IfRunning, Series, Upsert, WriteMode};
@@ -49,18 +50,18 @@ struct Begun {
 impl Import {
     /// Reads chunks and submits them, until the stream ends.
     pub async fn read(mut self, pending: &Pending) -> Result<(), Status> {
-        let Some(mut message) = self.next().await? else { return Ok(()) };
+        let Some((mut message, mut sent)) = self.next().await? else { return Ok(()) };
         let begun = self.begin(message.options.take())?;
         loop {
-            if !message.members.is_empty() {
+            if count(&message, sent.as_ref()) > 0 {
                 let Ok(place) = pending.reserve().await else { return Ok(()) };
-                place.send(Ok(self.submit(&begun, message).await?));
+                place.send(Ok(self.submit(&begun, message, sent).await?));
                 if let Some(arriving) = &self.arriving {
                     arriving.became_rows();
                 }
             }
-            message = match self.next().await? {
-                Some(message) => message,
+            (message, sent) = match self.next().await? {
+                Some(next) => next,
                 None => return Ok(()),
             };
             if message.options.is_some() {
@@ -70,12 +71,15 @@ impl Import {
         }
     }
 
-    async fn next(&mut self) -> Result<Option<v1::ImportMembersRequest>, Status> {
-        tokio::select! {
+    /// The next chunk, and its members if they were set aside.
+    async fn next(&mut self) -> Result<Option<(v1::ImportMembersRequest, Option<SentMembers>)>, Status> {
+        let message = tokio::select! {
             biased;
-            ended = self.until.over() => Err(ended),
-            message = self.chunks.message() => message.map_err(translate),
-        }
+            ended = self.until.over() => return Err(ended),
+            message = self.chunks.message() => message.map_err(translate)?,
+        };
+        let sent = self.arriving.as_ref().and_then(Arriving::members);
+        Ok(message.map(|message| (message, sent)))
     }
 
     fn begin(&self, given: Option<v1::ImportOptions>) -> Result<Begun, Status> {
@@ -136,15 +140,21 @@ impl Import {
         }
     }
 
-    async fn submit(&self, begun: &Begun, message: v1::ImportMembersRequest) -> Result<Submitted, Status> {
+    async fn submit(
+        &self,
+        begun: &Begun,
+        mut message: v1::ImportMembersRequest,
+        mut sent: Option<SentMembers>,
+    ) -> Result<Submitted, Status> {
         let (base, options) = (begun.base, begun.options);
-        let bytes = message.encoded_len();
+        let rows = count(&message, sent.as_ref());
+        let bytes = message.encoded_len() + sent.as_ref().map_or(0, SentMembers::bytes);
         if bytes > IMPORT_CHUNK_MAX_BYTES {
             let text = format!("the chunk has {bytes} bytes; the limit is {IMPORT_CHUNK_MAX_BYTES}");
             return Err(error::status(Reason::ChunkTooLarge, &text));
         }
-        if message.members.len() > IMPORT_CHUNK_MAX_ROWS {
-            return Err(Error::TooMany { rows: message.members.len(), limit: IMPORT_CHUNK_MAX_ROWS }.into());
+        if rows > IMPORT_CHUNK_MAX_ROWS {
+            return Err(Error::TooMany { rows, limit: IMPORT_CHUNK_MAX_ROWS }.into());
         }
         let Ok(named) = v1::NamedMembers::try_from(message.named_members) else {
             let text = "is not a known value of this enum";
@@ -155,19 +165,35 @@ impl Import {
         let room = tokio::select! {
             biased;
             ended = self.until.over() => return Err(ended),
-            room = replies.wait(message.members.len() * row_bytes) => room?,
+            room = replies.wait(rows * row_bytes) => room?,
         };
         let expected = guard::expected(message.expect, message.expect_removals);
         let expected = expected.map_err(|refusal| error::refused(&refusal))?;
+        if let (Some(sent), Some(_)) = (&sent, begun.id) {
+            // Chunks are the same if their members are, however they were encoded.
+            message.members = compute::here(Size::of_bytes(bytes), || codec::members(sent)).await?;
+        }
+        sent = sent.filter(|_| begun.id.is_none());
         let directory = self.with_chunk_id(begun, &message, bytes).await?.expecting(expected);
-        let parsed = Rows::parse(&directory, base, message.members, options.match_by, bytes);
+        let v1::ImportMembersRequest { chunk, members, .. } = message;
+        let parsed = async {
+            match sent {
+                Some(sent) => Rows::parse_sent(&directory, base, sent, options.match_by).await,
+                None => Ok(Rows::parse(&directory, base, members, options.match_by, bytes).await),
+            }
+        };
         let Rows { rows, refs } = tokio::select! {
             biased;
             ended = self.until.over() => return Err(ended),
-            parsed = parsed => parsed,
+            parsed = parsed => parsed?,
         };
         let upsert = Upsert { rows, options, mode: WriteMode::Partial, deadline: self.until.ends.deadline };
         let upsert = directory.begin_upsert(base, upsert, &begun.series).await?;
-        Ok(Submitted { base, chunk: message.chunk, named, refs, upsert, room })
+        Ok(Submitted { base, chunk, named, refs, upsert, room })
     }
+}
+
+/// How many members a chunk has, with those that were set aside.
+fn count(message: &v1::ImportMembersRequest, sent: Option<&SentMembers>) -> usize {
+    message.members.len() + sent.map_or(0, SentMembers::count)
 }

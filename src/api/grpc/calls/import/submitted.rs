@@ -1,5 +1,6 @@
 //! Submitted chunks, on their way from reading to their replies.
 
+use compact_str::CompactString;
 use tokio::sync::mpsc;
 use tonic::Status;
 
@@ -16,7 +17,7 @@ pub struct Submitted {
     /// Which member ids its reply has.
     pub named: v1::NamedMembers,
     /// The refs of its rows.
-    pub refs: Vec<Option<String>>,
+    pub refs: Vec<Option<CompactString>>,
     /// Its rows, being applied.
     pub upsert: PendingUpsert,
     /// The memory for its reply.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use prost_types::value::Kind;
 use prost_types::{Struct, Value};
@@ -56,9 +57,30 @@ async fn large_calls_wait_for_their_turn_and_small_ones_do_not() {
     drop(all);
     let (many, short, long) = tokio::join!(many, short, long);
     for (rows, count) in [(&small, 500), (&many, 1_200), (&short, 2_100), (&long, 20)] {
-        let refs: Vec<_> = (0..count).map(|place| Some(format!("r{place}"))).collect();
+        let refs: Vec<_> = (0..count).map(|place| Some(format!("r{place}").into())).collect();
         assert_eq!(rows.refs, refs);
         assert_eq!(rows.rows.len(), count);
         assert!(rows.rows.iter().enumerate().all(|(place, row)| row.is_err() == place.is_multiple_of(7)));
+    }
+}
+
+#[tokio::test]
+async fn members_that_were_set_aside_become_the_same_rows() {
+    let directory = directory().await;
+    let members = members(600, 40);
+    let message = v1::ImportMembersRequest { members: members.clone(), ..Default::default() };
+    let bytes = Bytes::from(message.encode_to_vec());
+    let (sent, others) = SentMembers::split(&bytes, members.len()).unwrap();
+    assert_eq!((others.len(), codec::members(&sent).unwrap()), (0, members.clone()));
+    let rows = Rows::parse_sent(&directory, BASE, sent, MatchBy::Ref).await.unwrap();
+    let expected = Rows::parse(&directory, BASE, members, MatchBy::Ref, bytes.len()).await;
+    assert_eq!((rows.rows, rows.refs), (expected.rows, expected.refs));
+    // A ref that is no text, and a row that ends within a field.
+    for (row, reason) in [(&[0x0a, 1, 0xff][..], "INVALID_UTF8"), (&[0x0a, 9, b'a'], "MESSAGE_MALFORMED")] {
+        let row = [&[0x1a, 3][..], row].concat();
+        let damaged = Bytes::from([&row[..], &bytes[..], &row[..]].concat());
+        let (sent, _) = SentMembers::split(&damaged, 1).unwrap();
+        let refused = Rows::parse_sent(&directory, BASE, sent, MatchBy::Ref).await.err().unwrap();
+        assert_eq!(error::reason_of(&refused).as_deref(), Some(reason));
     }
 }
