@@ -139,6 +139,16 @@ impl<T: Copy> PerKind<T> {
 }
 
 impl GuardCounts {
+    /// No changes.
+    pub const NONE: Self = Self {
+        removals: 0,
+        identities: 0,
+        clears: 0,
+        reactivations: 0,
+        tiers: 0,
+        of_tiers: TierCounts::NONE,
+    };
+
     /// One change of each kind: the most that one write of a member counts as.
     pub const ONE_EACH: Self = Self {
         removals: 1,

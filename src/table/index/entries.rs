@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::engine::Key;
 use crate::model::schema::AttributeSchema;
 use crate::model::{BaseNumber, MatchKey, MemberRecord, RecordKind};
@@ -12,7 +14,7 @@ use crate::stored::record_key::{self, RecordName};
 use crate::table::index::hash::Hashes;
 use crate::table::index::lookup::LookupKind;
 use crate::table::index::resolve::Wanted;
-use crate::table::index::sets::{SetChange, SetField, status_value};
+use crate::table::index::sets::{SetChange, SetField, status_value, tier_value};
 
 /// The hash under which a lookup has a member; none if the member has no such value.
 pub fn hash_of(hashes: &Hashes, kind: LookupKind, member: &Member) -> Option<u64> {
@@ -83,9 +85,12 @@ pub fn lookup_deltas(
     deltas
 }
 
+/// The lookup deltas of a new member, one for each lookup at most.
+pub type NewDeltas = SmallVec<[LookupDelta; 3]>;
+
 /// The lookup deltas of a new member, whose keys have these hashes. A key may be there more than once.
-pub fn new_deltas(keys: impl Iterator<Item = Wanted> + Clone, fingerprint: u128) -> Vec<LookupDelta> {
-    let mut deltas = Vec::with_capacity(3);
+pub fn new_deltas(keys: impl Iterator<Item = Wanted> + Clone, fingerprint: u128) -> NewDeltas {
+    let mut deltas = NewDeltas::new();
     for kind in LookupKind::ALL {
         let fingerprint = if kind == LookupKind::Ref { fingerprint } else { 0 };
         let hash = keys.clone().find_map(|(of, hash)| (of == kind).then_some(hash));
@@ -138,7 +143,7 @@ pub fn set_changes(
     };
     let status = |member: &Member| status_value(member.status);
     moved(SetField::Status, before.map(status), after.map(status));
-    let tier = |member: &Member| member.profile.tier.as_ref().map(|tier| Arc::from(tier.as_str()));
+    let tier = |member: &Member| member.profile.tier.as_ref().map(|tier| tier_value(tier.as_str()));
     moved(SetField::Tier, before.and_then(tier), after.and_then(tier));
     changes.extend(schema.into_iter().flat_map(|schema| index_changes(row, before, after, schema)));
     changes

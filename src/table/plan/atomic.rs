@@ -107,7 +107,8 @@ impl Plan<'_> {
             let others = together.iter().zip(&seen).filter(|(_, seen)| **seen == Seen::Fetched);
             self.prefetch_blocks(others.filter_map(|(row, _)| row.as_ref().ok())).await?;
             for (row, seen) in together.iter().zip(seen) {
-                let before = self.counted;
+                // Only what the rows of an ATOMIC request count as is told row by row.
+                let before = (uniqueness == Uniqueness::AtTheEnd).then_some(self.counted);
                 let outcome = match row {
                     Ok(prepared) => match self.still(seen, prepared) {
                         Seen::Repeated(member) => RowOutcome::ok(member, Outcome::Unchanged),
@@ -116,7 +117,7 @@ impl Plan<'_> {
                     },
                     Err(refusal) => RowOutcome::failed(None, refusal.clone()),
                 };
-                if self.counted != before && uniqueness == Uniqueness::AtTheEnd {
+                if let Some(before) = before.filter(|before| *before != self.counted) {
                     self.counted_rows.push((outcomes.len(), self.counted.minus(&before)));
                 }
                 outcomes.push(outcome);

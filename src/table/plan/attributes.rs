@@ -205,7 +205,7 @@ impl Plan<'_> {
         }
         let lookups = lookup_deltas(&self.open.parts.hashes, Some(&change.old), Some(&change.new), 0);
         let moves = self.moves(change.row, Some(&change.old), Some(&change.new));
-        let step = match self.step_as(counts, Some(&change.old), Some(&change.new)) {
+        let step = match self.step_as(&counts, Some(&change.old), Some(&change.new)) {
             Ok(step) => step,
             Err(held) => return Ok(Err(held)),
         };

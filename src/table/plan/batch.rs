@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::compute::Stretch;
 use crate::engine::{Batch, Key, Value};
@@ -349,7 +350,7 @@ impl<'a> Plan<'a> {
     ) {
         let Moves { sets, audiences: Kept { now, next }, search, valued } = moves;
         self.valued.iter_mut().for_each(|count| count.follow(&valued));
-        let set_deltas: Vec<SetDelta<'_>> = sets
+        let set_deltas: SmallVec<[SetDelta<'_>; 4]> = sets
             .iter()
             .map(|change| SetDelta {
                 field: change.field.number(),
@@ -374,6 +375,7 @@ impl<'a> Plan<'a> {
                 self.layer.lookup(kind, row.0, delta);
             }
         }
+        drop(set_deltas);
         self.layer.sets.extend(sets);
         let of_row = |d: &AudienceDelta| AudienceChange::Row { audience: d.audience, row, enters: d.enters };
         self.layer.audiences.extend(now.iter().map(of_row));

@@ -178,18 +178,28 @@ impl Plan<'_> {
         after: Option<&Member>,
         written: Written,
     ) -> Result<Step, Held> {
-        self.step_as(GuardCounts::of_write(before, after, written), before, after)
+        match before {
+            // A new member counts as nothing.
+            None => self.step_as(&GuardCounts::NONE, before, after),
+            Some(_) => self.step_as(&GuardCounts::of_write(before, after, written), before, after),
+        }
     }
 
     /// The same for a write that counts as this much.
     pub(super) fn step_as(
         &mut self,
-        written: GuardCounts,
+        written: &GuardCounts,
         before: Option<&Member>,
         after: Option<&Member>,
     ) -> Result<Step, Held> {
-        let written = self.in_tier(written, before);
-        let step = match self.allowance.step(&written) {
+        let in_tier;
+        let written = if written.removals > 0 {
+            in_tier = self.in_tier(*written, before);
+            &in_tier
+        } else {
+            written
+        };
+        let step = match self.allowance.step(written) {
             Ok(step) => step,
             Err(held) => {
                 self.held = Some(held.clone());
@@ -197,7 +207,7 @@ impl Plan<'_> {
             }
         };
         if !written.is_zero() {
-            self.counted = self.counted.plus(&written);
+            self.counted = self.counted.plus(written);
         }
         if !self.is_beside {
             let status = |member: Option<&Member>| -> Option<Status> { member.map(|member| member.status) };

@@ -126,7 +126,7 @@ impl Plan<'_> {
         self.ensure_block(number, slot == 0)?;
         let lookups = new_deltas(writes.keys_of_new(), writes.fingerprint);
         debug_assert_eq!(
-            lookups,
+            lookups[..],
             lookup_deltas(&self.open.parts.hashes, None, Some(&member), writes.fingerprint)
         );
         let moves = self.moves_of_new(row, &member, writes.beforehand);

@@ -1,9 +1,14 @@
 //! The fields that have sets.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::model::Status;
 use crate::model::schema::{AttributeSchema, FIRST_INDEX, FieldNumber};
+
+/// So many tiers have values that are shared.
+const RECENT_TIERS: usize = 8;
 
 /// A field that has sets. Its number is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,6 +61,22 @@ impl SetField {
     }
 }
 
+/// The value of a tier in the sets. Most members are of few tiers, whose values are shared.
+pub(in crate::table) fn tier_value(tier: &str) -> Arc<str> {
+    thread_local! {
+        static RECENT: RefCell<VecDeque<Arc<str>>> = const { RefCell::new(VecDeque::new()) };
+    }
+    RECENT.with_borrow_mut(|recent| {
+        if let Some(value) = recent.iter().find(|value| ***value == *tier) {
+            return Arc::clone(value);
+        }
+        let value: Arc<str> = Arc::from(tier);
+        recent.truncate(RECENT_TIERS - 1);
+        recent.push_front(Arc::clone(&value));
+        value
+    })
+}
+
 /// The value of a status in the sets.
 pub(in crate::table) fn status_value(status: Status) -> Arc<str> {
     thread_local! {
@@ -67,4 +88,20 @@ pub(in crate::table) fn status_value(status: Status) -> Arc<str> {
         Status::Active => Arc::clone(active),
         Status::Inactive => Arc::clone(inactive),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tier_among_the_last_ones_has_one_value() {
+        let first = tier_value("Gold");
+        assert_eq!((&*first, &*tier_value("Silver"), &*tier_value("")), ("Gold", "Silver", ""));
+        assert!(Arc::ptr_eq(&first, &tier_value("Gold")));
+        let many: Vec<_> = (0..2 * RECENT_TIERS).map(|n| tier_value(&n.to_string())).collect();
+        assert!(many.iter().enumerate().all(|(n, value)| **value == *n.to_string()));
+        assert!(!Arc::ptr_eq(&first, &tier_value("Gold")));
+        assert_eq!(tier_value("Gold"), first);
+    }
 }

@@ -30,5 +30,5 @@ mod tests;
 pub use self::base::Sets;
 pub(in crate::table) use self::base::{DirtyChunk, FieldSets, IndexPiece, SetChange};
 pub use self::field::SetField;
-pub(in crate::table) use self::field::status_value;
+pub(in crate::table) use self::field::{status_value, tier_value};
 pub use self::row_set::{CHUNK_ROWS, Chunk, Living, RowSet, union};
