@@ -22,10 +22,11 @@ const BEGUN_VERSION: u8 = 2;
 /// In marks of this version all records are still there.
 const PURGE_VERSION: u8 = 3;
 
-/// The mark of a deleted member whose records must still be purged.
+/// The mark of a deleted member that had records. It outlives them: it stays as long as the commit log has the
+/// member, so that the member never comes back without its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purge {
-    /// How many records it had.
+    /// How many records it had; none once they are purged.
     pub counts: RecordCounts,
     /// When the member was deleted, and by which commit; `None` in marks of version 1.
     pub deleted: Option<(Timestamp, u64)>,
@@ -45,6 +46,18 @@ pub enum Kept {
 }
 
 impl Purge {
+    /// The mark after the purge of the records.
+    #[must_use]
+    pub fn done(self) -> Self {
+        Self { counts: RecordCounts::default(), kept: Kept::Not, ..self }
+    }
+
+    /// Whether the records are purged.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        *self == self.done()
+    }
+
     /// The stored form.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -328,7 +341,9 @@ mod tests {
         assert_eq!(hex(begun), "020102ac02050000000000000007");
         assert_eq!(hex(whole), "030102ac0205000000000000000700");
         assert_eq!(hex(taken), "030102ac020500000000000000070a");
-        purges.iter().for_each(|bytes| assert_documented(bytes));
+        let done = Purge::decode(begun).unwrap().done().encode();
+        assert_eq!(hex(&done), "02000000050000000000000007");
+        purges.iter().chain([&done]).for_each(|bytes| assert_documented(bytes));
         let others = [encode_counts(&counts), encode_place(Row(5), 300)];
         [of_clip, of_stamps, of_transaction].iter().chain(&others).for_each(|bytes| assert_documented(bytes));
     }
@@ -369,6 +384,7 @@ mod tests {
                 let purge = Purge { counts, deleted, kept };
                 let bytes = purge.encode();
                 prop_assert_eq!(Purge::decode(&bytes), Ok(purge));
+                prop_assert!(!purge.is_done() && purge.done().is_done());
                 for length in 0..bytes.len() {
                     prop_assert!(Purge::decode(&bytes[..length]).is_err());
                 }

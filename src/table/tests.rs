@@ -3,6 +3,7 @@
 
 mod actions;
 mod audiences;
+mod clocks;
 mod doubts;
 mod faults;
 mod guard;

@@ -134,7 +134,7 @@ impl Directory {
                 (None, MemberKey::Row(row)) if *row < view.next_row() => (*row, None),
                 (None, _) => return Err(Error::MemberNotFound),
             };
-            (row, (member, view.revision()), view.audiences().clone())
+            (row, (member, view.revision(), view.now()), view.audiences().clone())
         };
         let cursor_key = self.guarded.cursor_key();
         let binding = cursor::history_binding(cursor_key, number, row);

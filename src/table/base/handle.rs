@@ -336,7 +336,7 @@ impl Base {
     /// What the guard judges a request by, as of now. The lane judges it again.
     pub async fn guard_state(&self) -> GuardState {
         let published = self.open.published.read().await;
-        let now = (self.open.parts.clock)();
+        let now = self.open.now(&published.header);
         GuardState { of_tiers: published.of_tiers(now), ..published.header.guard_state(now) }
     }
 

@@ -27,13 +27,13 @@ impl Base {
     }
 
     /// A walk through the history of the member at a row, which reads about `bytes` of the commit log.
-    /// `present` is the member as a view has it, with the revision of the view; `place` is where an
+    /// `present` is the member as a view has it, with revision and time of the view; `place` is where an
     /// earlier walk stopped.
     #[must_use]
     pub fn history(
         &self,
         row: Row,
-        present: (Option<Member>, u64),
+        present: (Option<Member>, u64, Timestamp),
         place: Option<HistoryPlace>,
         bytes: u64,
     ) -> HistoryWalk<'_> {

@@ -1,7 +1,8 @@
 //! The claim of a request with a request id: how a request begins, and what it finds stored.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::engine::{Engine, Key};
@@ -56,13 +57,17 @@ pub struct Idempotency {
     pub(super) stored_bytes: AtomicI64,
     /// Whether the results stored before the store opened are counted.
     pub(super) is_counted: AtomicBool,
-    /// When the store opened.
-    pub(super) opened_at: Timestamp,
+    /// The results stored for the first time since the store opened, until the older ones are counted. Their
+    /// times say nothing about that: another server's clock may have been ahead.
+    pub(super) fresh: Mutex<Fresh>,
     /// Whether a background task is deleting old results.
     pub(super) is_tidying: AtomicBool,
     /// Held while old results are deleted, so that only one task does so at a time.
     pub(super) tidying: tokio::sync::Mutex<()>,
 }
+
+/// The times and hashes of the ids of some results.
+pub(super) type Fresh = HashSet<(Timestamp, u128)>;
 
 /// The claim of a running request with a request id: no other request with this id runs until it is dropped.
 pub struct Claim {
@@ -108,13 +113,8 @@ impl Idempotency {
         (u64::try_from(stored).unwrap_or(0), self.limits.bytes)
     }
 
-    /// The requests with a request id of the store in `engine`, which is opened at `now`.
-    pub fn new(
-        engine: Arc<dyn Engine>,
-        hashes: Hashes,
-        limits: IdempotencyLimits,
-        now: Timestamp,
-    ) -> Arc<Self> {
+    /// The requests with a request id of the store in `engine`.
+    pub fn new(engine: Arc<dyn Engine>, hashes: Hashes, limits: IdempotencyLimits) -> Arc<Self> {
         Arc::new(Self {
             engine,
             hashes,
@@ -122,7 +122,7 @@ impl Idempotency {
             running: Arc::default(),
             stored_bytes: AtomicI64::new(0),
             is_counted: AtomicBool::new(false),
-            opened_at: now,
+            fresh: Mutex::default(),
             is_tidying: AtomicBool::new(false),
             tidying: tokio::sync::Mutex::default(),
         })
@@ -175,6 +175,18 @@ impl Idempotency {
             _ if stored.result.is_complete() => Ok(Begun::Done(stored)),
             _ => Ok(claim(Some(stored), Stale::default())),
         }
+    }
+
+    /// Notes, before it is stored, that a result is counted when it is stored.
+    pub(super) fn note_fresh(&self, at: Timestamp, id: u128) {
+        if !self.is_counted.load(Ordering::Acquire) {
+            self.fresh().insert((at, id));
+        }
+    }
+
+    pub(super) fn fresh(&self) -> MutexGuard<'_, Fresh> {
+        // Nobody panics while holding it.
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is_too_old(&self, at: Timestamp, now: Timestamp) -> bool {

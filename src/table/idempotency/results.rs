@@ -129,6 +129,9 @@ impl Idempotency {
     ) -> i64 {
         let is_first = tally.at.is_none();
         let at = *tally.at.get_or_insert(now);
+        if is_first {
+            self.note_fresh(at, claim.id);
+        }
         let width = PartWidth::Wide;
         let stored = StoredResult { fingerprint: claim.fingerprint, at, revision, parts: 0, width, result };
         let first = stored.encode();
@@ -187,6 +190,9 @@ impl Idempotency {
                 progress.parts = progress.parts.saturating_add(1);
                 puts.push((request(claim.id, progress.parts), part.to_vec()));
             }
+        }
+        if progress.at.is_none() {
+            self.note_fresh(now, claim.id);
         }
         let at = *progress.at.get_or_insert(now);
         let result = RequestResult::Rows { rows, is_complete };

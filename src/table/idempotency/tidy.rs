@@ -10,7 +10,7 @@ use crate::model::Timestamp;
 use crate::stored::idempotency::Size;
 use crate::stored::idempotency::key::{PartWidth, request_of, request_time_parts, request_times};
 use crate::table::TableError;
-use crate::table::idempotency::claim::Idempotency;
+use crate::table::idempotency::claim::{Fresh, Idempotency};
 use crate::table::idempotency::running::Turn;
 use crate::table::index::scan::for_each;
 use crate::tasks;
@@ -91,7 +91,7 @@ impl Idempotency {
     async fn count(&self) -> Result<(), TableError> {
         let mut before: i64 = 0;
         for_each(&self.engine, request_times(), |key, value| {
-            if request_time_parts(&key).is_some_and(|(at, _)| at < self.opened_at) {
+            if request_time_parts(&key).is_some_and(|stored| !self.fresh().contains(&stored)) {
                 before =
                     before.saturating_add(i64::try_from(Size::decode(&value)?.bytes).unwrap_or(i64::MAX));
             }
@@ -100,6 +100,7 @@ impl Idempotency {
         .await?;
         self.stored_bytes.fetch_add(before, Ordering::Relaxed);
         self.is_counted.store(true, Ordering::Release);
+        *self.fresh() = Fresh::new();
         Ok(())
     }
 

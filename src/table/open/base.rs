@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Mutex, Notify, RwLock, watch};
 
 use crate::engine::Engine;
-use crate::model::{BaseNumber, Row, Sealer};
+use crate::model::{BaseNumber, Row, Sealer, Timestamp};
+use crate::stored::header::Header;
 use crate::table::idempotency::Idempotency;
 use crate::table::index::hash::Hashes;
 use crate::table::index::published::Published;
@@ -120,6 +121,11 @@ impl OpenBase {
             validating: Mutex::new(()),
             undeleting: Arc::default(),
         }
+    }
+
+    /// The time, which is never before the last write, even if the clock went back. `header` is of this base.
+    pub fn now(&self, header: &Header) -> Timestamp {
+        (self.parts.clock)().max(header.committed_at)
     }
 
     /// Notes that new filters are evaluated for the members of lower rows.

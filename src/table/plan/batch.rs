@@ -98,6 +98,9 @@ pub struct Plan<'a> {
     pub(super) fetched_records: HashMap<Key, Option<Value>>,
     /// When records of members that a revert deletes changed last.
     pub(super) records_changed: HashMap<Row, Timestamp>,
+    /// When the oldest commit of the log was made, as read after the marks of records that were fetched last.
+    /// `None` if the log is empty.
+    pub(super) log_begins: Option<Timestamp>,
     /// Whether any member has published records; `None` until the plan has checked.
     pub(super) has_records: Option<bool>,
     /// The bytes of commits, keys of records and stored results, and of blocks that are weighed.
@@ -180,6 +183,7 @@ impl<'a> Plan<'a> {
             foreseen: Blocks::default(),
             fetched_records: HashMap::new(),
             records_changed: HashMap::new(),
+            log_begins: None,
             has_records: None,
             weight: Weight::default(),
             unweighed: Some(0),

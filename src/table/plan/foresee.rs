@@ -25,9 +25,10 @@ impl<'a> Plan<'a> {
     /// A plan on what is published, made beside the lane and never written. Also returns the row of the first
     /// member that it would create.
     pub async fn beside(open: &'a OpenBase) -> Result<(Self, Row), TableError> {
-        let (mut header, of_tiers) = {
+        let (mut header, now, of_tiers) = {
             let published = open.published.read().await;
-            (published.header.clone(), published.of_tiers((open.parts.clock)()))
+            let now = open.now(&published.header);
+            (published.header.clone(), now, published.of_tiers(now))
         };
         if header.deleted_at.is_some() {
             return Err(TableError::BaseDeleted);
@@ -35,7 +36,7 @@ impl<'a> Plan<'a> {
         // Begin with a new block, so none is read.
         header.next_row = header.next_row.next_multiple_of(ROWS_PER_BLOCK).saturating_add(FAR);
         let first_new = Row(header.next_row);
-        let mut plan = Self::new(open, &[], header, (open.parts.clock)());
+        let mut plan = Self::new(open, &[], header, now);
         plan.is_beside = true;
         plan.of_tiers = of_tiers;
         Ok((plan, first_new))

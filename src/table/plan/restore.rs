@@ -89,12 +89,19 @@ impl Plan<'_> {
         }
         self.fetch_blocks_of(next.iter().filter_map(|reversal| reversal.row)).await?;
         let base = self.open.number;
-        let keys = next.iter().filter_map(|reversal| match (&reversal.does, reversal.row?) {
-            (Undo::Returns { .. }, row) => Some(record_key::record_purge(base, row)),
-            (Undo::Delete(_), row) => Some(record_key::record_counts(base, row)),
-            (Undo::Stays(_) | Undo::Unchanged | Undo::Back { .. } | Undo::Offboard(_), _) => None,
-        });
-        self.fetch_records(keys).await?;
+        let (mut marks, mut counts) = (Vec::new(), Vec::new());
+        for reversal in next {
+            let Some(row) = reversal.row else { continue };
+            match &reversal.does {
+                Undo::Returns { .. } => marks.push(record_key::record_purge(base, row)),
+                Undo::Delete(_) => counts.push(record_key::record_counts(base, row)),
+                Undo::Stays(_) | Undo::Unchanged | Undo::Back { .. } | Undo::Offboard(_) => {}
+            }
+        }
+        self.fetch_records(counts).await?;
+        if !marks.is_empty() {
+            self.fetch_marks(marks.into_iter()).await?;
+        }
         for reversal in next {
             let (Undo::Delete(counts), Some(row)) = (&reversal.does, reversal.row) else { continue };
             if *counts != RecordCounts::default() {

@@ -10,7 +10,7 @@ use crate::stored::{member, record_key};
 use crate::table::index::entries::{lookup_deltas, match_keys};
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::upsert::taken;
-use crate::table::read::deleted::{Deleted, Sought, is_over};
+use crate::table::read::deleted::{Deleted, Sought, is_over, log_begins};
 use crate::table::read::view::holds;
 use crate::table::{RowOutcome, TableError};
 
@@ -60,13 +60,21 @@ impl Plan<'_> {
         blocks.retain(|number| self.block(*number).is_none());
         self.fetch_blocks(&blocks).await?;
         let base = self.open.number;
-        self.fetch_records(found().map(|deleted| record_key::record_purge(base, deleted.row))).await?;
+        self.fetch_marks(found().map(|deleted| record_key::record_purge(base, deleted.row))).await?;
         let mut wanted = Vec::new();
         for deleted in found() {
             let member = member::decode(&deleted.record)?;
             wanted.extend(match_keys(&self.open.parts.hashes, &member).into_iter().map(|(wanted, _)| wanted));
         }
         self.fetch_hashes(&wanted).await
+    }
+
+    /// Fetches marks of records, and after them where the log begins: a member without a mark had no records
+    /// only if the log still has its deletion.
+    pub(super) async fn fetch_marks(&mut self, marks: impl Iterator<Item = Key>) -> Result<(), TableError> {
+        self.fetch_records(marks).await?;
+        self.log_begins = log_begins(&self.open.parts.engine, self.open.number).await?;
+        Ok(())
     }
 
     async fn undelete_one(&mut self, deleted: &Deleted) -> Result<RowOutcome, TableError> {
@@ -115,7 +123,8 @@ impl Plan<'_> {
         row: Row,
         deleted_at: Timestamp,
     ) -> Result<Result<Returning, RowError>, Stop> {
-        if is_over(deleted_at, self.open.parts.undelete_micros, self.now) {
+        let is_forgotten = self.log_begins.is_none_or(|begins| deleted_at < begins);
+        if is_forgotten || is_over(deleted_at, self.open.parts.undelete_micros, self.now) {
             return Ok(Err(gone()));
         }
         let purge = record_key::record_purge(self.open.number, row);

@@ -12,14 +12,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use roaring::RoaringTreemap;
 
-use crate::engine::{Direction, Key, Value};
+use crate::engine::{Direction, Engine, Key, Value};
 use crate::model::limits::{ATOMIC_MAX_BYTES, UNDELETE_PART_MIN_BYTES};
-use crate::model::{Member, Ref, Row, Timestamp};
+use crate::model::{BaseNumber, Member, Ref, Row, Timestamp};
 use crate::stored::block::place;
 use crate::stored::commit::{Change, CommitPart};
 use crate::stored::{key, member};
@@ -96,7 +97,7 @@ pub async fn find(
     which: &WhichDeleted,
     deadline: Option<Instant>,
 ) -> Result<Vec<Sought>, TableError> {
-    let now = (open.parts.clock)().micros();
+    let now = open.now(&open.published.read().await.header).micros();
     let since = Timestamp::from_micros(now.saturating_sub(open.parts.undelete_micros));
     let search = Search { open, since, deadline, bytes: 0, found: BTreeMap::new() };
     match which {
@@ -330,6 +331,13 @@ impl Search<'_> {
 /// Whether the time in which a member that was deleted `at` can come back is over.
 pub fn is_over(at: Timestamp, micros: i64, now: Timestamp) -> bool {
     at.micros().saturating_add(micros) <= now.micros()
+}
+
+/// When the oldest commit of the log was made; `None` if the log is empty. What was deleted before that can no
+/// longer come back, whatever the clock says.
+pub async fn log_begins(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<Option<Timestamp>, TableError> {
+    let oldest = engine.scan(key::commits(base), Direction::Forward, 1).await?.pop();
+    oldest.map(|(_, part)| Ok(CommitPart::open(&part)?.time)).transpose()
 }
 
 /// The members that the commit of a revision deleted, as they were.

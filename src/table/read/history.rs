@@ -146,17 +146,16 @@ struct Found {
 }
 
 impl<'a> HistoryWalk<'a> {
-    /// A walk that reads about `bytes` of the log. `present` is the member at `row` at `revision`, and `place`
-    /// the place where an earlier walk through the same history stopped.
+    /// A walk that reads about `bytes` of the log. `present` is the member at `row` at `revision`, `now` the
+    /// time of that view, and `place` the place where an earlier walk through the same history stopped.
     pub fn new(
         open: &'a OpenBase,
         row: Row,
-        (present, revision): (Option<Member>, u64),
+        (present, revision, now): (Option<Member>, u64, Timestamp),
         place: Option<HistoryPlace>,
         bytes: u64,
     ) -> Self {
-        let now = (open.parts.clock)().micros();
-        let since = Timestamp::from_micros(now.saturating_sub(open.parts.undelete_micros));
+        let since = Timestamp::from_micros(now.micros().saturating_sub(open.parts.undelete_micros));
         let since = present.is_none().then_some(since);
         let next = match (place, present) {
             (Some(HistoryPlace::After(revision)), _) => Next::Again(revision),

@@ -304,7 +304,7 @@ impl<'a> View<'a> {
     /// The time, which is never before the last write, even if the clock went back.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.open.parts.clock)().max(self.published.header.committed_at)
+        self.open.now(&self.published.header)
     }
 
     /// The members at `rows`, in the same order. Rows without a member are omitted.

@@ -34,9 +34,9 @@ pub async fn compare(open: &OpenBase, slice: Vec<(Row, Trace)>) -> Result<Vec<Ca
         slice.iter().filter(|(_, trace)| trace.before.is_none()).map(|(row, trace)| (*row, trace)).collect();
     let view = View::new(open, open.published.read().await);
     let present: HashMap<Row, Member> = view.members(&rows).await?.into_iter().collect();
+    let now = view.now();
     drop(view);
     let records = records_of(open, &created).await?;
-    let now = (open.parts.clock)();
     slice
         .into_iter()
         .map(|(row, trace)| {

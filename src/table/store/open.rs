@@ -127,7 +127,7 @@ impl Table {
     ) -> Result<Arc<Self>, TableError> {
         let meta = meta::open(&engine).await?;
         let hashes = Hashes::new(&meta);
-        let idempotency = Idempotency::new(Arc::clone(&engine), hashes.clone(), config.idempotency, clock());
+        let idempotency = Idempotency::new(Arc::clone(&engine), hashes.clone(), config.idempotency);
         let tokens = Tokens::load(Arc::clone(&engine), Arc::clone(&idempotency)).await?;
         let (jobs_engine, jobs_claims) = (Arc::clone(&engine), Arc::clone(&idempotency));
         let jobs = Jobs::load(jobs_engine, jobs_claims, Arc::clone(&clock), config.jobs).await?;

@@ -46,7 +46,7 @@ impl Subject {
         let present = {
             let view = self.base.view().await;
             let found = view.find(&[MemberKey::Row(row)]).await?.pop().flatten();
-            (found.map(|(_, member)| member), view.revision())
+            (found.map(|(_, member)| member), view.revision(), view.now())
         };
         let mut walk = self.base.history(row, present, place, bytes);
         let mut all = Vec::new();

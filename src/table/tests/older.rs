@@ -12,6 +12,7 @@ use crate::model::{GuardLimits, RecordKind, RequestId, RequestIdentity};
 use crate::stored::header::Head;
 use crate::stored::idempotency::key::{PartWidth, request_of};
 use crate::stored::idempotency::{Size, encode_rows};
+use crate::stored::member_record::Purge;
 use crate::stored::meta::{self, Meta};
 use crate::stored::{idempotency, key, record_key, set_key};
 use crate::table::audit::tests::assert_sound;
@@ -69,6 +70,15 @@ async fn subject(engine: &Arc<dyn Engine>, number: BaseNumber) -> Subject {
 
 async fn is_empty(engine: &Arc<dyn Engine>, range: KeyRange) -> bool {
     engine.scan(range, Direction::Forward, 1).await.unwrap().is_empty()
+}
+
+/// The marks of members of one base that had records.
+async fn marks(engine: &Arc<dyn Engine>) -> Vec<(Row, Purge)> {
+    let found = engine.scan(record_key::record_purges(USUAL), Direction::Forward, 99).await.unwrap();
+    let read = |(key, mark): (Key, Value)| {
+        (record_key::counted_row(&key).unwrap(), Purge::decode(&mark).unwrap())
+    };
+    found.into_iter().map(read).collect()
 }
 
 async fn get(engine: &Arc<dyn Engine>, key: Key) -> Option<Value> {
@@ -176,14 +186,23 @@ fn a_store_of_format_1_still_has_its_results_of_requests_and_its_records() {
         assert_eq!(records.map(|records| records.len()), Some(1));
         let found = base.view().await.find(&[MemberKey::Ref(ref_of(7))]).await.unwrap();
         assert_eq!(found[0].as_ref().map(|(row, _)| *row), Some(Row(7)));
-        assert!(!is_empty(&engine, record_key::record_purges(USUAL)).await);
+        let before = marks(&engine).await;
+        assert!(!before.is_empty() && before.iter().all(|(_, mark)| !mark.is_done()), "{before:?}");
+        base.checkpoint().await.unwrap();
         drop(base);
         table.maintain().await.unwrap();
-        assert!(is_empty(&engine, record_key::record_purges(USUAL)).await);
+        // Their records are gone; they stay as long as the log has these members.
+        for (row, _) in &before {
+            assert!(is_empty(&engine, record_key::records_of_row(USUAL, *row)).await);
+        }
+        let later = marks(&engine).await;
+        assert_eq!(later.len(), before.len());
+        assert!(later.iter().all(|(_, mark)| mark.is_done() && mark.deleted.is_some()), "{later:?}");
         assert_sound(&engine).await;
         // Much later all results are gone, including those under narrow keys.
         clock.fetch_add(30 * 24 * 3_600_000_000, Ordering::Relaxed);
         table.maintain().await.unwrap();
+        assert!(marks(&engine).await.is_empty());
         assert!(is_empty(&engine, idempotency::key::requests()).await);
         assert!(is_empty(&engine, idempotency::key::request_times()).await);
         assert!(is_empty(&engine, key::all_settings(DELETED)).await);

@@ -26,7 +26,7 @@ async fn load(engine: Arc<dyn Engine>) -> Arc<Tokens> {
         fingerprint_key: [0; 16],
     });
     let limits = IdempotencyLimits { retention_micros: 1, bytes: 1 };
-    let idempotency = Idempotency::new(Arc::clone(&engine), hashes, limits, at(0));
+    let idempotency = Idempotency::new(Arc::clone(&engine), hashes, limits);
     Tokens::load(engine, idempotency).await.unwrap()
 }
 

@@ -74,8 +74,10 @@ impl Table {
         if is_due(&header, self.now(), self.config.grace_micros) {
             return self.purge(number, &header).await;
         }
-        self.purge_records(number).await?;
-        self.drop_old_commits(number).await
+        // In this order, so that marks of records end together with their commits.
+        let dropped = self.drop_old_commits(number).await;
+        let purged = self.purge_records(number, &header).await;
+        dropped.and(purged)
     }
 
     pub(in crate::table) async fn delete_range(&self, range: KeyRange) -> Result<(), TableError> {

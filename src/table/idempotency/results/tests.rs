@@ -24,7 +24,7 @@ fn idempotency(engine: &Arc<Faulty>) -> Arc<Idempotency> {
     };
     let limits = IdempotencyLimits { retention_micros: i64::MAX, bytes: u64::MAX };
     let engine = Arc::clone(engine) as Arc<dyn Engine>;
-    Idempotency::new(engine, Hashes::new(&meta), limits, Timestamp::from_micros(1))
+    Idempotency::new(engine, Hashes::new(&meta), limits)
 }
 
 /// Does a new request with this id.
