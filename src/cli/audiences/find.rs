@@ -19,13 +19,23 @@ pub struct Which {
     pub target: Target,
 }
 
-/// The id of an audience. A name is looked up among the audiences that are not archived; with `archived`,
-/// among those that are: the youngest of that name.
+/// Among which audiences a name is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among {
+    /// Those that are not archived.
+    InUse,
+    /// Those that are archived: the youngest of that name.
+    Archived,
+    /// Those that are not archived, and if none of these has the name, those that are.
+    All,
+}
+
+/// The id of an audience.
 pub async fn id(
     client: &mut Client,
     audience: &str,
     base: Option<&str>,
-    archived: bool,
+    among: Among,
 ) -> Result<String, Error> {
     if audience.starts_with(ID_PREFIX) {
         return Ok(audience.to_owned());
@@ -34,12 +44,14 @@ pub async fn id(
         return Err(Error::Usage(format!("to find an audience by its name, {audience:?}, give --base too")));
     };
     let member_base_id = base::need(client, base).await?;
-    let named = all(client, member_base_id, archived).await?;
-    let found = named
+    let named = all(client, member_base_id, among != Among::InUse).await?;
+    let (archived, in_use): (Vec<_>, Vec<_>) = named
         .into_iter()
-        .rfind(|one| one.name == audience && one.archived_at.is_some() == archived)
-        .map(|one| one.id);
-    let archived = if archived { "archived " } else { "" };
+        .filter(|one| one.name == audience)
+        .partition(|one| one.archived_at.is_some());
+    let in_use = in_use.into_iter().next_back().filter(|_| among != Among::Archived);
+    let found = in_use.or_else(|| archived.into_iter().next_back()).map(|one| one.id);
+    let archived = if among == Among::Archived { "archived " } else { "" };
     found.ok_or_else(|| Error::Usage(format!("the memberbase has no {archived}audience named {audience:?}")))
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::find::{self, Which};
+use super::find::{self, Among, Which};
 use super::show;
 use crate::api::grpc::v1;
 use crate::cli::client::{Refusal, Target};
@@ -83,7 +83,7 @@ pub async fn update(args: UpdateArgs) -> Result<ExitCode, Error> {
     let filters = filter::parse_all(&args.filter)?;
     let Which { audience, base, target } = args.which;
     let mut client = target.connect().await?;
-    let audience_id = find::id(&mut client, &audience, base.as_deref(), false).await?;
+    let audience_id = find::id(&mut client, &audience, base.as_deref(), Among::All).await?;
     let request = v1::UpdateAudienceRequest {
         audience_id,
         name: args.name,
@@ -98,7 +98,7 @@ pub async fn update(args: UpdateArgs) -> Result<ExitCode, Error> {
 /// Archives an audience.
 pub async fn archive(which: Which) -> Result<ExitCode, Error> {
     let mut client = which.target.connect().await?;
-    let audience_id = find::id(&mut client, &which.audience, which.base.as_deref(), false).await?;
+    let audience_id = find::id(&mut client, &which.audience, which.base.as_deref(), Among::InUse).await?;
     let request = v1::ArchiveAudienceRequest { audience_id, request_id: String::new() };
     let reply = client.audiences.archive_audience(request).await.map_err(Refusal::from)?.into_inner();
     print(reply.audience)
@@ -107,7 +107,7 @@ pub async fn archive(which: Which) -> Result<ExitCode, Error> {
 /// Brings an archived audience back.
 pub async fn unarchive(which: Which) -> Result<ExitCode, Error> {
     let mut client = which.target.connect().await?;
-    let audience_id = find::id(&mut client, &which.audience, which.base.as_deref(), true).await?;
+    let audience_id = find::id(&mut client, &which.audience, which.base.as_deref(), Among::Archived).await?;
     let request = v1::UnarchiveAudienceRequest { audience_id, request_id: String::new() };
     let reply = client.audiences.unarchive_audience(request).await.map_err(Refusal::from)?.into_inner();
     print(reply.audience)

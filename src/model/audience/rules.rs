@@ -19,7 +19,7 @@ impl Audiences {
         self.get(number).ok_or_else(|| Refusal::new(Reason::AudienceNotFound))
     }
 
-    /// The audience, which must exist and not be archived: to change its name, its filter or its members.
+    /// The audience, which must exist and not be archived: to change its members.
     pub fn may_change(&self, number: AudienceNumber) -> Result<&Arc<Audience>, Refusal> {
         let audience = self.must_have(number)?;
         if audience.is_archived() {
@@ -46,7 +46,8 @@ impl Audiences {
         self.may_use(None, filter, schema)
     }
 
-    /// Whether the audience may get this name and this filter; `None` where they stay.
+    /// Whether the audience may get this name and this filter; `None` where they stay. It may be archived:
+    /// otherwise one whose name was taken, or whose filter is no longer valid, could never be used again.
     pub fn may_update(
         &self,
         number: AudienceNumber,
@@ -54,8 +55,8 @@ impl Audiences {
         filter: Option<&AudienceFilter>,
         schema: Option<&AttributeSchema>,
     ) -> Result<&Arc<Audience>, Refusal> {
-        let audience = self.may_change(number)?;
-        if let Some(name) = name {
+        let audience = self.must_have(number)?;
+        if let Some(name) = name.filter(|_| !audience.is_archived()) {
             self.is_free(name, Some(number))?;
         }
         if let Some(filter) = filter {
@@ -86,8 +87,9 @@ impl Audiences {
         let audience = self.must_have(number)?;
         if audience.is_archived() {
             self.has_room()?;
-            self.is_free(&audience.name, Some(number))?;
-            self.may_use(Some(number), &audience.filter, schema)?;
+            let may_return = self.is_free(&audience.name, Some(number));
+            let may_return = may_return.and_then(|()| self.may_use(Some(number), &audience.filter, schema));
+            may_return.map_err(|refusal| advised(refusal, audience))?;
         }
         Ok(audience)
     }
@@ -165,6 +167,22 @@ impl Audiences {
         }
         Ok(())
     }
+}
+
+/// Why an audience stays archived, with what can be done about it.
+fn advised(mut refusal: Refusal, audience: &Audience) -> Refusal {
+    for fault in &mut refusal.violations {
+        let advice = match (audience.filter.attributes().key_at(&fault.field), fault.field.as_str()) {
+            (Some(key), _) => format!(
+                "the filter names attributes.{key}, so change the filter of this audience, or the schema, \
+                 first"
+            ),
+            (None, "name") => "give this audience another name first".to_owned(),
+            (None, _) => "change the filter of this audience first".to_owned(),
+        };
+        fault.description = format!("{}; {advice}", fault.description).into();
+    }
+    refusal
 }
 
 fn shown(audience: &Arc<Audience>) -> String {

@@ -135,6 +135,15 @@ impl NamedAttributes {
         self.0.iter().filter(is_unfit).map(|one| one.key.as_str()).collect()
     }
 
+    /// The key of the condition that a fault of this field is about.
+    #[must_use]
+    pub fn key_at(&self, field: &str) -> Option<&str> {
+        let is_within = |one: &&NamedAttribute| {
+            field.strip_prefix(&one.path).is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.0.iter().find(is_within).map(|one| one.key.as_str())
+    }
+
     /// Refuses keys that are not in `schema`, and operands that are not of their types. Accepts everything
     /// without a schema.
     pub fn check(&self, schema: Option<&AttributeSchema>) -> Result<(), Refusal> {

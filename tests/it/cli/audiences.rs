@@ -41,7 +41,12 @@ async fn an_audience_is_created_listed_changed_archived_and_brought_back() {
     let all = audiences(&world, &[&list[..], &["--archived"]].concat()).await.expect(0);
     assert_eq!(all.stdout, archived.stdout);
     audiences(&world, &["get", "Iron", "--base", "staff"]).await.expect(64);
-    audiences(&world, &["unarchive", "Iron", "--base", "staff"]).await.expect(0);
+    // It may get another name and filter, and comes back with them.
+    let update = ["update", "Iron", "--base", "staff", "--name", "Ore", "--filter", "tier=gold"];
+    assert_eq!(audiences(&world, &update).await.expect(0).stdout, format!("{id}\tOre\t-\tarchived\n"));
+    let back = audiences(&world, &["unarchive", "Ore", "--base", "staff"]).await.expect(0);
+    assert_eq!(back.stdout, format!("{id}\tOre\t2\n"));
+    audiences(&world, &["update", "Ore", "--base", "staff", "--name", "Iron"]).await.expect(0);
     audiences(&world, &["get", "Iron", "--base", "staff"]).await.expect(0);
     let nameless = audiences(&world, &["get", "Iron"]).await.expect(64);
     assert!(nameless.stderr.contains("give --base too"), "{}", nameless.stderr);

@@ -71,17 +71,20 @@ fn a_name_belongs_to_one_audience_that_is_not_archived() {
     assert!(two.may_update(FIRST, Some(&name("a")), None, None).is_ok());
     assert!(two.may_create(&name("C"), &empty, None).is_ok());
     assert!(two.may_unarchive(AudienceNumber(3), None).is_ok());
+    // An archived audience may get any name, and needs one that is free to come back.
     let again = all([archived(3, "C", empty), plain(4, "C")]);
-    assert_eq!(told(again.may_unarchive(AudienceNumber(3), None)), taken);
+    let (reason, faults) = told(again.may_unarchive(AudienceNumber(3), None));
+    assert_eq!((reason, faults[0].0.as_str()), (Reason::AudienceNameTaken, "name"));
+    assert!(faults[0].1.ends_with("; give this audience another name first"), "{faults:?}");
+    assert!(again.may_update(AudienceNumber(3), Some(&name("C")), None, None).is_ok());
 }
 
 #[test]
-fn an_archived_audience_is_not_changed_and_not_named() {
+fn an_archived_audience_has_no_members_and_is_not_named() {
     let some = all([plain(1, "A"), archived(2, "B", AudienceFilter::default())]);
     let refused =
         one(Reason::AudienceArchived, "audience_id", "must not be an archived audience; unarchive it first");
     assert_eq!(told(some.may_change(AudienceNumber(2))), refused);
-    assert_eq!(told(some.may_update(AudienceNumber(2), Some(&name("C")), None, None)), refused);
     assert!(some.may_archive(AudienceNumber(2)).is_ok());
     let named = uses(&[1, 2, 9]);
     let faults = vec![
@@ -131,7 +134,24 @@ fn unarchiving_asks_again_whether_the_filter_is_valid() {
     let on_city = filter(vec![condition("attributes.city", RawValue::Text("Rome".to_owned()))]);
     let city = all([archived(1, "A", on_city)]);
     assert!(city.may_unarchive(FIRST, Some(&schema(&[("city", "string")]))).is_ok());
-    assert_eq!(told(city.may_unarchive(FIRST, Some(&schema(&[])))).0, Reason::FilterInvalid);
+    let refused = one(
+        Reason::FilterInvalid,
+        "filters[0].key",
+        "must be a key of the attribute schema, which has no keys; the filter names attributes.city, so \
+         change the filter of this audience, or the schema, first",
+    );
+    assert_eq!(told(city.may_unarchive(FIRST, Some(&schema(&[])))), refused);
+    let (_, faults) = told(city.may_unarchive(FIRST, Some(&schema(&[("city", "number")]))));
+    assert!(faults[0].0 == "filters[0].eq" && faults[0].1.contains("names attributes.city"), "{faults:?}");
+    // The filter may be changed meanwhile, to one that is valid.
+    let update = |filter: &AudienceFilter| {
+        city.may_update(FIRST, None, Some(filter), Some(&schema(&[("level", "number")]))).map(drop)
+    };
+    assert_eq!(update(&AudienceFilter::default()), Ok(()));
+    assert_eq!(update(&filter(vec![condition("attributes.level", RawValue::Number(1.0))])), Ok(()));
+    let unknown = filter(vec![condition("attributes.city", RawValue::Text("Rome".to_owned()))]);
+    assert_eq!(told(update(&unknown)).0, Reason::FilterInvalid);
+    assert_eq!(told(two.may_update(AudienceNumber(2), None, Some(&uses(&[1])), None)).0, Reason::FilterInvalid);
     // Unarchiving an audience that is not archived changes nothing, so it asks nothing.
     assert!(all([audience(1, "A", uses(&[9]))]).may_unarchive(FIRST, None).is_ok());
 }

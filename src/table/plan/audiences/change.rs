@@ -117,7 +117,8 @@ impl Plan<'_> {
         if let Some(filter) = filter.filter(|filter| **filter != before.filter) {
             let serving = before.serving().clone();
             after.filter = filter.clone();
-            after.state = if serving == *filter {
+            // An archived audience has no members, and its filter is evaluated when it is unarchived.
+            after.state = if serving == *filter || before.is_archived() {
                 AudienceState::Ready
             } else {
                 AudienceState::Building { row: 0, serving: Box::new(serving) }

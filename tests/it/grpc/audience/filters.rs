@@ -123,7 +123,8 @@ async fn an_audience_that_others_use_is_not_archived() {
     // B names an archived audience now.
     let status = world.unarchive(&b).await.unwrap_err();
     assert_eq!(refused(&status, Code::InvalidArgument, "FILTER_INVALID"), ["filters[0].eq"]);
-    assert_eq!(first(&status).1, "must not be an archived audience");
+    let rule = "must not be an archived audience; change the filter of this audience first";
+    assert_eq!(first(&status).1, rule);
     world.unarchive(&a).await.unwrap();
     world.unarchive(&b).await.unwrap();
 }

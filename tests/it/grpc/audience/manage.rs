@@ -5,7 +5,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::{World, tier, tiered};
-use crate::harness::{Server, eq, refused, row};
+use crate::harness::{Server, condition, eq, number, refused, row};
 
 /// The rule of the only violation.
 fn rule(status: &Status) -> String {
@@ -57,7 +57,9 @@ async fn a_name_is_unique_among_audiences_that_are_not_archived() {
     // Archiving frees the name, and unarchiving needs it.
     assert!(world.archive(&first.id).await.unwrap().archived_at.is_some());
     let third = world.create("A", Vec::new()).await;
-    taken(&world.unarchive(&first.id).await.unwrap_err());
+    let status = world.unarchive(&first.id).await.unwrap_err();
+    assert_eq!(refused(&status, Code::AlreadyExists, "AUDIENCE_NAME_TAKEN"), ["name"]);
+    assert!(rule(&status).ends_with("; give this audience another name first"), "{status}");
     world.update(&third.id, |update| update.name = Some("C".into())).await.unwrap();
     assert_eq!(world.unarchive(&first.id).await.unwrap().archived_at, None);
     let mut other = World::new(&server).await;
@@ -135,7 +137,6 @@ async fn an_archived_audience_is_out_of_use_until_it_is_unarchived() {
     let state = |status: &Status| {
         assert_eq!(refused(status, Code::FailedPrecondition, "AUDIENCE_ARCHIVED"), ["audience_id"]);
     };
-    state(&world.update(&made.id, |update| update.name = Some("B".into())).await.unwrap_err());
     state(&world.add(&made.id, &ids).await.unwrap_err());
     state(&world.remove(&made.id, &ids).await.unwrap_err());
     state(&world.explain(&made.id, "a").await.unwrap_err());
@@ -147,6 +148,42 @@ async fn an_archived_audience_is_out_of_use_until_it_is_unarchived() {
     assert_eq!(world.members(&made.id).await, "abd");
     let again = world.get(&made.id).await.unwrap();
     assert_eq!(world.unarchive(&made.id).await.unwrap(), again);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_audience_gets_another_name_and_filter_so_that_it_can_come_back() {
+    let server = Server::start().await;
+    let mut world = World::new(&server).await;
+    let base = world.base.id.clone();
+    server.schema(&base, &[("size", "number"), ("note", "string")]).await;
+    let ids = world.base.fill(vec![tiered("a", "gold"), row("b")]).await;
+    let large = condition("attributes.size", |filter| filter.gt = Some(number(5.0)));
+    let made = world.create("Large", vec![large.clone()]).await;
+    world.add(&made.id, &ids[1..]).await.unwrap();
+    world.archive(&made.id).await.unwrap();
+    server.schema(&base, &[("note", "string")]).await;
+    world.create("Large", tier("gold")).await;
+    // Its name belongs to another audience, and its attribute is gone.
+    let status = world.unarchive(&made.id).await.unwrap_err();
+    assert_eq!(refused(&status, Code::AlreadyExists, "AUDIENCE_NAME_TAKEN"), ["name"]);
+    let named = world.update(&made.id, |update| update.name = Some("Big".into())).await.unwrap();
+    assert!(named.archived_at.is_some() && named.revision > made.revision, "{named:?}");
+    let status = world.unarchive(&made.id).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "FILTER_INVALID"), ["filters[0].key"]);
+    assert!(rule(&status).contains("names attributes.size, so change the filter of this audience"), "{status}");
+    let status = world.update(&made.id, |update| update.filters = vec![large]).await.unwrap_err();
+    assert_eq!(refused(&status, Code::InvalidArgument, "FILTER_INVALID"), ["filters[0].key"]);
+    let changed = world.update(&made.id, |update| update.filters = tier("gold")).await.unwrap();
+    let ready = v1::AudienceState::Ready;
+    assert_eq!((changed.state(), changed.member_count, changed.filters), (ready, None, tier("gold")));
+    let back = world.unarchive(&made.id).await.unwrap();
+    assert_eq!((back.name.as_str(), back.archived_at), ("Big", None));
+    assert_eq!(world.members(&made.id).await, "ab");
+    // An empty filter can come back always.
+    world.archive(&made.id).await.unwrap();
+    world.update(&made.id, |update| update.clear_filters = true).await.unwrap();
+    world.unarchive(&made.id).await.unwrap();
+    assert_eq!(world.members(&made.id).await, "b");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -97,12 +97,16 @@ async fn archiving_hides_an_audience_and_frees_its_name() {
         ("POST", format!("{old}/members"), json!({"memberIds": []})),
         ("POST", format!("{old}/members"), json!({"members": [super::member("new@example.com")]})),
         ("DELETE", format!("{old}/members"), json!({"memberIds": []})),
-        ("PATCH", old.clone(), json!({"name": "Other"})),
     ] {
         let refused = orbiit.call(method, &path, Some(body)).await;
         assert_eq!(refused.faults(409, "conflict"), ["audienceId"], "{method} {path}");
         assert_eq!(refused.body["reason"], "AUDIENCE_ARCHIVED", "{method} {path}");
     }
+    // But it may get another name and filter.
+    let changes = json!({"name": "Others", "filter": []});
+    let changed = orbiit.call("PATCH", &old, Some(changes)).await.is(200);
+    let seen = ["name", "filter", "isArchived", "memberCount"].map(|key| changed[key].clone());
+    assert_eq!(seen, [json!("Others"), json!([]), json!(true), json!(null)]);
     assert_eq!(orbiit.get("members").await.is(200)["totalCount"], 0);
     assert_eq!(orbiit.get(&kept).await.is(200)["isArchived"], false);
 }
