@@ -23,16 +23,6 @@ use crate::api::peer::Peer;
 use crate::api::untaken::{self, Counted, Taken};
 use crate::directory::{Caller, Error, Gate, Incoming};
 
-/// The reply for the connection, with the memory that was taken for it.
-fn leaving(response: Response<Body>, taken: Result<Option<Taken>, Error>) -> Response<Body> {
-    let response = leave(response);
-    match taken {
-        Ok(None) => response,
-        Ok(Some(taken)) => response.map(|body| Body::new(Counted::new(body, taken))),
-        Err(error) => Status::from(error).into_http(),
-    }
-}
-
 /// The header with the compressions that a client knows.
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
@@ -131,6 +121,16 @@ impl Authenticated {
             self.gate.admit(&caller, method.needs).await?;
         }
         Ok(caller)
+    }
+}
+
+/// The reply for the connection, with the memory that was taken for it.
+fn leaving(response: Response<Body>, taken: Result<Option<Taken>, Error>) -> Response<Body> {
+    let response = leave(response);
+    match taken {
+        Ok(None) => response,
+        Ok(Some(taken)) => response.map(|body| Body::new(Counted::new(body, taken))),
+        Err(error) => Status::from(error).into_http(),
     }
 }
 

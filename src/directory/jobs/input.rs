@@ -6,15 +6,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::action::{Action, ShownAction};
 use super::work::{Halt, Work};
 use crate::compute;
-use crate::directory::Error;
 use crate::lists::columns::Wanted;
-use crate::lists::{self, Field, Format, List, Options, Reader, RowRule, Source, Summary};
+use crate::lists::{self, Field, Format, List, Options, Reader, RowRule, Summary};
 use crate::model::{
     BaseNumber, Change, Date, Finder, Job, JobInput, JobTask, ListFormat, ListMatch, ListOptions, MatchBy,
-    MemberRow, RawRow, Reason, Refusal, Row, RowError, RowKeys, RowTexts, Sealer, UnreadRow,
+    MemberRow, RawRow, Reason, Refusal, RowError, RowKeys, RowTexts, Sealer, UnreadRow,
 };
 use crate::table::{Jobs, ListRow, RowReader, Table, TableError};
 
@@ -213,20 +211,33 @@ impl Rows {
             if self.is_over {
                 return Ok(None);
             }
-            let mut rows = Vec::new();
-            let values = self.jobs.input(self.base, self.number, self.next, VALUES).await?;
-            let refused = |fault: lists::Refusal| TableError::Damaged(format!("the input of a job: {fault}"));
-            if values.is_empty() {
-                self.hidden = finish(&mut self.reader, &mut rows).await.map_err(refused)?.hidden_rows();
-                self.is_over = true;
-            }
-            for value in values {
-                self.next += 1;
-                self.reader.push(&value, &mut rows).map_err(refused)?;
-                tokio::task::yield_now().await;
-            }
-            self.ready.extend(rows);
+            self.read_on().await?;
         }
+    }
+
+    /// All rows that are left, and what they have in common.
+    pub async fn rest(mut self) -> Result<(Option<Arc<List>>, Vec<lists::ListRow>), TableError> {
+        while !self.is_over {
+            self.read_on().await?;
+        }
+        Ok((self.reader.list().cloned(), self.ready.into()))
+    }
+
+    async fn read_on(&mut self) -> Result<(), TableError> {
+        let mut rows = Vec::new();
+        let values = self.jobs.input(self.base, self.number, self.next, VALUES).await?;
+        let refused = |fault: lists::Refusal| TableError::Damaged(format!("the input of a job: {fault}"));
+        if values.is_empty() {
+            self.hidden = finish(&mut self.reader, &mut rows).await.map_err(refused)?.hidden_rows();
+            self.is_over = true;
+        }
+        for value in values {
+            self.next += 1;
+            self.reader.push(&value, &mut rows).map_err(refused)?;
+            tokio::task::yield_now().await;
+        }
+        self.ready.extend(rows);
+        Ok(())
     }
 
     /// How many hidden rows of the sheet were left out. Known once all rows were read.
@@ -235,7 +246,7 @@ impl Rows {
     }
 
     /// What the rows have in common, once there is a row.
-    fn list(&self) -> Option<&Arc<List>> {
+    pub fn list(&self) -> Option<&Arc<List>> {
         self.reader.list()
     }
 }
@@ -270,123 +281,6 @@ impl RowSource {
         }
         Ok(found)
     }
-}
-
-/// A row as it was received.
-pub struct RawLine {
-    /// Its key: its ref, or else its e-mail address or worker id.
-    pub key: Option<String>,
-    /// The member that an action names by its id.
-    pub row: Option<Row>,
-    /// Whether it is an action that offboards its member.
-    pub is_offboard: bool,
-    /// A line of CSV or NDJSON.
-    pub text: String,
-}
-
-/// The headings of a table as they were received.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Headings {
-    /// A line of CSV.
-    pub line: String,
-    /// What is between its cells, and between those of the rows.
-    pub delimiter: char,
-}
-
-/// How a column of a list was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadColumn {
-    /// Its heading, as it was received.
-    pub heading: String,
-    /// The name that it was read under; `None` if it sets nothing.
-    pub read_as: Option<String>,
-}
-
-/// Rows as they were received, as lines of CSV or NDJSON.
-pub struct RawRows {
-    rows: Rows,
-    /// Opens the ids of actions, if they are actions.
-    actions: Option<Sealer>,
-    place: u64,
-    /// A row that was read and not asked for yet.
-    held: Option<lists::ListRow>,
-}
-
-impl RawRows {
-    /// The rows of a job's list.
-    pub fn open(jobs: Arc<Jobs>, job: &Job, sealer: &Sealer) -> Self {
-        let actions = matches!(job.task, JobTask::Batch { .. }).then(|| sealer.clone());
-        Self { rows: Rows::open(jobs, job), actions, place: 0, held: None }
-    }
-
-    /// The headings; `None` for NDJSON.
-    pub async fn headings(&mut self) -> Result<Option<Headings>, Error> {
-        if self.held.is_none() {
-            self.held = self.rows.next().await?;
-        }
-        Ok(match self.rows.list().map(|list| &**list) {
-            Some(List::Table(table)) => {
-                let delimiter = delimiter(&table.source);
-                let line = line(table.columns.header(), delimiter);
-                Some(Headings { line, delimiter: char::from(delimiter) })
-            }
-            Some(List::Ndjson) | None => None,
-        })
-    }
-
-    /// How the columns of a table were read; none for NDJSON.
-    pub async fn columns(&mut self) -> Result<Vec<ReadColumn>, Error> {
-        if self.held.is_none() {
-            self.held = self.rows.next().await?;
-        }
-        let columns = self.rows.list().and_then(|list| list.columns());
-        let columns = columns.into_iter().flat_map(lists::columns::Columns::read_as);
-        Ok(columns.map(|(heading, read_as)| ReadColumn { heading: heading.to_owned(), read_as }).collect())
-    }
-
-    /// The row at a place. Places are asked for in ascending order.
-    pub async fn row(&mut self, wanted: u64) -> Result<Option<RawLine>, Error> {
-        loop {
-            let row = match self.held.take() {
-                Some(row) => Some(row),
-                None => self.rows.next().await?,
-            };
-            let Some(row) = row else { return Ok(None) };
-            let place = self.place;
-            self.place += 1;
-            if place < wanted {
-                continue;
-            }
-            let text = match self.rows.list().map(|list| &**list) {
-                Some(List::Table(table)) => line(row.own_cells(), delimiter(&table.source)),
-                Some(List::Ndjson) | None => row.cells().collect(),
-            };
-            if let Some(sealer) = &self.actions {
-                let ShownAction { key, row, is_offboard } = Action::shown(&text, sealer, self.rows.base);
-                return Ok(Some(RawLine { key, row, is_offboard, text }));
-            }
-            let lists::Identity { r#ref, email, worker_id, .. } = row.identity();
-            let key = r#ref.or(email).or(worker_id);
-            return Ok(Some(RawLine { key, row: None, is_offboard: false, text }));
-        }
-    }
-}
-
-fn delimiter(source: &Source) -> u8 {
-    match source {
-        Source::Text { delimiter, .. } => *delimiter,
-        Source::Sheet { .. } => b',',
-    }
-}
-
-/// A line of CSV, without its line end.
-fn line<'a>(cells: impl IntoIterator<Item = &'a str>, delimiter: u8) -> String {
-    let mut writer = csv::WriterBuilder::new().delimiter(delimiter).flexible(true).from_writer(Vec::new());
-    // Writing to memory cannot fail.
-    let _ = writer.write_record(cells);
-    let bytes = writer.into_inner().unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    text.trim_end_matches(['\r', '\n']).to_owned()
 }
 
 #[cfg(test)]

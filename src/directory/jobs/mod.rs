@@ -11,6 +11,8 @@
 //! | `work` | what planning and applying have in common |
 //! | `action` | the line in which a job keeps an action |
 //! | `input` | reads a stored list again, row by row |
+//! | `sheets` | the workbooks that streams of results read again, and the memory for their rows |
+//! | `received` | rows of a stored list as they were received |
 //! | `actions` | reads the stored actions of a batch again |
 //! | `plan` | makes the plan of a job, and decides what happens with it |
 //! | `apply` | applies a plan, step by step |
@@ -42,10 +44,12 @@ mod input;
 mod keys;
 mod manage;
 mod plan;
+mod received;
 mod results;
 mod revert;
 mod reverted;
 mod runner;
+mod sheets;
 mod start;
 mod upload;
 mod work;
@@ -53,8 +57,8 @@ mod work;
 pub use self::action::Action;
 pub use self::batch::{ActionFault, BatchUpload, NewBatch};
 pub use self::file_check::FileFault;
-pub use self::input::{Headings, ReadColumn};
 pub use self::manage::{JobPage, JobWatch};
+pub use self::received::{Headings, ReadColumn};
 pub use self::results::{InputReader, JobResultRow, ResultReader, ShownInput};
 pub use self::revert::{NewRevert, NewRevertOf};
 pub use self::reverted::{Reverted, RevertedAs};

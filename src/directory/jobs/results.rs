@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::cover::cover;
-use super::input::{Headings, RawRows, ReadColumn};
 use super::keys::MemberKeys;
+use super::received::{Headings, RawRows, ReadColumn};
 use super::reverted::{Reverted, RevertedReader};
 use crate::directory::{Directory, Error, Lacking, Shows};
 use crate::model::token::AccessLevel;
@@ -206,6 +206,7 @@ impl ResultReader {
                 }
                 None => {
                     self.rows_done = true;
+                    self.input = None;
                     // The rows have passed over what steps did with members.
                     self.steps = (0, VecDeque::new());
                 }
