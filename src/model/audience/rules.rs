@@ -180,7 +180,7 @@ fn advised(mut refusal: Refusal, audience: &Audience) -> Refusal {
             (None, "name") => "give this audience another name first".to_owned(),
             (None, _) => "change the filter of this audience first".to_owned(),
         };
-        fault.description = format!("{}; {advice}", fault.description).into();
+        fault.description = format!("{}; {advice}", fault.description);
     }
     refusal
 }

@@ -5,8 +5,10 @@ use tokio::sync::Mutex;
 
 use super::*;
 use crate::engine::{Direction, KeyRange};
-use crate::model::{GuardExpectation, GuardLimit, GuardState, Reason, RecordKind, RequestId, Sight};
-use crate::model::{Edit, RequestIdentity};
+use crate::model::{
+    Edit, GuardCounts, GuardExpectation, GuardLimit, GuardState, Reason, RecordKind, RequestId,
+    RequestIdentity, Sight,
+};
 use crate::stored::member_record::Purge;
 use crate::stored::{member, record_key};
 use crate::table::audit::tests::assert_sound;
@@ -162,7 +164,7 @@ fn a_revert_planned_before_a_purge_brings_nobody_back_without_records() {
         let returned = Arc::new(Mutex::new(Returned::after(revision, next_row)));
         let reply = subject.base.step(StepRequest {
             ops: StepOps::Reversals(returns.collect(), returned),
-            judging: Judging::Done { left: crate::model::GuardCounts::default(), of_tiers: Vec::new() },
+            judging: Judging::Done { left: GuardCounts::default(), of_tiers: Vec::new() },
             is_last: false,
             write: Box::new(|_, _| StepWrites::default()),
             origin: Origin::default(),
