@@ -82,6 +82,8 @@ async fn deleted(config: TableConfig) -> Subject {
     subject.change_records(vec![clip(0), clip(1)]).await.unwrap().0.unwrap();
     subject.pass_time(1);
     subject.delete_members(0..3).await;
+    subject.pass_time(1);
+    subject.upsert(&[plain_row(20)], UpsertOptions::default(), WriteMode::Atomic).await;
     subject
 }
 
@@ -145,6 +147,8 @@ fn a_revert_planned_before_a_purge_brings_nobody_back_without_records() {
         subject.pass_time(1);
         subject.delete_members(0..2).await;
         let deleted_at = Timestamp::from_micros(subject.clock.load(Ordering::Relaxed));
+        subject.pass_time(1);
+        subject.upsert(&[plain_row(20)], UpsertOptions::default(), WriteMode::Atomic).await;
         let (revision, next_row) = {
             let view = subject.base.view().await;
             (view.revision(), view.next_row())
@@ -156,6 +160,7 @@ fn a_revert_planned_before_a_purge_brings_nobody_back_without_records() {
         assert_eq!(subject.records_and_marks().await, (0, 0));
         subject.pass_time(-31 * DAY);
         subject.crash().await;
+        subject.upsert(&[plain_row(21)], UpsertOptions::default(), WriteMode::Atomic).await;
         let returns = members.iter().map(|(row, member)| {
             let record = member::encode(member).into();
             let does = Undo::Returns { deleted_at, record };
@@ -178,6 +183,32 @@ fn a_revert_planned_before_a_purge_brings_nobody_back_without_records() {
         }
         assert_eq!(subject.clips_of(0).await, None);
         assert_sound(&subject.engine).await;
+    });
+}
+
+#[test]
+fn a_mark_of_the_last_commit_stays_until_there_is_a_later_one() {
+    block_on(async {
+        let mut subject = Subject::new().await;
+        subject.clock.store(1_000 * DAY, Ordering::Relaxed);
+        subject.upsert(&[plain_row(0)], UpsertOptions::default(), WriteMode::Atomic).await;
+        let clip = record_change(&SmallChange::Clip { row: 0, name: 0, deal: None }, 0);
+        subject.change_records(vec![clip]).await.unwrap().0.unwrap();
+        subject.delete_members(0..1).await;
+        subject.base.checkpoint().await.unwrap();
+        subject.pass_time(31 * DAY);
+        subject.table.maintain().await.unwrap();
+        // By a clock that is behind, the next commit is of the time of the last one, and so is the log.
+        subject.pass_time(-31 * DAY);
+        subject.crash().await;
+        subject.upsert(&[plain_row(1)], UpsertOptions::default(), WriteMode::Atomic).await;
+        assert_eq!(subject.records_and_marks().await, (0, 1));
+        subject.pass_time(1);
+        subject.upsert(&[plain_row(2)], UpsertOptions::default(), WriteMode::Atomic).await;
+        subject.base.checkpoint().await.unwrap();
+        subject.pass_time(31 * DAY);
+        subject.table.maintain().await.unwrap();
+        assert_eq!(subject.records_and_marks().await, (0, 0));
     });
 }
 

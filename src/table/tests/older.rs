@@ -188,6 +188,10 @@ fn a_store_of_format_1_still_has_its_results_of_requests_and_its_records() {
         assert_eq!(found[0].as_ref().map(|(row, _)| *row), Some(Row(7)));
         let before = marks(&engine).await;
         assert!(!before.is_empty() && before.iter().all(|(_, mark)| !mark.is_done()), "{before:?}");
+        let (options, mode, origin) = (UpsertOptions::default(), WriteMode::Partial, Origin::default());
+        let rows = vec![Ok(plain_row(240))];
+        let request = UpsertRequest { rows, options, mode, claim: None, deadline: None, origin };
+        base.upsert(request).await.unwrap();
         base.checkpoint().await.unwrap();
         drop(base);
         table.maintain().await.unwrap();

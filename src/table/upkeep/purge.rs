@@ -142,10 +142,11 @@ impl Table {
     }
 }
 
-/// Whether the commit log has no commit of this time any more, where its oldest commit is of the time
-/// `begins`, and `header` was read before that.
+/// Whether the commit log has no commit of this time any more, nor ever will: its oldest commit is of the
+/// time `begins`, and `header` was read before that. If the clock is behind, the next commit may be of the time
+/// of the last one.
 fn is_forgotten(at: Timestamp, begins: Option<Timestamp>, header: &Header) -> bool {
-    begins.map_or(at <= header.committed_at, |begins| at < begins)
+    at < begins.unwrap_or(header.committed_at)
 }
 
 #[cfg(test)]
