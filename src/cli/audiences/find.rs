@@ -45,10 +45,8 @@ pub async fn id(
     };
     let member_base_id = base::need(client, base).await?;
     let named = all(client, member_base_id, among != Among::InUse).await?;
-    let (archived, in_use): (Vec<_>, Vec<_>) = named
-        .into_iter()
-        .filter(|one| one.name == audience)
-        .partition(|one| one.archived_at.is_some());
+    let (archived, in_use): (Vec<_>, Vec<_>) =
+        named.into_iter().filter(|one| one.name == audience).partition(|one| one.archived_at.is_some());
     let in_use = in_use.into_iter().next_back().filter(|_| among != Among::Archived);
     let found = in_use.or_else(|| archived.into_iter().next_back()).map(|one| one.id);
     let archived = if among == Among::Archived { "archived " } else { "" };

@@ -57,7 +57,8 @@ pub async fn remove(args: Args) -> Result<ExitCode, Error> {
 async fn prepare(args: Args) -> Result<(Client, String, Vec<String>, u64), Error> {
     let Args { mut id, r#ref, which } = args;
     let mut client = which.target.connect().await?;
-    let audience_id = find::id(&mut client, &which.audience, which.base.as_deref(), find::Among::InUse).await?;
+    let audience_id =
+        find::id(&mut client, &which.audience, which.base.as_deref(), find::Among::InUse).await?;
     let mut unknown = 0;
     if let Some(base) = which.base.as_deref().filter(|_| !r#ref.is_empty()) {
         let member_base_id = base::need(&mut client, base).await?;

@@ -49,7 +49,8 @@ pub struct ExplainArgs {
 /// Prints an audience as JSON.
 pub async fn get(which: Which) -> Result<ExitCode, Error> {
     let mut client = which.target.connect().await?;
-    let audience_id = find::id(&mut client, &which.audience, which.base.as_deref(), find::Among::InUse).await?;
+    let audience_id =
+        find::id(&mut client, &which.audience, which.base.as_deref(), find::Among::InUse).await?;
     let request = v1::GetAudienceRequest { audience_id };
     let reply = client.audiences.get_audience(request).await.map_err(Refusal::from)?.into_inner();
     output::line(format_args!("{:#}", to_json(find::known(reply.audience)?)))?;
@@ -59,7 +60,8 @@ pub async fn get(which: Which) -> Result<ExitCode, Error> {
 /// Prints the members of an audience.
 pub async fn members(which: Which) -> Result<ExitCode, Error> {
     let mut client = which.target.connect().await?;
-    let audience_id = find::id(&mut client, &which.audience, which.base.as_deref(), find::Among::InUse).await?;
+    let audience_id =
+        find::id(&mut client, &which.audience, which.base.as_deref(), find::Among::InUse).await?;
     let request = v1::GetAudienceRequest { audience_id: audience_id.clone() };
     let reply = client.audiences.get_audience(request).await.map_err(Refusal::from)?.into_inner();
     let member_base_id = find::known(reply.audience)?.member_base_id;

@@ -138,9 +138,8 @@ impl NamedAttributes {
     /// The key of the condition that a fault of this field is about.
     #[must_use]
     pub fn key_at(&self, field: &str) -> Option<&str> {
-        let is_within = |one: &&NamedAttribute| {
-            field.strip_prefix(&one.path).is_some_and(|rest| rest.starts_with('.'))
-        };
+        let is_within =
+            |one: &&NamedAttribute| field.strip_prefix(&one.path).is_some_and(|rest| rest.starts_with('.'));
         self.0.iter().find(is_within).map(|one| one.key.as_str())
     }
 

@@ -75,9 +75,8 @@ async fn is_empty(engine: &Arc<dyn Engine>, range: KeyRange) -> bool {
 /// The marks of members of one base that had records.
 async fn marks(engine: &Arc<dyn Engine>) -> Vec<(Row, Purge)> {
     let found = engine.scan(record_key::record_purges(USUAL), Direction::Forward, 99).await.unwrap();
-    let read = |(key, mark): (Key, Value)| {
-        (record_key::counted_row(&key).unwrap(), Purge::decode(&mark).unwrap())
-    };
+    let read =
+        |(key, mark): (Key, Value)| (record_key::counted_row(&key).unwrap(), Purge::decode(&mark).unwrap());
     found.into_iter().map(read).collect()
 }
 

@@ -151,7 +151,10 @@ fn unarchiving_asks_again_whether_the_filter_is_valid() {
     assert_eq!(update(&filter(vec![condition("attributes.level", RawValue::Number(1.0))])), Ok(()));
     let unknown = filter(vec![condition("attributes.city", RawValue::Text("Rome".to_owned()))]);
     assert_eq!(told(update(&unknown)).0, Reason::FilterInvalid);
-    assert_eq!(told(two.may_update(AudienceNumber(2), None, Some(&uses(&[1])), None)).0, Reason::FilterInvalid);
+    assert_eq!(
+        told(two.may_update(AudienceNumber(2), None, Some(&uses(&[1])), None)).0,
+        Reason::FilterInvalid
+    );
     // Unarchiving an audience that is not archived changes nothing, so it asks nothing.
     assert!(all([audience(1, "A", uses(&[9]))]).may_unarchive(FIRST, None).is_ok());
 }

@@ -170,7 +170,10 @@ async fn an_archived_audience_gets_another_name_and_filter_so_that_it_can_come_b
     assert!(named.archived_at.is_some() && named.revision > made.revision, "{named:?}");
     let status = world.unarchive(&made.id).await.unwrap_err();
     assert_eq!(refused(&status, Code::InvalidArgument, "FILTER_INVALID"), ["filters[0].key"]);
-    assert!(rule(&status).contains("names attributes.size, so change the filter of this audience"), "{status}");
+    assert!(
+        rule(&status).contains("names attributes.size, so change the filter of this audience"),
+        "{status}"
+    );
     let status = world.update(&made.id, |update| update.filters = vec![large]).await.unwrap_err();
     assert_eq!(refused(&status, Code::InvalidArgument, "FILTER_INVALID"), ["filters[0].key"]);
     let changed = world.update(&made.id, |update| update.filters = tier("gold")).await.unwrap();
