@@ -38,9 +38,9 @@ const CALLS_MIN_BYTES: u64 = 32 * 1024 * 1024;
 /// The share of `memory` for one body, and the size of body that every server accepts.
 const BODY_SHARE: (u64, u64) = (1, 4);
 const BODY_MIN_BYTES: u64 = 64 * 1024 * 1024;
-/// The average number of entries in a bucket of a lookup in a database: it rewrites a row under 2,000 bytes
-/// within its page, and a longer one costs it several rows.
-const DATABASE_BUCKET_ENTRIES: u64 = 40;
+/// The average number of entries in a bucket of a lookup in a data directory. In a database it is the usual one:
+/// a database rewrites a row under 2,000 bytes within its page, and a longer one costs it several rows.
+const BUCKET_ENTRIES: u64 = 160;
 /// How often a long opening is logged as still running.
 const STILL_OPENING: Duration = Duration::from_secs(5);
 
@@ -179,8 +179,8 @@ fn table_config(
     let usual = TableConfig::default();
     Ok(TableConfig {
         bucket_entries: match backing {
-            Backing::Memory | Backing::Sled(_) => usual.bucket_entries,
-            Backing::Postgres(_) => DATABASE_BUCKET_ENTRIES,
+            Backing::Memory | Backing::Sled(_) => BUCKET_ENTRIES,
+            Backing::Postgres(_) => usual.bucket_entries,
         },
         seed: u64::from_le_bytes(seed),
         metrics: metrics.table.clone(),

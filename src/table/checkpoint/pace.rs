@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 /// If no entries wait for the next checkpoint, this one rests this many times as long as it works.
 const LONGEST_REST: u32 = 6;
-/// Buckets of one batch while the checkpoint rests in between: about a quarter of a megabyte, because calls
-/// that wait for a sync wait for this one too.
-const BUCKETS_RESTING: usize = 64;
-/// Buckets of one batch while it does not rest.
-const BUCKETS_PRESSED: usize = 256;
+/// Entries of the buckets of one batch while the checkpoint rests in between: about a quarter of a megabyte,
+/// because calls that wait for a sync wait for this one too.
+const ENTRIES_RESTING: u64 = 10_240;
+/// Entries of the buckets of one batch while it does not rest.
+const ENTRIES_PRESSED: u64 = 40_960;
 
 /// Rests between the batches of a checkpoint, until the base closes.
 pub struct Pace {
@@ -34,9 +34,10 @@ impl Pace {
         Self { closing: Some(closing), since: Instant::now(), rests: true }
     }
 
-    /// Buckets of the next batch.
-    pub fn buckets_at_once(&self) -> usize {
-        if self.rests { BUCKETS_RESTING } else { BUCKETS_PRESSED }
+    /// Buckets of the next batch, if each has about so many entries.
+    pub fn buckets_at_once(&self, bucket_entries: u64) -> usize {
+        let entries = if self.rests { ENTRIES_RESTING } else { ENTRIES_PRESSED };
+        usize::try_from(entries / bucket_entries.max(1)).unwrap_or(usize::MAX).max(2)
     }
 
     /// Rests after a piece of work. `waiting` entries wait for the next checkpoint, which starts at `mark`
@@ -101,13 +102,14 @@ mod tests {
     async fn batches_are_large_when_it_does_not_rest() {
         let (_open, closing) = watch::channel(false);
         let mut pace = Pace::unhurried(closing);
-        assert_eq!(pace.buckets_at_once(), BUCKETS_RESTING);
-        for (waiting, buckets) in [(0, BUCKETS_RESTING), (300, BUCKETS_PRESSED), (100, BUCKETS_RESTING)] {
+        assert_eq!(pace.buckets_at_once(40), 256);
+        for (waiting, buckets) in [(0, 256), (300, 1_024), (100, 256)] {
             tokio::time::advance(Duration::from_secs(1)).await;
             pace.rest(waiting, 600).await;
-            assert_eq!(pace.buckets_at_once(), buckets);
+            assert_eq!(pace.buckets_at_once(40), buckets);
         }
-        assert_eq!(Pace::hurried().buckets_at_once(), BUCKETS_PRESSED);
+        let hurried = [0, 160, u64::MAX].map(|entries| Pace::hurried().buckets_at_once(entries));
+        assert_eq!(hurried, [40_960, 256, 2]);
     }
 
     #[tokio::test(start_paused = true)]

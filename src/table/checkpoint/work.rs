@@ -181,6 +181,10 @@ impl<'a> Work<'a> {
         self.open.parts.member_cache.set_images(self.open.number, published.image_bytes());
     }
 
+    fn buckets_at_once(&self) -> usize {
+        self.pace.buckets_at_once(self.open.parts.bucket_entries)
+    }
+
     async fn write_lookup(&mut self, kind: LookupKind) -> Result<(), TableError> {
         let target = buckets_of(&self.target, kind);
         let mut changes = Changes::sorted(Arc::clone(self.frozen.get(kind)), target).await;
@@ -188,7 +192,7 @@ impl<'a> Work<'a> {
         let left: Vec<u32> = changes.left().collect();
         let mut left = left.as_slice();
         while !left.is_empty() {
-            let (part, rest) = left.split_at(self.pace.buckets_at_once().min(left.len()));
+            let (part, rest) = left.split_at(self.buckets_at_once().min(left.len()));
             left = rest;
             let mut buckets = self.read(kind, part.iter().copied()).await?;
             for (number, bucket) in &mut buckets {
@@ -205,7 +209,7 @@ impl<'a> Work<'a> {
         let mut count = buckets_of(&self.stored, kind);
         while count < target {
             // Up to the next power of two, each parent is split once and none of them is a new bucket.
-            let step = u32::try_from(self.pace.buckets_at_once() / 2).unwrap_or(1);
+            let step = u32::try_from(self.buckets_at_once() / 2).unwrap_or(1);
             let level_end = count.checked_add(1).and_then(u32::checked_next_power_of_two).unwrap_or(u32::MAX);
             let last = target.min(level_end).min(count.saturating_add(step));
             let mut buckets = self.read(kind, (count..last).map(parent)).await?;

@@ -83,7 +83,7 @@ impl Default for TableConfig {
             budget_bytes: 256 * 1024 * 1024,
             read_bytes: 64 * 1024 * 1024,
             checkpoint_entries: 600_000,
-            bucket_entries: 160,
+            bucket_entries: 40,
             commit_retention_micros: THIRTY_DAYS,
             grace_micros: THIRTY_DAYS,
             undelete_log_bytes: UNDELETE_LOG_MAX_BYTES,

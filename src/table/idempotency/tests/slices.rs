@@ -11,15 +11,17 @@ use super::crashes::delete_to_the_end;
 use super::*;
 use crate::stored::key;
 
-/// A store whose engine is about to fail at operation `n`, and until then writes nothing of the base.
-async fn held_until_fault(n: u64) -> (Store, Arc<Faulty>) {
+/// A store with 2,500 members, and the claim of a new request. The engine is about to fail at operation `n`, and
+/// until then writes nothing of the base.
+async fn held_until_fault(n: u64) -> (Store, Arc<Faulty>, Arc<Claim>) {
     let store = Store::new().await;
     let faulty = Arc::new(Faulty::new(Arc::clone(&store.engine)));
     let store = store.through(Arc::clone(&faulty) as Arc<dyn Engine>).await.unwrap();
     store.upsert("members", 2_500, WriteMode::Partial).await.unwrap();
+    let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is new") };
     faulty.hold_writes_of(key::header(store.base.number()));
     faulty.fail_later(n, Fault::Error(EngineError::Io("a read".to_owned())));
-    (store, faulty)
+    (store, faulty, claim)
 }
 
 /// Lets a request run until a write of it is held and nothing else goes on, and then lets go of it. The
@@ -50,10 +52,9 @@ async fn answered<T>(faulty: &Faulty, request: impl Future<Output = T>) -> (T, b
 async fn a_delete_whose_later_slice_fails_is_answered_after_the_earlier_ones() {
     let mut held = 0;
     for n in 1..100 {
-        let (store, faulty) = held_until_fault(n).await;
+        let (store, faulty, claim) = held_until_fault(n).await;
         let delete =
             |claim| DeleteRequest { rows: (0..2_500).map(Row).collect(), claim, ..DeleteRequest::default() };
-        let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is new") };
         let (first, has_failed) = answered(&faulty, store.base.delete(delete(Some(claim)))).await;
         if first.is_ok() {
             break;
@@ -69,13 +70,14 @@ async fn an_upsert_whose_later_slice_fails_is_answered_after_the_earlier_ones() 
     for mode in [WriteMode::Partial, WriteMode::Whole] {
         let mut held = 0;
         for n in 1..100 {
-            let (store, faulty) = held_until_fault(n).await;
-            let (first, has_failed) = answered(&faulty, upsert_more(&store, mode)).await;
+            let (store, faulty, claim) = held_until_fault(n).await;
+            let (first, has_failed) = answered(&faulty, upsert_more(&store, claim, mode)).await;
             if first.is_ok() {
                 break;
             }
             held += u32::from(has_failed);
-            let again = upsert_more(&store, mode).await.unwrap();
+            let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is not complete") };
+            let again = upsert_more(&store, claim, mode).await.unwrap();
             let are_new = again.outcomes.iter().all(|row| row.outcome == Outcome::Created);
             assert!(are_new && again.outcomes.len() == 2_500, "operation {n}: {again:?}");
             assert_eq!(store.members().await, 5_000);
@@ -84,9 +86,8 @@ async fn an_upsert_whose_later_slice_fails_is_answered_after_the_earlier_ones() 
     }
 }
 
-/// Upserts 2,500 further members under a request id.
-async fn upsert_more(store: &Store, mode: WriteMode) -> Result<UpsertReply, TableError> {
-    let Ok(Begun::New(claim)) = store.begin("more", "").await else { panic!("no result is stored") };
+/// Upserts 2,500 further members.
+async fn upsert_more(store: &Store, claim: Arc<Claim>, mode: WriteMode) -> Result<UpsertReply, TableError> {
     let rows = (2_500..5_000).map(|n| Ok(new_row(n))).collect();
     let (options, claim, origin) = (UpsertOptions::default(), Some(claim), Origin::default());
     store.base.upsert(UpsertRequest { rows, options, mode, claim, deadline: None, origin }).await
