@@ -10,7 +10,7 @@
 //! sent before everything that it was planned on is durable. After a failure the lane drops its plans and
 //! starts again from what is published.
 //!
-//! A base waits only in its lane: for a checkpoint, if its overlay is too large ([`pressure`]), and for room
+//! A base waits only in its lane: for a checkpoint, if its overlay is too large (`pressure`), and for room
 //! for another batch in flight. It waits before it appends, so it never holds up other bases.
 //!
 //! While it plans many rows the lane yields now and then, because its thread serves calls too. This does not
@@ -23,7 +23,6 @@ mod build;
 mod indexing;
 mod narrowing;
 mod once;
-mod pressure;
 mod step;
 mod sums;
 mod upsert;
@@ -49,9 +48,9 @@ use crate::table::shared::room::Room;
 use crate::table::write::in_flight::InFlight;
 use crate::table::write::indexing::Indexing;
 use crate::table::write::job::Job;
-use crate::table::write::lane::pressure::Debt;
 use crate::table::write::limits::BATCH_ROWS;
 use crate::table::write::narrowing::Narrowing;
+use crate::table::write::pressure::{Debt, wait_for_checkpoint};
 use crate::table::write::publisher::{Planned, ToPublish, WaitingReply};
 use crate::table::{TableError, WriteMode};
 
@@ -145,7 +144,7 @@ impl Lane {
             if rows >= LONG_ROWS {
                 self.let_publisher_begin().await;
             }
-            self.rest_after(rows).await;
+            self.debt.rest_after(rows, &self.open).await;
         }
     }
 
@@ -183,7 +182,7 @@ impl Lane {
             // sync.
             tokio::task::yield_now().await;
         }
-        self.wait_for_checkpoint().await;
+        wait_for_checkpoint(&self.open).await;
         while let Ok(job) = self.jobs.try_recv() {
             self.queue.push_back(job);
         }

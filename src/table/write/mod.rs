@@ -14,6 +14,7 @@ pub mod job;
 pub mod lane;
 pub mod limits;
 pub mod narrowing;
+mod pressure;
 pub mod publisher;
 pub mod reply;
 pub mod validate;

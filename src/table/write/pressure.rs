@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use crate::table::write::lane::Lane;
+use crate::table::open::OpenBase;
 
 /// From this many times the mark on, the lane rests.
 const SLOWED_AT: usize = 2;
@@ -21,11 +21,19 @@ const LONGEST_REST: Duration = Duration::from_micros(80);
 /// Shorter rests are added up: a timer counts milliseconds.
 const SHORTEST_REST: Duration = Duration::from_millis(1);
 
-/// The rest that the lane still owes.
+/// The rest that the lane of a base still owes.
 #[derive(Debug, Default)]
-pub(super) struct Debt(Duration);
+pub struct Debt(Duration);
 
 impl Debt {
+    /// Rests after rows were planned, if a checkpoint is behind.
+    pub async fn rest_after(&mut self, rows: usize, open: &OpenBase) {
+        let rest = self.after(rows, open.overlay_entries(), open.parts.checkpoint_entries);
+        if !rest.is_zero() {
+            tokio::time::sleep(rest).await;
+        }
+    }
+
     /// Adds the rest for some rows while `waiting` entries wait for a checkpoint, of which one starts at
     /// `mark`. Returns how long to rest now.
     fn after(&mut self, rows: usize, waiting: usize, mark: usize) -> Duration {
@@ -42,30 +50,19 @@ impl Debt {
     }
 }
 
-impl Lane {
-    /// Rests after rows were planned, if a checkpoint is behind.
-    pub(super) async fn rest_after(&mut self, rows: usize) {
-        let rest = self.debt.after(rows, self.open.overlay_entries(), self.open.parts.checkpoint_entries);
-        if !rest.is_zero() {
-            tokio::time::sleep(rest).await;
-        }
+/// Waits for a checkpoint to end if the overlay is too large.
+pub async fn wait_for_checkpoint(open: &OpenBase) {
+    let is_due = || open.overlay_entries() >= open.parts.checkpoint_entries.saturating_mul(STOPPED_AT);
+    if !is_due() {
+        return;
     }
-
-    /// Waits for a checkpoint to end if the overlay is too large.
-    pub(super) async fn wait_for_checkpoint(&self) {
-        let open = &self.open;
-        let is_due = || open.overlay_entries() >= open.parts.checkpoint_entries.saturating_mul(STOPPED_AT);
-        if !is_due() {
-            return;
-        }
-        let mut ended = open.checkpoints.subscribe();
-        // A checkpoint may have ended before the subscription, so look again.
-        if is_due() {
-            open.checkpoint_due.notify_one();
-            // Wait for one checkpoint only, even if it fails: waiting for a success would stop the base for
-            // as long as checkpoints fail.
-            drop(ended.changed().await);
-        }
+    let mut ended = open.checkpoints.subscribe();
+    // A checkpoint may have ended before the subscription, so look again.
+    if is_due() {
+        open.checkpoint_due.notify_one();
+        // Wait for one checkpoint only, even if it fails: waiting for a success would stop the base for as
+        // long as checkpoints fail.
+        drop(ended.changed().await);
     }
 }
 
