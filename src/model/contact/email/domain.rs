@@ -19,6 +19,24 @@ pub(super) fn is_host(domain: &str) -> bool {
     ascii(domain).is_some_and(|ascii| is_ascii_host(ascii.as_bytes()))
 }
 
+/// Whether these are the characters of a host name without internationalised labels.
+pub(super) fn is_plainly_host(domain: impl Iterator<Item = u8>) -> bool {
+    let (mut length, mut has_dot, mut is_top, mut before) = (0, false, true, b'.');
+    for byte in domain {
+        match byte {
+            b'.' if (1..=LABEL_MAX_BYTES).contains(&length) && before != b'-' => {
+                (length, has_dot, is_top) = (0, true, true);
+            }
+            b'-' if length > 0 && before != b'-' => (length, is_top) = (length + 1, false),
+            b'a'..=b'z' | b'A'..=b'Z' => length += 1,
+            b'0'..=b'9' => (length, is_top) = (length + 1, false),
+            _ => return false,
+        }
+        before = byte;
+    }
+    has_dot && is_top && (2..=LABEL_MAX_BYTES).contains(&length)
+}
+
 /// The DNS form of `domain`: ASCII in lower case, by UTS 46 without transitional mappings. `None` if it has
 /// no such form.
 pub(super) fn ascii(domain: &str) -> Option<Cow<'_, str>> {

@@ -47,12 +47,26 @@ impl Fold {
     /// The folded form of `address`, or of a text that is compared with one. Borrowed if it is already
     /// folded.
     pub fn of(self, address: &str) -> Cow<'_, str> {
+        if is_folded(address) {
+            return Cow::Borrowed(address);
+        }
         match self {
             Self::Lower => lower(address),
             Self::Full if domain::is_plain(address) => lower(address),
             Self::Full => Cow::Owned(full(address)),
         }
     }
+}
+
+/// Whether every rule leaves `address` as it is, as nearly all addresses: ASCII in lower case without
+/// internationalised labels. Reads each byte once.
+fn is_folded(address: &str) -> bool {
+    let mut before = 0;
+    address.bytes().fold(true, |is_folded, byte| {
+        let is_label = byte == b'-' && before == b'-';
+        before = byte;
+        is_folded & byte.is_ascii() & !byte.is_ascii_uppercase() & !is_label
+    })
 }
 
 fn full(address: &str) -> String {
