@@ -51,8 +51,8 @@ pub fn vital_thread(
     thread::Builder::new().name(name.to_owned()).spawn(move || watch_thread(name, work, end_process))
 }
 
-/// Runs `work` in a vital task, which runs to its end even if the caller stops waiting. Its log lines belong to
-/// the call of its caller.
+/// Runs `work` in a vital task, which runs to its end even if the caller stops waiting. Its log lines belong
+/// to the call of its caller.
 pub async fn to_the_end<T: Send + 'static>(
     name: &'static str,
     work: impl Future<Output = T> + Send + 'static,
@@ -70,9 +70,10 @@ pub fn for_caller<T: Send + 'static>(work: impl Future<Output = T> + Send + 'sta
     tokio::spawn(work)
 }
 
-/// Lets another thread take over the task that this one woke last. tokio keeps that task for this thread, to run
-/// when the present task has to wait, and only the task that it kept before can be taken over. So this wakes
-/// another task, which does nothing. It is worth it if the present task goes on for a millisecond or more.
+/// Lets another thread take over the task that this one woke last. tokio keeps that task for this thread, to
+/// run when the present task has to wait, and only the task that it kept before can be taken over. So this
+/// wakes another task, which does nothing. It is worth it if the present task goes on for a millisecond or
+/// more.
 pub fn pass_on_woken() {
     drop(tokio::spawn(std::future::ready(())));
 }

@@ -23,8 +23,8 @@ pub enum Sent<'a> {
     Fixed,
 }
 
-/// The next field of a message that is not at its end. `None` for bytes that are not a message, and for what is
-/// hardly ever sent: groups, and numbers of ten bytes.
+/// The next field of a message that is not at its end. `None` for bytes that are not a message, and for what
+/// is hardly ever sent: groups, and numbers of ten bytes.
 pub fn next<'a>(bytes: &mut &'a [u8]) -> Option<Field<'a>> {
     let tag = plain(bytes)?;
     let sent = match tag & 7 {

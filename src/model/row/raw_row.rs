@@ -1,6 +1,7 @@
 //! A row as a door received it. This is the only code that parses the fields of a member.
 //!
-//! - Every door fills a [`RawRow`] by moving its texts into it, or with parts of its message; nothing is copied.
+//! - Every door fills a [`RawRow`] by moving its texts into it, or with parts of its message; nothing is
+//!   copied.
 //! - Parsing reports every fault of a row. Faults name fields as [`ProfileField`](crate::model::ProfileField)
 //!   does; a door that spells them differently translates the paths.
 //! - A row of a bulk call has a key or an id that finds its member, see [`Finder`]. A call about one member

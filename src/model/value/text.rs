@@ -13,15 +13,15 @@ use crate::model::refusal::error::Reason;
 use crate::model::refusal::violation::{Fault, Rule};
 use crate::model::value::invisible::{is_stray, loses_nothing};
 
-/// A text as a door has it: its own, or a part of a message. What is stored of a short one takes no allocation, so
-/// a part of a message need not be copied before.
+/// A text as a door has it: its own, or a part of a message. What is stored of a short one takes no
+/// allocation, so a part of a message need not be copied before.
 pub trait Given: AsRef<str> + Into<CompactString> + Into<String> {}
 
 impl Given for String {}
 impl Given for &str {}
 
-/// Declares a text type. Its function checks the content, and may normalise it. With `given`, the function takes
-/// any [`Given`] text and returns what is stored.
+/// Declares a text type. Its function checks the content, and may normalise it. With `given`, the function
+/// takes any [`Given`] text and returns what is stored.
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, given $read:expr) => {
         $crate::model::value::text::text_type!(@type $(#[$doc])* $name);
@@ -198,8 +198,8 @@ fn fault_of_length(limit: Limit, text: &str) -> Option<Fault> {
 
 /// Whether it is clear at a glance that `text` has no character of the Unicode category Cc.
 pub(crate) fn has_no_controls(text: &str) -> bool {
-    // U+0080 to U+009F begin with C2 in UTF-8, as do some signs such as the degree. Without an early exit, so that
-    // the compiler can check many bytes at once.
+    // U+0080 to U+009F begin with C2 in UTF-8, as do some signs such as the degree. Without an early exit, so
+    // that the compiler can check many bytes at once.
     !text.bytes().fold(false, |found, byte| found | byte.is_ascii_control() | (byte == 0xc2))
 }
 

@@ -1,5 +1,5 @@
-//! The most that a row can count as for the guard, whatever member it finds. The request finds it out from the
-//! row, so that the lane need not look into rows that it does not apply.
+//! The most that a row can count as for the guard, whatever member it finds. The request finds it out from
+//! the row, so that the lane need not look into rows that it does not apply.
 
 use crate::model::counted::Unseen;
 use crate::model::{Change, GuardCounts, MatchBy, MemberRow, Semantics, Status, UpsertOptions};

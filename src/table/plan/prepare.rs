@@ -122,8 +122,8 @@ impl Writes<'_> {
 }
 
 /// Hashes the rows of a request that comes through `door`, and yields to other tasks now and then. Rows that
-/// did not parse keep their error. While most rows create members, it also finds out which audiences and search
-/// sets those enter.
+/// did not parse keep their error. While most rows create members, it also finds out which audiences and
+/// search sets those enter.
 pub async fn prepare_all(
     open: &OpenBase,
     rows: Vec<Result<MemberRow, RowError>>,

@@ -1,8 +1,9 @@
-//! What is known of the members of many rows before they are applied, so that most rows are decided by it alone.
+//! What is known of the members of many rows before they are applied, so that most rows are decided by it
+//! alone.
 //!
-//! In a list that is sent again nearly every row repeats its member, and in a new one nearly every row has keys
-//! that no member has. Nothing is remembered for these: what a plan remembers is for rows that have to look at
-//! members.
+//! In a list that is sent again nearly every row repeats its member, and in a new one nearly every row has
+//! keys that no member has. Nothing is remembered for these: what a plan remembers is for rows that have to
+//! look at members.
 
 use smallvec::SmallVec;
 
@@ -27,8 +28,8 @@ pub(super) enum Seen {
 }
 
 impl Plan<'_> {
-    /// Fetches, in two reads for all rows, the candidates of the keys that nearly all of them need, and returns
-    /// what is known of each row's member, before what this batch did so far.
+    /// Fetches, in two reads for all rows, the candidates of the keys that nearly all of them need, and
+    /// returns what is known of each row's member, before what this batch did so far.
     pub(super) async fn look_for(
         &mut self,
         rows: &[Result<Prepared, RowError>],
@@ -74,7 +75,8 @@ impl Plan<'_> {
         Ok(seen)
     }
 
-    /// What is known of a row's member after what this batch did so far: what it has changed has to be looked at.
+    /// What is known of a row's member after what this batch did so far: what it has changed has to be looked
+    /// at.
     pub(super) fn still(&self, seen: Seen, row: &Prepared) -> Seen {
         let mut first = row.matched_by.keys().take(1);
         let is_unchanged = match seen {

@@ -1,5 +1,5 @@
-//! Rows of one request are decided by what was looked up for all of them before the first one was applied. Each
-//! must do what it would do alone.
+//! Rows of one request are decided by what was looked up for all of them before the first one was applied.
+//! Each must do what it would do alone.
 
 use super::*;
 

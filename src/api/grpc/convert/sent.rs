@@ -1,8 +1,8 @@
 //! Rows of a chunk as their bytes: texts are parsed where they lie in the message.
 //!
-//! A row usually has ten short texts, and a message of each row's own would take an allocation for each of them,
-//! only to give it back once the row is parsed. What is hardly ever sent is left to prost, so every row becomes what
-//! it would become as a message.
+//! A row usually has ten short texts, and a message of each row's own would take an allocation for each of
+//! them, only to give it back once the row is parsed. What is hardly ever sent is left to prost, so every row
+//! becomes what it would become as a message.
 
 use std::collections::BTreeMap;
 
@@ -50,8 +50,8 @@ impl<'a> SentRow<'a> {
 
 /// The row whose fields prost would read from these bytes; `None` if that is not certain.
 fn in_place(bytes: &[u8]) -> Option<RawRow<GivenAttributes, &str>> {
-    // Tags and lengths of short texts are characters of ASCII, so most rows are one text from end to end. Its parts
-    // need no check but where they begin and end.
+    // Tags and lengths of short texts are characters of ASCII, so most rows are one text from end to end. Its
+    // parts need no check but where they begin and end.
     let whole = std::str::from_utf8(bytes).ok();
     let mut row = RawRow::<GivenAttributes, &str>::default();
     let (mut rest, mut account, mut attributes) = (bytes, None, None);
@@ -110,8 +110,8 @@ mod tests {
         Date::new(2026, 2, 3).unwrap()
     }
 
-    /// What the bytes become by this module and by prost alone, which must be the same; and whether this module
-    /// alone has read them.
+    /// What the bytes become by this module and by prost alone, which must be the same; and whether this
+    /// module alone has read them.
     fn read(bytes: &[u8]) -> bool {
         let sealer = Sealer::new(IdKey([7; 16]));
         let finder = || Some(input::finder(MatchBy::Ref, &sealer, BaseNumber(1)));

@@ -9,8 +9,8 @@ use crate::api::grpc::fields::{Field, Sent, next};
 /// The number of the field with the members of a chunk.
 const MEMBERS: u64 = 3;
 
-/// Members that are not decoded: each is parsed where it lies in its message. The message that they belong to is
-/// decoded without them.
+/// Members that are not decoded: each is parsed where it lies in its message. The message that they belong to
+/// is decoded without them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SentMembers {
     message: Bytes,
@@ -20,8 +20,8 @@ pub struct SentMembers {
 }
 
 impl SentMembers {
-    /// Sets the members of a chunk aside, of which there are about so many. Returns the other fields of its message
-    /// too; `None` for bytes that have to be decoded as a whole.
+    /// Sets the members of a chunk aside, of which there are about so many. Returns the other fields of its
+    /// message too; `None` for bytes that have to be decoded as a whole.
     pub fn split(message: &Bytes, members: usize) -> Option<(Self, Vec<u8>)> {
         let (mut places, mut others, mut bytes) = (Vec::with_capacity(members), Vec::new(), 0);
         let mut rest: &[u8] = message;

@@ -8,8 +8,8 @@
 //!   is `Large`, and the codec finds it when tonic passes on an empty message in its place.
 //! - A message that arrives too slowly is refused. A compressed message is unpacked here, where its size is
 //!   limited.
-//! - The members of a chunk of an import are not decoded at all: the codec sets them aside for the call, which
-//!   parses them where they lie.
+//! - The members of a chunk of an import are not decoded at all: the codec sets them aside for the call,
+//!   which parses them where they lie.
 //!
 //! The state of a call is kept in its task, because the codec receives nothing but types. The memory of a
 //! request is given back when the call ends, or earlier, when the request has become rows ([`became_rows`]).
