@@ -286,15 +286,11 @@ mod tests {
 
     #[test]
     fn a_buffer_that_is_used_again_has_one_member_at_a_time() {
-        let long = Profile { company: Some(Name::parse("x".repeat(200)).unwrap()), ..Profile::default() };
-        let short = Profile { dob: Some(Date::parse("1990-02-03").unwrap()), ..Profile::default() };
-        let mut bytes = b"left over".to_vec();
-        for profile in [long, short] {
-            let member = Member { profile, ..Member::default() };
-            encode_into(&mut bytes, &member);
-            assert_eq!(bytes, encode(&member));
-            assert_eq!(decode(&bytes).unwrap(), member);
-        }
+        let mut bytes = vec![7; 300];
+        let profile = Profile { dob: Some(Date::parse("1990-02-03").unwrap()), ..Profile::default() };
+        let member = Member { profile, ..Member::default() };
+        encode_into(&mut bytes, &member);
+        assert_eq!((bytes.len(), decode(&bytes).unwrap()), (encode(&member).len(), member));
     }
 
     #[test]
