@@ -35,16 +35,19 @@ impl Overlay {
 
     /// Sets the operation of a pair of hash and row.
     pub fn set(&mut self, hash: u64, row: u64, op: Op) {
-        let packed = Packed::new(row, op);
+        self.put(hash, Packed::new(row, op));
+    }
+
+    fn put(&mut self, hash: u64, packed: Packed) {
         match self.first.entry(hash) {
             Entry::Vacant(none) => {
                 none.insert(packed);
             }
-            Entry::Occupied(mut first) if first.get().row() == row => {
+            Entry::Occupied(mut first) if first.get().row() == packed.row() => {
                 first.insert(packed);
             }
             Entry::Occupied(_) => {
-                self.more.insert((hash, row), packed);
+                self.more.insert((hash, packed.row()), packed);
             }
         }
     }
@@ -71,9 +74,9 @@ impl Overlay {
 
     /// Takes over every entry of `newer`, which replaces its own.
     pub fn absorb(&mut self, newer: &Self) {
-        for (hash, (row, op)) in newer.iter() {
-            self.set(hash, row, op);
-        }
+        self.reserve(newer.first.len());
+        newer.first.iter().for_each(|(hash, packed)| self.put(*hash, *packed));
+        newer.more.iter().for_each(|((hash, _), packed)| self.put(*hash, *packed));
     }
 }
 
@@ -158,6 +161,16 @@ mod tests {
                 model.insert((hash, row), op);
             }
             prop_assert_eq!(overlay.len(), model.len());
+            // Another one that takes over the same entries, on top of some that they replace.
+            let mut other = Overlay::default();
+            model.keys().step_by(2).for_each(|(hash, row)| other.set(*hash, *row, Op::Put(1)));
+            other.absorb(&overlay);
+            let sorted = |overlay: &Overlay| {
+                let mut all: Vec<_> = overlay.iter().collect();
+                all.sort_by_key(|(hash, (row, _))| (*hash, *row));
+                all
+            };
+            prop_assert_eq!(sorted(&other), sorted(&overlay));
             for hash in 0..4 {
                 let mut got: Vec<RowOp> = overlay.get(hash).collect();
                 got.sort_by_key(|(row, _)| *row);

@@ -49,6 +49,14 @@ impl Beforehand {
     pub const NOTHING: &'static Self = &Self { entered: None, words: None };
 }
 
+/// What is found out about a row, before the row is moved to it.
+struct Hashed {
+    matched_by: Matched,
+    others: SmallVec<[Wanted; 2]>,
+    fingerprint: u128,
+    most: Most,
+}
+
 /// How the member of a row is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Matched {
@@ -90,15 +98,9 @@ pub struct Writes<'a> {
 }
 
 impl Prepared {
-    fn new(
-        row: MemberRow,
-        matched_by: Matched,
-        others: SmallVec<[Wanted; 2]>,
-        fingerprint: u128,
-        options: &UpsertOptions,
-    ) -> Self {
-        let most = Most::of(&row, matched_by.keys().next().is_some(), options);
-        Self { row, matched_by, others, fingerprint, most, beforehand: Beforehand::default() }
+    fn new(row: MemberRow, hashed: Hashed, beforehand: Beforehand) -> Self {
+        let Hashed { matched_by, others, fingerprint, most } = hashed;
+        Self { row, matched_by, others, fingerprint, most, beforehand }
     }
 
     /// What the row writes.
@@ -136,17 +138,23 @@ pub async fn prepare_all(
     let mut early = if is_filling { early(open, door).await } else { None };
     for row in rows {
         stretch.work(1).await;
-        let mut row = row.and_then(|row| prepare(row, options, &open.parts.hashes));
-        if let Ok(row) = &mut row
-            && is_filling
-            && may_create(&row.row)
-        {
-            row.beforehand.words = Some(RowMoves::of_new(&row.row.patch));
-            if let Some((early, new_members)) = &mut early {
-                row.beforehand.entered = entered(early, &row.row, options, *new_members);
-            }
-        }
-        prepared.push(row);
+        // A row is half a kilobyte, so it is moved once.
+        prepared.push(match row {
+            Ok(row) => match hashed(&row, options, &open.parts.hashes) {
+                Ok(hashed) => {
+                    let mut beforehand = Beforehand::default();
+                    if is_filling && may_create(&row) {
+                        beforehand.words = Some(RowMoves::of_new(&row.patch));
+                        if let Some((early, new_members)) = &mut early {
+                            beforehand.entered = entered(early, &row, options, *new_members);
+                        }
+                    }
+                    Ok(Prepared::new(row, hashed, beforehand))
+                }
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        });
     }
     prepared
 }
@@ -178,9 +186,14 @@ fn entered(
 
 /// Hashes one row. Refuses a row without the key that it is to be matched by.
 pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Prepared, RowError> {
+    let hashed = hashed(&row, options, hashes)?;
+    Ok(Prepared::new(row, hashed, Beforehand::default()))
+}
+
+fn hashed(row: &MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Result<Hashed, RowError> {
     if let Some(place) = row.found_by_id {
-        let others = keys_of(&row.patch, hashes).collect();
-        return Ok(Prepared::new(row, Matched::Place(place), others, 0, options));
+        let (matched_by, others) = (Matched::Place(place), keys_of(&row.patch, hashes).collect());
+        return Ok(Hashed { matched_by, others, fingerprint: 0, most: Most::of(row, false, options) });
     }
     let or_email = options.or_email && options.match_by == MatchBy::WorkerId;
     let email = row.patch.email.as_set().filter(|_| or_email).map(MatchKey::Email);
@@ -200,8 +213,8 @@ pub fn prepare(row: MemberRow, options: &UpsertOptions, hashes: &Hashes) -> Resu
         && row.if_revision.is_none()
         && row.doubts.is_none()
         && !options.sight.is_blind_to(&row.patch, options.semantics);
-    let fingerprint = if repeats { hashes.fingerprint(&row, options) } else { 0 };
-    Ok(Prepared::new(row, matched_by, others, fingerprint, options))
+    let fingerprint = if repeats { hashes.fingerprint(row, options) } else { 0 };
+    Ok(Hashed { matched_by, others, fingerprint, most: Most::of(row, true, options) })
 }
 
 /// The value that a patch sets in a lookup.
