@@ -50,7 +50,7 @@ pub struct RawRows {
 
 /// Where rows come from.
 enum Origin {
-    Text(TextRows),
+    Text(Box<TextRows>),
     Sheet(SheetRows),
 }
 
@@ -71,7 +71,7 @@ impl RawRows {
                 Origin::Sheet(SheetRows::open(&jobs, job))
             }
             Some(ListFormat::Csv | ListFormat::Tsv | ListFormat::Ndjson | ListFormat::Actions) | None => {
-                Origin::Text(TextRows { rows: Rows::open(jobs, job), place: 0, held: None })
+                Origin::Text(Box::new(TextRows { rows: Rows::open(jobs, job), place: 0, held: None }))
             }
         };
         let actions = matches!(job.task, JobTask::Batch { .. }).then(|| sealer.clone());
