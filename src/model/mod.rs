@@ -73,6 +73,9 @@ pub use self::list::{cursor, page};
 pub use self::memberbase::base;
 pub use self::memberbase::base::{BaseSettings, StatusCounts};
 pub use self::membership::alias::RefAlias;
+pub use self::membership::borrowed::{
+    BorrowedAccount, BorrowedAlias, BorrowedAttributes, BorrowedMember, BorrowedValue,
+};
 pub use self::membership::difference::{FieldChange, differences};
 pub use self::membership::member::{Gender, Member, Profile, Status};
 pub use self::membership::{alias, lifecycle, member};

@@ -3,29 +3,22 @@
 //!
 //! It is encoded from a borrowed [`Member`], because this happens for every row of every import.
 
+mod borrow;
+mod kind;
 mod says;
 mod tag;
 
+pub use self::borrow::{borrow, revision};
 pub use self::says::says;
 use self::tag::{VALUE, VERSION};
 use super::bytes::{Reader, Writer};
 use super::decode::{DecodeError, versioned};
 use crate::model::{
-    AccountDetails, AttributeValue, Attributes, Date, Email, Gender, Member, Name, Phone, Profile, Ref,
-    RefAlias, Status, Tier, Timestamp, WorkerId,
+    AccountDetails, AttributeValue, Email, Member, Name, Phone, Profile, Ref, Tier, WorkerId,
 };
 
 /// Most members take no more bytes.
 const USUAL_BYTES: usize = 256;
-
-/// Kinds of attribute values.
-mod kind {
-    pub const TEXT: u8 = 1;
-    pub const NUMBER: u8 = 2;
-    pub const BOOL: u8 = 3;
-    pub const LIST: u8 = 4;
-    pub const DATE: u8 = 5;
-}
 
 /// The stored form of `member`.
 #[must_use]
@@ -166,99 +159,14 @@ fn encode_value(w: &mut Writer, value: &AttributeValue) {
 
 /// Reads the stored form.
 pub fn decode(bytes: &[u8]) -> Result<Member, DecodeError> {
-    let mut r = Reader::new(VALUE, versioned(VALUE, VERSION, bytes)?);
-    let status = Status::from_index(r.u8()?).ok_or_else(|| r.damaged("its status is unknown"))?;
-    let created = r.zigzag()?;
-    let updated = created.wrapping_add(r.zigzag()?);
-    let revision = r.varint()?;
-    let mut profile = Profile::default();
-    let (mut attributes, mut aliases) = (Vec::new(), Vec::new());
-    while !r.is_empty() {
-        decode_field(&mut r, &mut profile, &mut attributes, &mut aliases)?;
-    }
-    Ok(Member {
-        profile,
-        attributes: Attributes::from_stored(attributes),
-        aliases,
-        status,
-        created_at: Timestamp::from_micros(created),
-        updated_at: Timestamp::from_micros(updated),
-        revision,
-    })
-}
-
-fn decode_field(
-    r: &mut Reader<'_>,
-    p: &mut Profile,
-    attributes: &mut Vec<(String, AttributeValue)>,
-    aliases: &mut Vec<RefAlias>,
-) -> Result<(), DecodeError> {
-    match r.u8()? {
-        tag::REF => p.ref_ = Some(Ref::from_stored(r.text()?)),
-        tag::EMAIL => p.email = Some(Email::from_stored(r.text()?)),
-        tag::FIRST_NAME => p.first_name = Some(Name::from_stored(r.text()?)),
-        tag::LAST_NAME => p.last_name = Some(Name::from_stored(r.text()?)),
-        tag::PHONE => p.phone = Some(Phone::from_stored(r.text()?)),
-        tag::WORKER_ID => p.worker_id = Some(WorkerId::from_stored(r.text()?)),
-        tag::TIER => p.tier = Some(Tier::from_stored(r.text()?)),
-        tag::DOB => {
-            p.dob = Some(Date::parse(r.text()?).map_err(|_| r.damaged("its date of birth is not a date"))?)
-        }
-        tag::GENDER => {
-            p.gender = Some(Gender::parse(r.text()?).map_err(|_| r.damaged("its gender is unknown"))?)
-        }
-        tag::ROLE => p.role = Some(Name::from_stored(r.text()?)),
-        tag::COMPANY => p.company = Some(Name::from_stored(r.text()?)),
-        tag::ENABLE_PAYROLL => p.enable_payroll = Some(r.u8()? != 0),
-        tag::UK_ACCOUNT => {
-            p.account_details = Some(AccountDetails::Uk {
-                account_holder: string(r)?,
-                sort_code: string(r)?,
-                account_number: string(r)?,
-            });
-        }
-        tag::EU_ACCOUNT => {
-            p.account_details = Some(AccountDetails::Eu { account_holder: string(r)?, iban: string(r)? });
-        }
-        tag::ATTRIBUTE => {
-            let key = string(r)?;
-            attributes.push((key, decode_value(r)?));
-        }
-        tag::ALIAS => {
-            let ref_ = Ref::from_stored(r.text()?);
-            aliases.push(RefAlias { ref_, until: Timestamp::from_micros(r.zigzag()?) });
-        }
-        _ => return Err(r.damaged("it has an unknown field")),
-    }
-    Ok(())
-}
-
-fn decode_value(r: &mut Reader<'_>) -> Result<AttributeValue, DecodeError> {
-    Ok(match r.u8()? {
-        kind::TEXT => AttributeValue::Text(string(r)?),
-        kind::NUMBER => AttributeValue::Number(f64::from_bits(r.u64()?)),
-        kind::BOOL => AttributeValue::Bool(r.u8()? != 0),
-        kind::LIST => {
-            let count = r.size()?;
-            let mut items = Vec::new();
-            for _ in 0..count {
-                items.push(string(r)?);
-            }
-            AttributeValue::List(items)
-        }
-        kind::DATE => AttributeValue::Date(r.time()?),
-        _ => return Err(r.damaged("an attribute has an unknown kind")),
-    })
-}
-
-fn string(r: &mut Reader<'_>) -> Result<String, DecodeError> {
-    r.text().map(str::to_owned)
+    Ok(borrow(bytes)?.to_member())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::limits::{ACCOUNT_HOLDER_MAX_CHARS, PII_MAX_BYTES};
+    use crate::model::{Attributes, Date, Gender, RefAlias, Status, Timestamp};
     use crate::stored::documented::assert_documented;
 
     #[test]

@@ -111,11 +111,8 @@ pub struct Attributes(Vec<(String, AttributeValue)>);
 
 impl Attributes {
     /// Takes attributes that were checked before they were stored, and sorts them if necessary.
-    pub fn from_stored(mut entries: Vec<(String, AttributeValue)>) -> Self {
-        if !entries.is_sorted_by(|(left, _), (right, _)| left < right) {
-            entries = entries.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
-        }
-        Self(entries)
+    pub fn from_stored(entries: Vec<(String, AttributeValue)>) -> Self {
+        Self(in_order(entries))
     }
 
     /// The value under `key`.
@@ -168,6 +165,14 @@ impl Attributes {
     fn place(&self, key: &str) -> Result<usize, usize> {
         self.0.binary_search_by(|(other, _)| other.as_str().cmp(key))
     }
+}
+
+/// The entries in byte order of their keys. If a key is there several times, its last value counts.
+pub fn in_order<K: Ord, V>(entries: Vec<(K, V)>) -> Vec<(K, V)> {
+    if entries.is_sorted_by(|(left, _), (right, _)| left < right) {
+        return entries;
+    }
+    entries.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect()
 }
 
 /// Changes to attributes. Every key in it is valid. If a key is changed several times, the last change

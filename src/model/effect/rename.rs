@@ -3,6 +3,7 @@
 use crate::model::effect::upsert::Update;
 use crate::model::limits::REF_ALIASES_MAX;
 use crate::model::membership::alias::RefAlias;
+use crate::model::membership::borrowed::BorrowedMember;
 use crate::model::membership::member::Member;
 use crate::model::refusal::error::{Reason, Refusal};
 use crate::model::row::change::Change;
@@ -64,6 +65,14 @@ impl Member {
     pub fn drop_aliases(&mut self, now: Timestamp) {
         let own = self.profile.ref_.as_ref();
         self.aliases.retain(|alias| alias.until > now && Some(&alias.ref_) != own);
+    }
+}
+
+impl BorrowedMember<'_> {
+    /// The same as [`Member::drop_aliases`].
+    pub fn drop_aliases(&mut self, now: Timestamp) {
+        let own = self.ref_;
+        self.aliases.retain(|alias| alias.until > now && Some(alias.ref_) != own);
     }
 }
 

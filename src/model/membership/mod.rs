@@ -4,6 +4,7 @@
 //! member.
 
 pub mod alias;
+pub mod borrowed;
 pub mod difference;
 pub mod lifecycle;
 pub mod member;

@@ -4,6 +4,7 @@
 //! So its replies omit both. A value that it writes into one of them always counts as a change, because
 //! "unchanged" would confirm a guess. And only the other fields decide whether a member is too large.
 
+use crate::model::membership::borrowed::BorrowedMember;
 use crate::model::membership::member::Member;
 use crate::model::row::match_by::Semantics;
 use crate::model::row::patch::MemberPatch;
@@ -26,6 +27,17 @@ impl Sight {
             Self::WithoutPii => {
                 member.profile.dob = None;
                 member.profile.account_details = None;
+            }
+        }
+    }
+
+    /// The same as [`Self::cover`].
+    pub fn cover_borrowed(self, member: &mut BorrowedMember<'_>) {
+        match self {
+            Self::Whole => {}
+            Self::WithoutPii => {
+                member.dob = None;
+                member.account_details = None;
             }
         }
     }
