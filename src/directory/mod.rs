@@ -62,7 +62,7 @@ pub use self::jobs::{
     JobWatch, ListUpload, NewBatch, NewDelete, NewList, NewRevert, NewRevertOf, ReadColumn, ResultReader,
     Reverted, RevertedAs, Runner, ShownInput,
 };
-pub use self::list::RawPage;
+pub use self::list::{Items, RawPage};
 pub use self::members::{
     AudienceMove, Batch, ChangeOrigin, Counted, EditedMember, Export, Found, KeyResult, MemberChange,
     MemberChangePage, MemberChanges, MemberCount, MemberGroup, MemberList, MemberPage, PageEnds,

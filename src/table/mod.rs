@@ -61,6 +61,7 @@ pub use self::read::activity::Activity;
 pub use self::read::deleted::WhichDeleted;
 pub use self::read::history::{HistoryChange, HistoryEnd, HistoryKind, HistoryPlace, HistoryWalk, Told};
 pub use self::read::returned::Returned;
+pub use self::read::stored::StoredMember;
 pub use self::read::summary::BaseSummary;
 pub use self::read::view::{MemberKey, View};
 pub use self::revert::{ReadyRevert, RevertEnd, RevertJudge, RevertPlan, RevertRequest};

@@ -9,7 +9,9 @@ use crate::directory::{Error, Lacking, RateLimit, Replies, Room, Shows};
 use crate::model::field::ProfileField;
 use crate::model::origin::Actor;
 use crate::model::token::{AccessLevel, Token, TokenDescription, TokenId};
-use crate::model::{BaseNumber, CursorKey, Filter, Fold, Member, MemberRow, Named, Sealer, Sight, Timestamp};
+use crate::model::{
+    BaseNumber, BorrowedMember, CursorKey, Filter, Fold, Member, MemberRow, Named, Sealer, Sight, Timestamp,
+};
 use crate::table::{Base, Idempotency, Jobs, LiveToken, MayMake, Table, Tokens, View, Whose};
 
 /// The table, for one caller.
@@ -146,6 +148,14 @@ impl Guarded {
         }
         self.sight().cover(&mut member);
         member
+    }
+
+    /// The same as [`Self::show`].
+    pub fn show_borrowed(&self, member: &mut BorrowedMember<'_>) {
+        if !member.aliases.is_empty() {
+            member.drop_aliases(self.table.now());
+        }
+        self.sight().cover_borrowed(member);
     }
 
     /// The fields that [`Self::show`] leaves out of every member.

@@ -5,6 +5,7 @@
 //! Nothing here knows an operation.
 
 pub mod check;
+mod items;
 mod matching;
 mod narrow;
 mod page;
@@ -13,10 +14,11 @@ mod read;
 mod walk;
 mod weight;
 
+pub use self::items::Items;
 pub use self::matching::{Looked, count_to, matching, matching_all, members_then};
 pub use self::narrow::{FIND_TOGETHER, Narrowed, join, narrow};
 pub use self::page::{Page, RawPage, both};
-pub use self::part::{Part, Read};
+pub use self::part::{Next, Part, Read};
 pub use self::read::{ROUNDS, Shown, show};
 pub use self::walk::Walk;
 pub use self::weight::weight;

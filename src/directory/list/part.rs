@@ -38,10 +38,13 @@ impl Part {
 }
 
 /// What was read of a list.
-#[derive(Default)]
-pub struct Read {
+pub struct Read<I = Vec<(Row, Member)>> {
     /// The members, as the caller may see them.
-    pub members: Vec<(Row, Member)>,
+    pub members: I,
+    /// How many they are.
+    pub count: usize,
+    /// The rows of the first and the last of them.
+    pub ends: Option<(Row, Row)>,
     /// Where to continue, if there may be more.
     pub next: Option<Next>,
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::directory::access::Guarded;
-use crate::directory::list::{Narrowed, Part, check, narrow, show};
+use crate::directory::list::{Narrowed, Part, Read, check, narrow, show};
 use crate::directory::{Directory, Error, PageRoom};
 use crate::model::field::ProfileField;
 use crate::model::token::AccessLevel;
@@ -91,7 +91,8 @@ impl Export {
         let (guarded, base, filter) = (&self.guarded, &self.base, &self.filter);
         // An audience that was archived since has no members, so the export would seem to be complete.
         let admit = |view: &View<'_>, _: &Narrowed| guarded.check_named(&self.named, view);
-        let mut page = show(guarded, base, None, filter, admit, |_| part, room).await?.read;
+        let mut page: Read =
+            show(guarded, base, None, filter, admit, |_| (part, Vec::new()), room).await?.read;
         page.members.retain(|(row, _)| *row < self.end);
         self.done = page.next.is_none_or(|next| next.after >= self.end);
         self.after = page.next.map(|next| next.after.0);

@@ -145,7 +145,7 @@ struct Reply {
 
 impl Reply {
     fn add(&mut self, found: Option<(Row, Member)>) {
-        self.bytes += RESULT_BYTES + found.as_ref().map_or(0, |(_, member)| weight(member));
+        self.bytes += RESULT_BYTES + found.as_ref().map_or(0, |(_, member)| weight(&member.into()));
         let is_large = self.bytes > REPLY_BYTES || !self.room.has(self.bytes);
         self.is_full |= is_large && !self.results.is_empty();
         self.results.push(match found {

@@ -2,7 +2,7 @@
 //! exists throughout appears exactly once, whatever is written between two pages.
 
 use crate::directory::list::{
-    Looked, Narrowed, Page, Part, RawPage, Read, Shown, Walk, both, check, count_to, show,
+    Items, Looked, Narrowed, Next, Page, Part, RawPage, Shown, Walk, both, check, count_to, show,
 };
 use crate::directory::{Directory, Error, PageRoom};
 use crate::model::limits::SEARCH_TOTAL_MAX;
@@ -43,9 +43,11 @@ pub struct PageEnds {
 
 /// A part of a list of members.
 #[derive(Debug)]
-pub struct MemberPage {
+pub struct MemberPage<I = Vec<(Row, Member)>> {
     /// The members, in the order asked for.
-    pub members: Vec<(Row, Member)>,
+    pub members: I,
+    /// How many they are.
+    pub count: usize,
     /// Where the next page starts; `None` at the end.
     pub cursor: Option<String>,
     /// How many members match; `None` unless asked for and known without checking each of them. With a
@@ -64,6 +66,15 @@ pub struct MemberPage {
 impl Directory {
     /// One page of the members of a memberbase.
     pub async fn list_members(&self, list: MemberList) -> Result<MemberPage, Error> {
+        self.list_members_into(list, Vec::new).await
+    }
+
+    /// The same page, whose members become what `new` makes.
+    pub async fn list_members_into<I: Items>(
+        &self,
+        list: MemberList,
+        new: impl Fn() -> I,
+    ) -> Result<MemberPage<I>, Error> {
         let key = self.guarded.cursor_key();
         let parse = |filters| self.member_filter(filters, list.base);
         let filter = check::parse(list.filters, parse).await;
@@ -79,18 +90,18 @@ impl Directory {
             Ok(if narrowed.exact { Ok(()) } else { page.check_skip() }?)
         };
         let mut room = self.page_room();
-        let part = |_: &Narrowed| Part::of(&page);
+        let begin = |_: &Narrowed| (Part::of(&page), new());
         let (guarded, min_revision) = (&self.guarded, list.min_revision);
-        let shown = show(guarded, &base, min_revision, &page.filter, admit, part, &mut room).await?;
+        let shown = show(guarded, &base, min_revision, &page.filter, admit, begin, &mut room).await?;
         let Shown { read, narrowed } = shown;
-        let ends = if list.ends { Some(ends(&page, key, &read.members, &narrowed).await) } else { None };
+        let ends = if list.ends { Some(ends(&page, key, read.ends, &narrowed).await) } else { None };
         let (mut total, mut total_is_minimum) = (None, false);
         let is_whole = page.after.is_none() && page.skip == 0 && read.next.is_none();
         if list.total && is_search && is_whole {
             // Those on the page are all.
-            total = Some(u64::try_from(read.members.len()).unwrap_or(u64::MAX));
+            total = Some(u64::try_from(read.count).unwrap_or(u64::MAX));
         } else if list.total && is_search {
-            let (filter, looked) = (&page.filter, looked(&page, &read));
+            let (filter, looked) = (&page.filter, looked(&page, read.count, read.next));
             let (count, is_minimum) = count_to(&base, filter, &narrowed, looked, SEARCH_TOTAL_MAX).await?;
             (total, total_is_minimum) = (Some(count), is_minimum);
         } else if list.total && narrowed.exact {
@@ -98,6 +109,7 @@ impl Directory {
         }
         Ok(MemberPage {
             members: read.members,
+            count: read.count,
             ends,
             cursor: read.next.map(|next| page.cursor(key, next.after.0, next.skip)),
             total,
@@ -108,18 +120,18 @@ impl Directory {
     }
 }
 
-/// What a page has looked at, if it begins with the list.
-fn looked(page: &Page, read: &Read) -> Looked {
-    let Some(next) = read.next.filter(|_| page.after.is_none()) else { return Looked::default() };
-    let on_page = u64::try_from(read.members.len()).unwrap_or(u64::MAX);
+/// What a page with so many members has looked at, if it begins with the list.
+fn looked(page: &Page, count: usize, next: Option<Next>) -> Looked {
+    let Some(next) = next.filter(|_| page.after.is_none()) else { return Looked::default() };
+    let on_page = u64::try_from(count).unwrap_or(u64::MAX);
     let matching = page.skip.saturating_sub(next.skip).saturating_add(on_page);
     Looked { direction: page.direction, to: Some(next.after), matching }
 }
 
-/// Where a page with these members lies.
-async fn ends(page: &Page, key: &CursorKey, members: &[(Row, Member)], narrowed: &Narrowed) -> PageEnds {
-    let cursor = |(row, _): &(Row, Member)| page.cursor(key, row.0, 0);
-    let cursors = members.first().zip(members.last()).map(|(first, last)| (cursor(first), cursor(last)));
+/// Where a page with these first and last members lies.
+async fn ends(page: &Page, key: &CursorKey, ends: Option<(Row, Row)>, narrowed: &Narrowed) -> PageEnds {
+    let cursor = |row: Row| page.cursor(key, row.0, 0);
+    let cursors = ends.map(|(first, last)| (cursor(first), cursor(last)));
     let has_earlier = match page.after {
         None => false,
         Some(after) => Walk::new(narrowed, &Part::before(page, after)).await.has_more().await,

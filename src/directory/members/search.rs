@@ -46,10 +46,10 @@ impl Directory {
         let (skip, take) = (search.skip, search.take);
         let admit = |view: &View<'_>, _: &Narrowed| self.guarded.check_named(&named, view);
         let whole = Part { skip, limit: take, bytes: usize::MAX, ..part(None) };
-        let whole_or_part = |rows: &Narrowed| if rows.exact { whole } else { part(None) };
+        let begin = |rows: &Narrowed| (if rows.exact { whole } else { part(None) }, Vec::new());
         // A search never ends early.
         let room = &mut PageRoom::unlimited();
-        let shown = show(&self.guarded, &base, None, &filter, &admit, whole_or_part, room).await?;
+        let shown = show(&self.guarded, &base, None, &filter, &admit, begin, room).await?;
         let Shown { read, narrowed } = shown;
         if narrowed.exact {
             return Ok(Found { members: read.members, total: narrowed.count().await });
@@ -80,7 +80,8 @@ impl Directory {
             self.guarded.check_base(AccessLevel::Read, base.number()).await?;
             let after = Some(next.after.0);
             let room = &mut self.page_room();
-            read = show(&self.guarded, base, None, filter, &admit, |_| part(after), room).await?.read;
+            let begin = |_: &Narrowed| (part(after), Vec::new());
+            read = show(&self.guarded, base, None, filter, &admit, begin, room).await?.read;
         }
     }
 }

@@ -87,11 +87,22 @@ impl Stored {
 
     /// The stored member at `row`, if there is one.
     pub fn record(&self, row: Row) -> Result<Option<&[u8]>, DecodeError> {
+        Ok(self.found(row)?.map(|(_, record)| record))
+    }
+
+    /// The same, to keep. It keeps its part of the block.
+    pub fn shared(&self, row: Row) -> Result<Option<Value>, DecodeError> {
+        Ok(self.found(row)?.map(|(part, record)| part.slice_ref(record)))
+    }
+
+    /// The stored member at `row`, and the part that has it.
+    fn found(&self, row: Row) -> Result<Option<(&Value, &[u8])>, DecodeError> {
         let (number, slot) = place(row);
         let Ok(index) = self.0.binary_search_by_key(&number, |block| block.number) else { return Ok(None) };
         let parts = self.0.get(index).into_iter().flat_map(|block| block.parts.iter().rev());
         let mut holding = parts.filter(|(first, _)| usize::from(*first) <= slot);
-        holding.next().map_or(Ok(None), |(first, part)| find(part, *first == 0, slot))
+        let Some((first, part)) = holding.next() else { return Ok(None) };
+        Ok(find(part, *first == 0, slot)?.map(|record| (part, record)))
     }
 }
 

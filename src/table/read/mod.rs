@@ -10,5 +10,6 @@ pub mod deleted;
 pub mod history;
 mod one;
 pub mod returned;
+pub mod stored;
 pub mod summary;
 pub mod view;

@@ -24,6 +24,7 @@ use crate::table::index::resolve::resolve;
 use crate::table::index::search::{self, WordRows};
 use crate::table::index::sets::{RowSet, SetField, Sets};
 use crate::table::open::OpenBase;
+use crate::table::read::stored::StoredMember;
 use crate::table::read::summary::BaseSummary;
 use crate::table::shared::member_cache::CachedMember;
 
@@ -214,17 +215,14 @@ impl<'a> View<'a> {
         if unknown.is_empty() {
             return Ok(found);
         }
-        found.extend(self.stored(&unknown, |row, record| Ok(cache.put(base, row, record))).await?);
+        let stored = self.stored_members(&unknown).await?.into_iter();
+        found.extend(stored.map(|(row, record)| (row, cache.put(base, row, record.bytes()))));
         Ok(found)
     }
 
-    /// What `read` makes of the stored members at `rows`, in the same order. Rows without a member are
-    /// omitted.
-    async fn stored<T>(
-        &self,
-        rows: &[Row],
-        read: impl Fn(Row, &[u8]) -> Result<T, TableError>,
-    ) -> Result<Vec<(Row, T)>, TableError> {
+    /// The members at `rows` as they are stored, in the same order. Rows without a member are omitted. The
+    /// blocks are read in their order, each once, and no member is decoded.
+    pub async fn stored_members(&self, rows: &[Row]) -> Result<Vec<(Row, StoredMember)>, TableError> {
         let mut again = LookAgain::default();
         loop {
             let stored =
@@ -232,8 +230,8 @@ impl<'a> View<'a> {
             let mut members = Vec::with_capacity(rows.len());
             let mut missed = None;
             for row in rows {
-                match stored.record(*row)? {
-                    Some(record) => members.push((*row, read(*row, record)?)),
+                match stored.shared(*row)? {
+                    Some(record) => members.push((*row, StoredMember::new(record))),
                     None if self.published.sets.has_members(*row, 1) => missed = Some(*row),
                     None => {}
                 }
@@ -296,7 +294,7 @@ impl<'a> View<'a> {
         let mut rows: Vec<Row> = records.iter().map(|(place, _)| place.row).collect();
         rows.dedup();
         let living: HashSet<Row> =
-            self.stored(&rows, |_, _| Ok(())).await?.into_iter().map(|(row, ())| row).collect();
+            self.stored_members(&rows).await?.into_iter().map(|(row, _)| row).collect();
         records.retain(|(place, _)| living.contains(&place.row));
         Ok((records, next))
     }
@@ -309,7 +307,8 @@ impl<'a> View<'a> {
 
     /// The members at `rows`, in the same order. Rows without a member are omitted.
     pub async fn members(&self, rows: &[Row]) -> Result<Vec<(Row, Member)>, TableError> {
-        self.stored(rows, |_, record| Ok(member::decode(record)?)).await
+        let stored = self.stored_members(rows).await?.into_iter();
+        stored.map(|(row, member)| Ok((row, member.decode()?))).collect()
     }
 }
 
