@@ -97,6 +97,12 @@ impl Sealer {
         self.seal(MEMBER_PREFIX, MEMBER_TAG, base, row)
     }
 
+    /// Appends the id of a member.
+    pub fn write_member_id(&self, base: BaseNumber, row: Row, out: &mut Vec<u8>) {
+        out.extend_from_slice(MEMBER_PREFIX.as_bytes());
+        out.extend_from_slice(&digits_of(self.sealed(MEMBER_TAG, base, row)));
+    }
+
     /// The id of a member as the Onsi door writes it: `mem_…` and the same characters.
     pub fn member_id_onsi(&self, base: BaseNumber, row: Row) -> String {
         self.seal(MEMBER_PREFIX_ONSI, MEMBER_TAG, base, row)
@@ -180,10 +186,14 @@ impl Sealer {
     }
 
     fn seal(&self, prefix: &str, tag: u32, base: BaseNumber, row: Row) -> String {
+        encode(prefix, self.sealed(tag, base, row))
+    }
+
+    fn sealed(&self, tag: u32, base: BaseNumber, row: Row) -> u128 {
         let plain = u128::from(tag) << 96 | u128::from(base.0) << 64 | u128::from(row.0);
         let mut block = plain.to_be_bytes().into();
         self.cipher.encrypt_block(&mut block);
-        encode(prefix, u128::from_be_bytes(block.into()))
+        u128::from_be_bytes(block.into())
     }
 
     fn open(&self, digits: &[u8], tag: u32) -> Result<(BaseNumber, Row), IdError> {
@@ -212,15 +222,22 @@ fn strip_prefix<'a>(id: &'a str, prefix: &str) -> Option<&'a [u8]> {
     head.eq_ignore_ascii_case(prefix.as_bytes()).then_some(digits)
 }
 
-/// Writes 26 digits of 5 bits. The first digit holds the highest 3 of the 128 bits.
 fn encode(prefix: &str, number: u128) -> String {
     let mut id = String::with_capacity(prefix.len() + CHARS);
     id.push_str(prefix);
-    for place in (0..CHARS).rev() {
-        let digit = usize::from((number >> (place * 5)).to_le_bytes()[0] & 31);
-        id.push(char::from(*ALPHABET.get(digit).unwrap_or(&b'0')));
-    }
+    id.extend(digits_of(number).map(char::from));
     id
+}
+
+/// The number as 26 digits of 5 bits. The first digit holds the highest 3 of the 128 bits.
+fn digits_of(mut number: u128) -> [u8; CHARS] {
+    let mut digits = [b'0'; CHARS];
+    for digit in digits.iter_mut().rev() {
+        let value = usize::from(number.to_le_bytes()[0] & 31);
+        *digit = *ALPHABET.get(value).unwrap_or(&b'0');
+        number >>= 5;
+    }
+    digits
 }
 
 fn decode(digits: &[u8]) -> Result<u128, IdError> {
@@ -272,6 +289,9 @@ mod tests {
         ] {
             assert_eq!(sealer.member_id(BaseNumber(base), Row(row)), format!("m_{id}"));
             assert_eq!(sealer.member_id_onsi(BaseNumber(base), Row(row)), format!("mem_{id}"));
+            let mut written = b"before ".to_vec();
+            sealer.write_member_id(BaseNumber(base), Row(row), &mut written);
+            assert_eq!(written, format!("before m_{id}").into_bytes());
         }
         assert_eq!(sealer.base_id(BaseNumber(7)), "mb_3e46agqq9kmgfm9sk4dkk8skvz");
         let (base, row, job) = (BaseNumber(1), Row(2), JobNumber(2));

@@ -57,11 +57,11 @@ impl Authenticated {
         };
         let (head, mut body) = request.into_parts();
         let mut arrived = Bytes::new();
-        if let Some(method) = method
-            && direct::may_be(&head)
-        {
+        if let (Some(method), Some(call)) = (method, direct::Call::of(&head)) {
             match direct::start(&mut body, method).await {
-                Start::Whole(message) => return Ok(self.get(caller, method, message, &head.headers).await),
+                Start::Whole(message) => {
+                    return Ok(self.direct(call, caller, method, message, &head.headers).await);
+                }
                 Start::Part(start) => arrived = start,
                 Start::Failed(status) => return Ok(status.into_http()),
             }
@@ -90,20 +90,21 @@ impl Authenticated {
         Ok(leaving(response?, taken))
     }
 
-    /// Gets a member: the message of the request has arrived.
-    async fn get(
+    /// Makes a call whose message has arrived.
+    async fn direct(
         &self,
+        call: direct::Call,
         caller: Caller,
         method: &Method,
         message: Bytes,
         headers: &HeaderMap,
     ) -> Response<Body> {
         let replies = self.gate.replies(&caller);
-        let call = pin!(async {
+        let made = pin!(async {
             let directory = self.gate.enter(caller, method.needs).await?;
-            direct::get(directory, message, headers).await
+            direct::make(call, &directory, message, headers).await
         });
-        match untaken::count(replies, method.needs, call).await {
+        match untaken::count(replies, method.needs, made).await {
             (Ok(response), taken) => leaving(response, taken),
             (Err(status), _) => status.into_http(),
         }

@@ -74,6 +74,24 @@ impl<T: Message> Encoder for WireEncoder<T> {
     }
 }
 
+/// Passes on a message that was encoded before.
+#[derive(Debug, Default)]
+pub struct Encoded;
+
+impl Encoder for Encoded {
+    type Item = Bytes;
+    type Error = tonic::Status;
+
+    fn encode(&mut self, message: Bytes, bytes: &mut EncodeBuf<'_>) -> Result<(), tonic::Status> {
+        bytes.put_slice(&message);
+        Ok(())
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        settings()
+    }
+}
+
 /// Decodes one message.
 pub struct WireDecoder<U> {
     /// The call whose requests it decodes; none for replies, which clients decode.

@@ -1,12 +1,14 @@
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use prost::Message;
+use prost_types::value::Kind;
 use tower::service_fn;
 
 use std::sync::Arc;
 
 use super::*;
 use crate::api::grpc::v1;
+use crate::api::grpc::v1::attribute_service_client::AttributeServiceClient;
 use crate::api::grpc::v1::member_base_service_client::MemberBaseServiceClient;
 use crate::api::grpc::v1::member_service_client::MemberServiceClient;
 use crate::directory::Gate;
@@ -16,8 +18,10 @@ use crate::model::origin::Door;
 use crate::table::{Table, TableConfig};
 
 const GET: &str = "/publisher.v1.MemberService/GetMember";
+const LIST: &str = "/publisher.v1.MemberService/ListMembers";
 
-/// What is served, with a member whose reply is short, and one whose reply is long enough to be compressed.
+/// What is served, with a member whose reply is short, one whose reply is long enough to be compressed, and
+/// one that has every field.
 struct World {
     services: Arc<Authenticated>,
     base: String,
@@ -47,11 +51,37 @@ impl World {
         let upsert = v1::BulkUpsertMembersRequest {
             member_base_id: base.clone(),
             mode: v1::BulkMode::Atomic.into(),
-            members: vec![row("short", "Ann".to_owned()), row("long", "\u{65e5}".repeat(256))],
+            members: vec![row("short", "Ann".to_owned()), row("long", "\u{65e5}".repeat(256)), full()],
             ..Default::default()
         };
-        let done = MemberServiceClient::new(client).bulk_upsert_members(upsert).await.unwrap().into_inner();
-        assert_eq!(done.counts.unwrap().created, 2);
+        let types = [
+            ("team", "string"),
+            ("size", "number"),
+            ("isNew", "boolean"),
+            ("langs", "array"),
+            ("since", "date"),
+        ];
+        let schema = types.map(|(key, kind)| {
+            (key.to_owned(), v1::AttributeDefinition { r#type: kind.to_owned(), ..Default::default() })
+        });
+        let schema = v1::SetAttributeSchemaRequest {
+            member_base_id: base.clone(),
+            schema: schema.into(),
+            ..Default::default()
+        };
+        AttributeServiceClient::new(client.clone()).set_attribute_schema(schema).await.unwrap();
+        let mut members = MemberServiceClient::new(client);
+        let done = members.bulk_upsert_members(upsert).await.unwrap().into_inner();
+        assert_eq!(done.counts.unwrap().created, 3);
+        let rename = v1::RenameMemberRequest {
+            member_base_id: base.clone(),
+            key: Some(v1::MemberKey { r#ref: Some("full".to_owned()), ..Default::default() }),
+            r#ref: "renamed".to_owned(),
+            alias_for: Some(prost_types::Duration { seconds: 3_600, nanos: 0 }),
+            ..Default::default()
+        };
+        let renamed = members.rename_member(rename).await.unwrap().into_inner().member.unwrap();
+        assert_eq!(renamed.ref_aliases.len(), 1);
         Self { services, base }
     }
 
@@ -62,13 +92,18 @@ impl World {
             .encode_to_vec()
     }
 
+    fn list(&self, request: v1::ListMembersRequest) -> Vec<u8> {
+        v1::ListMembersRequest { member_base_id: self.base.clone(), ..request }.encode_to_vec()
+    }
+
     /// The reply: its headers, its messages, and its trailers.
     async fn call(
         &self,
+        path: &str,
         body: Body,
         headers: &[(&'static str, &'static str)],
     ) -> (HeaderMap, Bytes, HeaderMap) {
-        let mut request = Request::post(GET).body(body).unwrap();
+        let mut request = Request::post(path).body(body).unwrap();
         request.headers_mut().extend(
             headers
                 .iter()
@@ -86,9 +121,53 @@ impl World {
     }
 }
 
+/// A member with every field.
+fn full() -> v1::MemberInput {
+    let text = |text: &str| Some(text.to_owned());
+    let value = |kind| prost_types::Value { kind: Some(kind) };
+    let list = vec![value(Kind::StringValue("x".to_owned())), value(Kind::StringValue(String::new()))];
+    let attributes = [
+        ("team", Kind::StringValue("night".to_owned())),
+        ("size", Kind::NumberValue(1.5)),
+        ("isNew", Kind::BoolValue(false)),
+        ("since", Kind::StringValue("2026-02-03T04:05:06.789Z".to_owned())),
+        ("langs", Kind::ListValue(prost_types::ListValue { values: list })),
+    ];
+    let uk = v1::UkAccount {
+        account_holder: "Ada Lovelace".to_owned(),
+        sort_code: "200000".to_owned(),
+        account_number: "55779911".to_owned(),
+    };
+    v1::MemberInput {
+        r#ref: text("full"),
+        email: text("ada@example.com"),
+        first_name: text("Ada"),
+        last_name: text("Lovelace"),
+        phone: text("+4412345678"),
+        worker_id: text("w-1"),
+        tier: text("Gold"),
+        status: text("invited"),
+        dob: text("1990-02-03"),
+        gender: text("Female"),
+        role: text("Analyst"),
+        company: text("Engines"),
+        enable_payroll: Some(true),
+        account_details: Some(v1::AccountDetails { uk: Some(uk), eu: None }),
+        attributes: Some(prost_types::Struct {
+            fields: attributes.map(|(key, kind)| (key.to_owned(), value(kind))).into(),
+        }),
+        ..Default::default()
+    }
+}
+
 /// A message as it is sent.
 fn framed(flag: u8, message: &[u8]) -> Bytes {
     [&[flag][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), message].concat().into()
+}
+
+/// A body with one message.
+fn one(message: &[u8]) -> Body {
+    Body::new(Full::new(framed(0, message)))
 }
 
 /// A body of these pieces.
@@ -103,6 +182,7 @@ async fn a_get_in_one_piece_is_answered_as_any_other() {
     let cases = [
         (world.get(Some("short"), None), "0"),
         (world.get(Some("long"), None), "0"),
+        (world.get(Some("full"), None), "0"),
         (world.get(Some("nobody"), None), "5"),
         (world.get(None, None), "3"),
         (world.get(Some("short"), Some(1_000)), "9"),
@@ -110,18 +190,67 @@ async fn a_get_in_one_piece_is_answered_as_any_other() {
         (vec![0x0a, 0x05, b'a'], "3"),
         (world.get(Some(&"r".repeat(3_000)), None), "3"),
     ];
+    assert_eq!(answered_as_any_other(&world, GET, &cases).await, 2, "the long reply, with both compressions");
+}
+
+#[tokio::test]
+async fn a_page_in_one_piece_is_answered_as_any_other() {
+    let world = World::new().await;
+    let all = v1::ListMembersRequest::default;
+    let limit = |limit| Some(v1::Pagination { limit: Some(limit), ..Default::default() });
+    let first =
+        world.call(LIST, one(&world.list(v1::ListMembersRequest { pagination: limit(1), ..all() })), &[]);
+    let first = v1::ListMembersResponse::decode(first.await.1.slice(5..)).unwrap();
+    assert_eq!((first.members.len(), first.members[0].r#ref.as_deref()), (1, Some("short")));
+    let cursor = first.page.unwrap().cursor;
+    let next = Some(v1::Pagination { cursor, limit: Some(1), ..Default::default() });
+    let skip = Some(v1::Pagination { skip: Some(2), ..Default::default() });
+    let filter = |key: &str, text: &str| {
+        let kind = Some(Kind::StringValue(text.to_owned()));
+        vec![v1::Filter { key: key.to_owned(), eq: Some(prost_types::Value { kind }), ..Default::default() }]
+    };
+    let sorted = vec![v1::Sort { key: "id".to_owned(), direction: "desc".to_owned() }];
+    let ok = [
+        all(),
+        v1::ListMembersRequest { include_total: true, ..all() },
+        v1::ListMembersRequest { pagination: limit(1), ..all() },
+        v1::ListMembersRequest { pagination: next.clone(), include_total: true, ..all() },
+        v1::ListMembersRequest { pagination: skip, ..all() },
+        v1::ListMembersRequest { sorts: sorted.clone(), pagination: limit(2), ..all() },
+        // Sets know whom a status is for; the others are checked one by one.
+        v1::ListMembersRequest { filters: filter("status", "active"), include_total: true, ..all() },
+        v1::ListMembersRequest { filters: filter("status", "invited"), ..all() },
+        v1::ListMembersRequest { filters: filter("first_name", "Ada"), include_total: true, ..all() },
+        v1::ListMembersRequest { filters: filter("ref", "long"), ..all() },
+        v1::ListMembersRequest { search: "lovelace".to_owned(), include_total: true, ..all() },
+    ];
+    let refused = [
+        (v1::ListMembersRequest { pagination: limit(0), ..all() }, "3"),
+        (v1::ListMembersRequest { pagination: next, sorts: sorted, ..all() }, "3"),
+        (v1::ListMembersRequest { filters: filter("nothing", ""), ..all() }, "3"),
+        (v1::ListMembersRequest { min_revision: Some(1_000), ..all() }, "9"),
+    ];
+    let mut cases: Vec<_> = ok.into_iter().map(|request| (world.list(request), "0")).collect();
+    cases.extend(refused.into_iter().map(|(request, status)| (world.list(request), status)));
+    cases.push((Vec::new(), "3"));
+    assert!(answered_as_any_other(&world, LIST, &cases).await > 0, "the member with the long names");
+}
+
+/// Makes each call in the usual way, in pieces and in the general way, with and without compressions that the
+/// client knows. Compares the answers, and returns how many were compressed.
+async fn answered_as_any_other(world: &World, path: &str, cases: &[(Vec<u8>, &str)]) -> usize {
     let mut packed = 0;
     for accepts in [None, Some("identity,gzip"), Some("zstd"), Some("br")] {
-        for (message, status) in &cases {
+        for (message, status) in cases {
             let message = framed(0, message);
             let mut headers: Vec<_> =
                 accepts.map(|accepts| ("grpc-accept-encoding", accepts)).into_iter().collect();
-            let direct = world.call(Body::new(Full::new(message.clone())), &headers).await;
+            let direct = world.call(path, Body::new(Full::new(message.clone())), &headers).await;
             let (start, end) = (message.slice(..7.min(message.len())), message.slice(7.min(message.len())..));
-            let in_pieces = world.call(pieces(vec![start, end]), &headers).await;
+            let in_pieces = world.call(path, pieces(vec![start, end]), &headers).await;
             // A request that says how it is compressed goes the general way.
             headers.push(("grpc-encoding", "identity"));
-            let general = world.call(Body::new(Full::new(message)), &headers).await;
+            let general = world.call(path, Body::new(Full::new(message)), &headers).await;
             assert_eq!(in_pieces, general);
             let is_packed = general.1.first() == Some(&1);
             packed += usize::from(is_packed);
@@ -139,18 +268,18 @@ async fn a_get_in_one_piece_is_answered_as_any_other() {
             assert_eq!(without_packing(direct), without_packing(general), "{accepts:?} {status}");
         }
     }
-    assert_eq!(packed, 2, "the long reply, with both compressions");
+    packed
 }
 
 #[tokio::test]
 async fn a_get_that_is_not_one_light_message_goes_the_general_way() {
     let world = World::new().await;
     let message = framed(0, &world.get(Some("short"), None));
-    let status = async |body| world.call(body, &[]).await.2.get("grpc-status").cloned();
+    let status = async |body| world.call(GET, body, &[]).await.2.get("grpc-status").cloned();
     let twice = [&message[..], &message].concat();
     assert_eq!(status(Body::new(Full::new(twice.into()))).await.unwrap(), "0", "tonic takes the first one");
     assert_eq!(status(pieces(vec![message.clone(), Bytes::new()])).await.unwrap(), "0");
-    let refused = async |body| Status::from_header_map(&world.call(body, &[]).await.0).unwrap().code();
+    let refused = async |body| Status::from_header_map(&world.call(GET, body, &[]).await.0).unwrap().code();
     for (body, code) in [
         (Body::empty(), tonic::Code::Internal),
         (Body::new(Full::new(message.slice(..message.len() - 1))), tonic::Code::InvalidArgument),

@@ -1,11 +1,12 @@
-//! Gets of one member, without what tonic needs for streams.
+//! Gets of one member and pages of members, without what tonic needs for streams.
 //!
 //! tonic reads a request as a stream and writes a reply as one: it boxes body and decoder, copies the message
 //! into a buffer of 8 KiB and the reply out of another one. That takes a tenth of the time of a get. Here the
-//! message is decoded where the connection put it, and the reply is one piece and its trailers.
+//! message is decoded where the connection put it, and the reply is one piece and its trailers. The members of
+//! a page are written into that piece from where they were read (`convert/written`), with no message of them.
 //!
 //! What is not usual goes the general way: a message that is not complete, is compressed or is not light, and
-//! a request that has more than it. A reply that is long enough to be compressed is encoded by tonic.
+//! a request that has more than it. A reply that is compressed leaves through tonic.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,26 +20,34 @@ use http_body::Frame;
 use prost::Message;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codec::{Codec, CompressionEncoding, EncodeBody, SingleMessageCompressionOverride};
+use tonic::codec::{CompressionEncoding, EncodeBody, SingleMessageCompressionOverride};
 use tonic::codegen::StdError;
 use tonic::metadata::GRPC_CONTENT_TYPE;
 
 use super::members;
-use crate::api::grpc::codec::{WireCodec, decode};
+use crate::api::grpc::codec::{Encoded, decode};
 use crate::api::grpc::methods::Method;
 use crate::api::grpc::receiving::{PREFIX_BYTES, whole};
 use crate::api::grpc::replies::{COMPRESS_FROM_BYTES, leaving};
-use crate::api::grpc::v1;
 use crate::api::grpc::v1::MESSAGE_MAX_BYTES;
 use crate::api::untaken;
 use crate::directory::Directory;
 
-/// The call that is made here.
-const GET: &str = "/publisher.v1.MemberService/GetMember";
+/// The calls that are made here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// `GetMember`.
+    Get,
+    /// `ListMembers`.
+    List,
+}
+
 /// The headers with the compression of a request's messages, with those that a client knows, and with that of
 /// a reply's.
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+/// The place of a prefix that is not known yet: a reply that is not compressed, of some length.
+const NO_PREFIX: [u8; PREFIX_BYTES] = [0; PREFIX_BYTES];
 /// The trailer with the status of a call, which is OK.
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const OK: HeaderValue = HeaderValue::from_static("0");
@@ -53,9 +62,16 @@ pub enum Start {
     Failed(Status),
 }
 
-/// Whether a call may be made here.
-pub fn may_be(request: &Parts) -> bool {
-    request.uri.path() == GET && !request.headers.contains_key(GRPC_ENCODING)
+impl Call {
+    /// The call that may be made here, if the request is one.
+    pub fn of(request: &Parts) -> Option<Self> {
+        let call = match request.uri.path() {
+            "/publisher.v1.MemberService/GetMember" => Self::Get,
+            "/publisher.v1.MemberService/ListMembers" => Self::List,
+            _ => return None,
+        };
+        (!request.headers.contains_key(GRPC_ENCODING)).then_some(call)
+    }
 }
 
 /// What has arrived of a request of `method`.
@@ -82,45 +98,46 @@ where
 }
 
 /// Makes the call with this message. `headers` are those of the request.
-pub async fn get(
-    directory: Directory,
+pub async fn make(
+    call: Call,
+    directory: &Directory,
     message: Bytes,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Status> {
-    let reply = members::get(directory, decode(&message)?).await?;
-    let bytes = reply.encoded_len();
-    let mut response =
-        if bytes < COMPRESS_FROM_BYTES { small(&reply, bytes) } else { large(reply, bytes, headers) };
+    let reply = match call {
+        Call::Get => {
+            let reply = members::get(directory, decode(&message)?).await?;
+            let mut bytes = Vec::with_capacity(PREFIX_BYTES + reply.encoded_len());
+            bytes.put_slice(&NO_PREFIX);
+            reply.encode_raw(&mut bytes);
+            bytes
+        }
+        // Boxed, so that a get is not as large.
+        Call::List => Box::pin(members::list_written(directory, decode(&message)?, &NO_PREFIX)).await?,
+    };
+    let mut response = respond(reply, headers);
     response.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
     Ok(response)
 }
 
-/// A reply in one piece.
-fn small(reply: &v1::GetMemberResponse, bytes: usize) -> Response<Body> {
-    let mut message = Vec::with_capacity(PREFIX_BYTES + bytes);
-    message.put_u8(0);
-    message.put_u32(u32::try_from(bytes).unwrap_or(u32::MAX));
-    reply.encode_raw(&mut message);
-    Response::new(Body::new(OnePiece { message: message.into(), is_over: false }))
-}
-
-fn large(reply: v1::GetMemberResponse, bytes: usize, headers: &HeaderMap) -> Response<Body> {
+/// The response with a reply that was written after [`NO_PREFIX`].
+fn respond(mut reply: Vec<u8>, headers: &HeaderMap) -> Response<Body> {
+    let bytes = reply.len().saturating_sub(PREFIX_BYTES);
     untaken::note(bytes);
-    let packing = packing(headers);
-    let encoder = WireCodec::<v1::GetMemberResponse, v1::GetMemberRequest>::default().encoder();
-    let (messages, inherits) =
-        (tokio_stream::once(Ok::<_, Status>(reply)), SingleMessageCompressionOverride::Inherit);
-    let body = EncodeBody::new_server(
-        encoder,
-        messages,
-        packing.map(|(packing, _)| packing),
-        inherits,
-        Some(MESSAGE_MAX_BYTES),
-    );
+    let packing = packing(headers).filter(|_| bytes >= COMPRESS_FROM_BYTES);
+    let Some((packing, name)) = packing else {
+        if let Some([_, length @ ..]) = reply.first_chunk_mut::<PREFIX_BYTES>() {
+            *length = u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes();
+        }
+        return Response::new(Body::new(OnePiece { message: reply.into(), is_over: false }));
+    };
+    let message = Bytes::from(reply).split_off(PREFIX_BYTES);
+    let messages = tokio_stream::once(Ok::<_, Status>(message));
+    let inherits = SingleMessageCompressionOverride::Inherit;
+    let most = Some(MESSAGE_MAX_BYTES);
+    let body = EncodeBody::new_server(Encoded, messages, Some(packing), inherits, most);
     let mut response = Response::new(Body::new(body));
-    if let Some((_, name)) = packing {
-        response.headers_mut().insert(GRPC_ENCODING, HeaderValue::from_static(name));
-    }
+    response.headers_mut().insert(GRPC_ENCODING, HeaderValue::from_static(name));
     leaving::has_bytes(response.extensions_mut(), bytes);
     response
 }

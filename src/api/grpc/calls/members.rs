@@ -1,5 +1,6 @@
 //! `MemberService`.
 
+use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -9,13 +10,14 @@ use super::{edit, export, history, import, stream, undelete, upsert};
 use crate::api::grpc::access::enter;
 use crate::api::grpc::convert::key::one_key;
 use crate::api::grpc::convert::member::ToWire;
+use crate::api::grpc::convert::written::WrittenMembers;
 use crate::api::grpc::convert::{list, record, value};
 use crate::api::grpc::deadline::deadline;
 use crate::api::grpc::replies::{pull, reply};
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::member_service_server::MemberService;
 use crate::api::{error, untaken};
-use crate::directory::{Directory, Expected, Gate, Key, KeyResult, MemberCount, MemberList};
+use crate::directory::{Directory, Expected, Gate, Key, KeyResult, MemberCount, MemberList, MemberPage};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::{Refusal, Violations};
 
@@ -31,16 +33,58 @@ pub struct Members {
 
 /// Gets one member.
 pub async fn get(
-    directory: Directory,
+    directory: &Directory,
     request: v1::GetMemberRequest,
 ) -> Result<v1::GetMemberResponse, Status> {
     let min_revision = request.min_revision;
     let v1::GetMemberRequest { id, r#ref, email, worker_id, member_base_id, .. } = request;
     let key = v1::MemberKey { id, r#ref, email, worker_id };
-    let selector = selector(&directory, key, member_base_id)?;
+    let selector = selector(directory, key, member_base_id)?;
     let (base, row, member, revision) = directory.get_member(selector, min_revision).await?;
     let member = ToWire::new(directory.sealer(), base).member(row, member);
     Ok(v1::GetMemberResponse { member: Some(member), revision })
+}
+
+/// Lists members: the bytes of the reply, after `before`.
+pub async fn list_written(
+    directory: &Directory,
+    request: v1::ListMembersRequest,
+    before: &[u8],
+) -> Result<Vec<u8>, Status> {
+    let (sealer, list) = (directory.sealer(), asked(directory, request)?);
+    let (base, base_id) = (list.base, sealer.base_id(list.base));
+    let new = || WrittenMembers::new(sealer, base, &base_id, before);
+    let (members, rest) = apart(directory.list_members_into(list, new).await?);
+    let mut bytes = members.into_bytes();
+    // The fields of a message are written in the order of their numbers, and the members are the first.
+    rest.encode_raw(&mut bytes);
+    Ok(bytes)
+}
+
+/// The page that a request asks for.
+fn asked(directory: &Directory, request: v1::ListMembersRequest) -> Result<MemberList, Status> {
+    Ok(MemberList {
+        base: directory.base_number(&request.member_base_id, "member_base_id")?,
+        filters: value::filters_in(request.filters, request.audience_id),
+        page: list::page(request.pagination, request.sorts),
+        search: Some(request.search).filter(|text| !text.is_empty()),
+        total: request.include_total,
+        ends: false,
+        min_revision: request.min_revision,
+    })
+}
+
+/// The members of a page, and the rest of the reply.
+fn apart<I>(page: MemberPage<I>) -> (I, v1::ListMembersResponse) {
+    untaken::keep(page.room);
+    let rest = v1::ListMembersResponse {
+        members: Vec::new(),
+        page: Some(list::page_info(page.count, page.cursor)),
+        total: page.total,
+        total_is_minimum: page.total_is_minimum,
+        revision: page.revision,
+    };
+    (page.members, rest)
 }
 
 #[tonic::async_trait]
@@ -98,7 +142,7 @@ impl MemberService for Members {
         request: Request<v1::GetMemberRequest>,
     ) -> Result<Response<v1::GetMemberResponse>, Status> {
         let directory = enter(&self.gate).await?;
-        Ok(reply(get(directory, request.into_inner()).await?))
+        Ok(reply(get(&directory, request.into_inner()).await?))
     }
 
     async fn batch_get_members(
@@ -131,28 +175,10 @@ impl MemberService for Members {
         request: Request<v1::ListMembersRequest>,
     ) -> Result<Response<v1::ListMembersResponse>, Status> {
         let directory = enter(&self.gate).await?;
-        let request = request.into_inner();
-        let base = directory.base_number(&request.member_base_id, "member_base_id")?;
-        let page = directory
-            .list_members(MemberList {
-                base,
-                filters: value::filters_in(request.filters, request.audience_id),
-                page: list::page(request.pagination, request.sorts),
-                search: Some(request.search).filter(|text| !text.is_empty()),
-                total: request.include_total,
-                ends: false,
-                min_revision: request.min_revision,
-            })
-            .await?;
-        untaken::keep(page.room);
-        let info = list::page_info(page.members.len(), page.cursor);
-        Ok(reply(v1::ListMembersResponse {
-            members: ToWire::new(directory.sealer(), base).members(page.members),
-            page: Some(info),
-            total: page.total,
-            total_is_minimum: page.total_is_minimum,
-            revision: page.revision,
-        }))
+        let list = asked(&directory, request.into_inner())?;
+        let to_wire = ToWire::new(directory.sealer(), list.base);
+        let (members, rest) = apart(directory.list_members(list).await?);
+        Ok(reply(v1::ListMembersResponse { members: to_wire.members(members), ..rest }))
     }
 
     async fn count_members(

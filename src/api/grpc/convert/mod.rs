@@ -1,7 +1,8 @@
 //! Converts messages to values of the model, and values to messages.
 //!
 //! Requests are checked for their form here: a faulty request is rejected with the path of every faulty
-//! field. Strings are moved, never copied.
+//! field. Strings are moved, never copied, and
+//! those of a page are written where they go.
 
 pub mod audience;
 pub mod base;
@@ -19,5 +20,6 @@ pub mod sent;
 mod time;
 pub mod token;
 pub mod value;
+pub mod written;
 
 pub use self::time::{instant, timestamp};

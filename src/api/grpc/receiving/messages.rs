@@ -11,7 +11,7 @@ use tonic::codegen::StdError;
 
 use super::collect::{Piece, Source};
 use super::prefix::{PREFIX_BYTES, prefix};
-use super::requests::{Arriving, LIGHT_BYTES, SMALL_BYTES};
+use super::requests::{Arriving, SMALL_BYTES, is_light};
 use super::terms::Terms;
 use crate::api::grpc::methods::Method;
 use crate::tasks;
@@ -124,8 +124,8 @@ where
 /// certain to become little.
 pub fn whole(data: &Bytes, method: &Method) -> Option<Bytes> {
     let ((flag, length), message) = prefix(data)?;
-    let is_light = length <= SMALL_BYTES && method.request.at_most(length) <= LIGHT_BYTES;
-    (flag == 0 && length == message.len() && is_light).then(|| data.slice_ref(message))
+    let is_whole = flag == 0 && length == message.len() && length <= SMALL_BYTES;
+    (is_whole && is_light(&method.request, message)).then(|| data.slice_ref(message))
 }
 
 /// How many bytes at the start of `data` are complete small messages that are not compressed and become

@@ -153,8 +153,7 @@ impl Arriving {
     /// Whether a small message becomes so little that it is not counted. For most messages their length is
     /// enough to know.
     pub fn is_light(&self, bytes: &[u8]) -> bool {
-        let request = self.shape();
-        request.at_most(bytes.len()) <= LIGHT_BYTES || request.weigh(bytes).is_light()
+        is_light(self.shape(), bytes)
     }
 
     /// Takes memory, in turn, for what a message becomes. The message before it is no longer used.
@@ -175,6 +174,11 @@ impl Arriving {
         // Nothing panics while it holds this lock.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a small message of this shape becomes so little that it is not counted.
+pub fn is_light(request: &Shape, bytes: &[u8]) -> bool {
+    request.at_most(bytes.len()) <= LIGHT_BYTES || request.weigh(bytes).is_light()
 }
 
 /// Whether the request of the current call is counted, until it becomes rows. A request that becomes little
