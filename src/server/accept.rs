@@ -19,7 +19,7 @@ use super::around::Layer;
 use super::connections::at_once::{Calls, WithCalls};
 use super::connections::stall;
 use super::connections::{Counted, Counting, Failed, Gathered, Place, Places, Refused, Room, Tls, Weighing};
-use super::forward::Callers;
+use super::forward::{Bundling, Callers};
 use super::front::Front;
 use super::metrics::CallMetrics;
 use super::refusals::{Noted, Refusals};
@@ -247,7 +247,9 @@ where
         .max_frame_size(FRAME)
         .max_send_buf_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(RESET_CALLS_MAX);
-    let service = Weighing { inner: Arc::new(service), is_light: methods::is_light };
+    let (callers, stopping) = (connections.callers.clone(), connections.stopping.clone());
+    let bundling = Bundling { inner: Arc::new(service), callers, stopping };
+    let service = Weighing { inner: Arc::new(bundling), is_light: methods::is_light };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(WithCalls::new(connection, calls));
     // Over HTTP/1 there is no task for each call, so the connection itself is watched.

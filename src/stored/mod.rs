@@ -8,7 +8,7 @@
 pub mod audience;
 pub mod block;
 pub mod bucket;
-mod bytes;
+pub(crate) mod bytes;
 pub mod commit;
 mod decode;
 #[cfg(test)]

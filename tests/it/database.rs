@@ -1,6 +1,7 @@
 //! Servers and commands on a store in PostgreSQL. `tests/system/cluster.sh` does the same under load and for
 //! longer.
 
+mod bundles;
 mod faults;
 mod forward;
 mod handover;

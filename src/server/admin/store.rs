@@ -99,6 +99,11 @@ pub fn list_forward(registry: &mut Registry, counts: &ForwardCounts) {
         Readings::counters(&["outcome"], calls),
     );
     registry.register(
+        "memberbase_forwarded_bundled_calls",
+        "Answered calls that were passed on together with others, on one stream",
+        counts.bundled.clone(),
+    );
+    registry.register(
         "memberbase_forwarded_call_duration_seconds",
         "How long calls passed on took until their answer began, with what they waited for an active server",
         counts.times.clone(),

@@ -106,7 +106,7 @@ impl<C: Future> Future for WithCalls<C> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
         let mut this = self.project();
-        let mut until = Until { batch_time: this.calls.batch_time, end: None };
+        let mut until = Until::new(this.calls.batch_time);
         loop {
             let polled = this.connection.as_mut().poll(cx);
             this.calls.take(this.batch);
@@ -125,13 +125,18 @@ impl<C: Future> Future for WithCalls<C> {
 }
 
 /// Until when the calls of one poll may take time.
-struct Until {
+pub struct Until {
     batch_time: Duration,
     /// Known once the first call is polled.
     end: Option<Instant>,
 }
 
 impl Until {
+    /// So long from the first call on.
+    pub fn new(batch_time: Duration) -> Self {
+        Self { batch_time, end: None }
+    }
+
     fn is_over(&mut self) -> bool {
         let now = Instant::now();
         now >= *self.end.get_or_insert(now + self.batch_time)
@@ -139,7 +144,7 @@ impl Until {
 }
 
 /// Begins these calls. Returns whether there were any.
-fn begin(calls: &mut Vec<Work>, waiting: &FuturesUnordered<Within>, until: &mut Until) -> bool {
+pub fn begin(calls: &mut Vec<Work>, waiting: &FuturesUnordered<Within>, until: &mut Until) -> bool {
     let any = !calls.is_empty();
     for call in calls.drain(..) {
         let mut call = Within::new(call);
@@ -154,7 +159,7 @@ fn begin(calls: &mut Vec<Work>, waiting: &FuturesUnordered<Within>, until: &mut 
 }
 
 /// Goes on with calls that wait. Returns whether any of them has ended.
-fn go_on(waiting: &mut FuturesUnordered<Within>, until: &mut Until, cx: &mut Context<'_>) -> bool {
+pub fn go_on(waiting: &mut FuturesUnordered<Within>, until: &mut Until, cx: &mut Context<'_>) -> bool {
     let mut any = false;
     while !waiting.is_empty() {
         if until.is_over() {

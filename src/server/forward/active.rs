@@ -4,16 +4,22 @@
 //! else: the active server lets at least half of its window for a connection be unread, which has room for
 //! the whole requests of all these calls; and the window of this side has room for what all of them leave
 //! unread of their replies. Other requests take a connection of their own, which the next one uses again.
+//!
+//! Each shared connection has a bundle beside its streams, if the active server takes bundles.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{Calls, PeerTls, Target, Unreached, Windows, connect, hello};
+use super::bundle::Bundle;
+use super::connect::{Calls, PeerTls, Target, Unreached, Windows, connect, hello, open_bundle};
 use super::counts::ForwardCounts;
+use super::proof::{Headers, seconds};
 
 /// Most calls of a shared connection, and most shared connections.
 const CALLS_MAX: u32 = 32;
@@ -42,6 +48,9 @@ pub struct Active {
     /// Once cancelled, all connections end at once.
     gone: CancellationToken,
     lines: Mutex<Lines>,
+    /// Whether it takes bundles, as far as this server knows. An older server takes none.
+    takes_bundles: AtomicBool,
+    headers: Headers,
     /// Held while a shared connection is made, so that a rush of calls makes one.
     making: tokio::sync::Mutex<()>,
     places: Arc<Semaphore>,
@@ -57,6 +66,7 @@ struct Lines {
 struct Shared {
     calls: Calls,
     running: Arc<AtomicU32>,
+    bundle: Option<Arc<Bundle>>,
 }
 
 /// A place on a connection; dropping it gives it back.
@@ -90,11 +100,18 @@ impl Active {
         counts: ForwardCounts,
     ) -> Result<(Arc<Self>, Calls), Unreached> {
         let gone = CancellationToken::new();
-        let calls = connect(&target, &tls, SHARED, &gone, &counts).await?;
-        let first = Shared { calls: calls.clone(), running: Arc::default() };
-        let lines = Mutex::new(Lines { shared: vec![first], idle: Vec::new() });
         let (making, places) = (tokio::sync::Mutex::default(), Arc::new(Semaphore::new(OWN_MAX)));
-        Ok((Arc::new(Self { target, tls, counts, gone, lines, making, places }), calls))
+        let (lines, takes_bundles, headers) = (Mutex::default(), AtomicBool::new(true), Headers::default());
+        let active = Self { target, tls, counts, gone, lines, takes_bundles, headers, making, places };
+        let first = active.share().await?;
+        let calls = first.calls.clone();
+        active.lines().shared.push(first);
+        Ok((Arc::new(active), calls))
+    }
+
+    /// The header for a call of this caller.
+    pub fn forwarded(&self, caller: Option<IpAddr>) -> HeaderValue {
+        self.headers.of(&self.target.key, caller, seconds())
     }
 
     /// Returns once the server does not prove any more that it is active. Calls that it has may still end
@@ -120,25 +137,50 @@ impl Active {
         if is_long { self.take_own().await } else { self.take_shared().await }
     }
 
+    /// A place in a bundle; `None` if the active server takes none.
+    pub async fn take_bundled(&self) -> Result<Option<(Arc<Bundle>, Held)>, Unreached> {
+        if !self.takes_bundles.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        self.take_of_shared(Lines::free_bundle).await.map(Some)
+    }
+
     async fn take_shared(&self) -> Result<(Calls, Held), Unreached> {
-        if let Some(taken) = self.lines().free() {
+        self.take_of_shared(Lines::free).await
+    }
+
+    /// What a shared connection has free, perhaps a new one.
+    async fn take_of_shared<T>(&self, free: fn(&mut Lines) -> Option<T>) -> Result<T, Unreached> {
+        if let Some(taken) = free(&mut self.lines()) {
             return Ok(taken);
         }
         let _making = self.making.lock().await;
         // Another call may have made one.
         {
             let mut lines = self.lines();
-            if let Some(taken) = lines.free() {
+            if let Some(taken) = free(&mut lines) {
                 return Ok(taken);
             }
             if lines.shared.len() >= SHARED_MAX {
                 return Err(Unreached::Full);
             }
         }
-        let calls = connect(&self.target, &self.tls, SHARED, &self.gone, &self.counts).await?;
-        let running = Arc::new(AtomicU32::new(1));
-        self.lines().shared.push(Shared { calls: calls.clone(), running: Arc::clone(&running) });
-        Ok((calls, Held(Kind::Shared(running))))
+        let line = self.share().await?;
+        let mut lines = self.lines();
+        lines.shared.push(line);
+        // It has none only if it takes no bundles, or is lost already.
+        free(&mut lines).ok_or(Unreached::Full)
+    }
+
+    /// A new connection for many calls.
+    async fn share(&self) -> Result<Shared, Unreached> {
+        let mut calls = connect(&self.target, &self.tls, SHARED, &self.gone, &self.counts).await?;
+        let mut bundle = None;
+        if self.takes_bundles.load(Ordering::Relaxed) {
+            bundle = open_bundle(&mut calls, &self.target, seconds()).await?.map(Arc::new);
+            self.takes_bundles.store(bundle.is_some(), Ordering::Relaxed);
+        }
+        Ok(Shared { calls, running: Arc::default(), bundle })
     }
 
     async fn take_own(self: &Arc<Self>) -> Result<(Calls, Held), Unreached> {
@@ -171,5 +213,14 @@ impl Lines {
         let free = self.shared.iter().find(|line| line.running.load(Ordering::Relaxed) < CALLS_MAX)?;
         free.running.fetch_add(1, Ordering::Relaxed);
         Some((free.calls.clone(), Held(Kind::Shared(Arc::clone(&free.running)))))
+    }
+
+    /// A place in the first bundle that has one.
+    fn free_bundle(&mut self) -> Option<(Arc<Bundle>, Held)> {
+        self.shared.retain(|line| !line.calls.is_closed());
+        self.shared.iter().filter_map(|line| line.bundle.as_ref()).find_map(|bundle| {
+            let running = bundle.place()?;
+            Some((Arc::clone(bundle), Held(Kind::Shared(running))))
+        })
     }
 }

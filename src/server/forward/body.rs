@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Response};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -14,6 +15,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::active::Held;
+use super::bundle::Whole;
 use super::counts::ForwardCounts;
 use crate::server::ending::broken_off;
 
@@ -168,9 +170,50 @@ impl http_body::Body for Answer {
     }
 }
 
+/// The reply to a call that was passed on in a bundle.
+pub fn whole_reply(whole: Whole, held: Held) -> Result<Response<Body>, http::Error> {
+    let Whole { status, headers, body, trailers } = whole;
+    let body = Body::new(WholeBody { body, trailers, _held: held });
+    let mut reply = Response::builder().status(status).body(body)?;
+    *reply.headers_mut() = headers;
+    Ok(reply)
+}
+
+/// A body that is here, and the trailers after it, each of which may be empty.
+struct WholeBody {
+    body: Bytes,
+    trailers: HeaderMap,
+    // Given back once the caller has taken all of it, or has left.
+    _held: Held,
+}
+
+impl http_body::Body for WholeBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if !self.body.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.body)))));
+        }
+        let trailers = std::mem::take(&mut self.trailers);
+        Poll::Ready((!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_empty() && self.trailers.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        // With trailers there is more than the body.
+        if self.trailers.is_empty() { Full::new(self.body.clone()).size_hint() } else { SizeHint::new() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
     use http_body_util::StreamBody;
 
     use super::*;

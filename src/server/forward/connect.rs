@@ -4,7 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use http::uri::Scheme;
-use http::{HeaderValue, Request, Uri};
+use http::{HeaderValue, Method, Request, Response, Uri};
+use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,8 +15,9 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
+use super::bundle::Bundle;
 use super::counts::{Counted, ForwardCounts};
-use super::proof::{self, FORWARDED, NONCE};
+use super::proof::{self, BUNDLE, BUNDLES, FORWARDED, NONCE, PROOF, VERSION};
 use crate::config::{Advertised, Config};
 use crate::engine::postgres::PeerKey;
 use crate::server::metrics::HELLO;
@@ -154,22 +156,48 @@ where
 /// Asks on a connection whether the other side is active now.
 pub async fn hello(calls: &mut Calls, target: &Target) -> Result<(), Unreached> {
     let nonce = proof::nonce().ok_or_else(|| io::Error::other("no random numbers"))?;
-    let uri = Uri::builder()
-        .scheme(scheme(target))
-        .authority(target.address.authority.clone())
-        .path_and_query(HELLO)
-        .build()
-        .map_err(io::Error::other)?;
-    let mut request = Request::new(Body::empty());
-    *request.uri_mut() = uri;
+    let mut request = request(target, HELLO, Body::empty())?;
     request.headers_mut().insert(NONCE, nonce.clone());
-    request.headers_mut().insert(FORWARDED, HeaderValue::from_static("-"));
-    let asked = tokio::time::timeout(CONNECT_WITHIN, calls.send_request(request)).await;
-    let reply = asked.map_err(|_| Unreached::Late)??;
+    let reply = ask(calls, request).await?;
     if !reply.status().is_success() {
         return Err(Unreached::NotActive(reply.status().as_u16()));
     }
     if proof::is_answered(&target.key, &nonce, reply.headers()) { Ok(()) } else { Err(Unreached::NotProven) }
+}
+
+/// Opens a bundle on a connection whose other side has proven that it is active; `None` if that knows none.
+pub async fn open_bundle(calls: &mut Calls, target: &Target, now: u64) -> Result<Option<Bundle>, Unreached> {
+    let proof = proof::opening(&target.key, now).ok_or_else(|| io::Error::other("no proof"))?;
+    let (opened, frames) = Bundle::new();
+    let mut request = request(target, BUNDLES, Body::new(frames))?;
+    *request.method_mut() = Method::POST;
+    request.headers_mut().insert(BUNDLE, VERSION);
+    request.headers_mut().insert(PROOF, proof);
+    let reply = ask(calls, request).await?;
+    if !reply.status().is_success() || reply.headers().get(BUNDLE) != Some(&VERSION) {
+        return Ok(None);
+    }
+    opened.begin(reply.into_body());
+    Ok(Some(opened))
+}
+
+/// A request of this server to another one, which is to be passed on to nobody.
+fn request(target: &Target, path: &'static str, body: Body) -> Result<Request<Body>, io::Error> {
+    let uri = Uri::builder()
+        .scheme(scheme(target))
+        .authority(target.address.authority.clone())
+        .path_and_query(path)
+        .build()
+        .map_err(io::Error::other)?;
+    let mut request = Request::new(body);
+    *request.uri_mut() = uri;
+    request.headers_mut().insert(FORWARDED, HeaderValue::from_static("-"));
+    Ok(request)
+}
+
+async fn ask(calls: &mut Calls, request: Request<Body>) -> Result<Response<Incoming>, Unreached> {
+    let asked = tokio::time::timeout(CONNECT_WITHIN, calls.send_request(request)).await;
+    Ok(asked.map_err(|_| Unreached::Late)??)
 }
 
 /// The scheme of calls to a server.

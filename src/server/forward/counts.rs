@@ -14,6 +14,8 @@ const TIMES: [u64; 13] = [
 pub struct ForwardCounts {
     /// Calls that the active server answered.
     pub answered: Counter,
+    /// Those of them that travelled in a bundle.
+    pub bundled: Counter,
     /// Calls that were refused, because the active server was not reached in time.
     pub refused: Counter,
     /// Calls whose answer, or the rest of it, was lost.
@@ -30,6 +32,7 @@ impl Default for ForwardCounts {
     fn default() -> Self {
         Self {
             answered: Counter::default(),
+            bundled: Counter::default(),
             refused: Counter::default(),
             lost: Counter::default(),
             times: Histogram::of_times(&TIMES),

@@ -13,7 +13,8 @@
 //!   has proven that it owns the store. An address of a caller counts only with a code that the servers of
 //!   this store alone can make ([`proof`](self::proof)).
 //! - **Memory does not grow with a body.** At most `body::SHORT_BYTES` of a request are read ahead.
-//!   Everything else is read when the other side has room for it, in both directions.
+//!   Everything else is read when the other side has room for it, in both directions. Only the replies about
+//!   one member are kept here until their callers take them ([`bundle`]).
 //! - **No caller holds up another.** A request that is long, or whose length is not known, has a connection
 //!   of its own. The others share connections whose windows have room for the unread replies of all their
 //!   calls.
@@ -28,12 +29,14 @@
 //! | `counts` | what is counted for operators |
 //! | `head` | the head of a call for the next hop |
 //! | `body` | request bodies that are read ahead, and replies that may be lost |
+//! | `bundle` | light calls, which travel together |
 //! | `connect` | one connection to the active server |
 //! | `active` | all connections to it |
 //! | `passing` | the way of a call, and where it waits |
 
 mod active;
 mod body;
+mod bundle;
 mod connect;
 mod counts;
 mod head;
@@ -42,7 +45,8 @@ mod proof;
 #[cfg(test)]
 mod tests;
 
+pub use self::bundle::Bundling;
 pub use self::connect::PeerTls;
 pub use self::counts::ForwardCounts;
-pub use self::passing::{Forward, Passed, Toward, seconds};
-pub use self::proof::{Callers, FORWARDED, Forwarded, PROOF};
+pub use self::passing::{Forward, Passed, Toward};
+pub use self::proof::{Callers, FORWARDED, Forwarded, PROOF, seconds};

@@ -3,22 +3,23 @@
 use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response, Version};
 use http_body_util::Full;
 use tokio::sync::{Semaphore, watch};
 use tonic::Status;
 use tonic::body::Body;
 
 use super::active::Active;
-use super::body::{Answer, Read, read_ahead};
-use super::connect::{PeerTls, Target, scheme};
+use super::body::{Answer, Read, read_ahead, whole_reply};
+use super::bundle::Unanswered;
+use super::connect::{PeerTls, Target, Unreached, scheme};
 use super::counts::{Counted, ForwardCounts};
 use super::head;
-use super::proof::header;
-use crate::api::grpc::plain;
+use crate::api::grpc::{methods, plain};
 use crate::api::peer::peer_of;
 use crate::config::Advertised;
 use crate::engine::postgres::Owner;
@@ -69,6 +70,17 @@ impl Toward {
             Some(Err(_)) | None => Self::Silent,
         }
     }
+}
+
+/// What became of a call that may travel in a bundle.
+enum Bundled {
+    Answered(Response<Body>),
+    /// It may have been done.
+    Lost,
+    /// It was not begun, and may get a stream.
+    Unfit,
+    /// There is no connection for it.
+    Unreached,
 }
 
 #[derive(Clone)]
@@ -204,6 +216,7 @@ impl Forward {
         let mut state = self.0.state.subscribe();
         let read = read_ahead(body, streams, self.0.stall_after).await;
         let Read { mut body, is_long, whole } = read;
+        let may_bundle = is_grpc && may_bundle(&call);
         let mut waits = None;
         loop {
             let now = state.borrow_and_update().clone();
@@ -212,9 +225,18 @@ impl Forward {
                 State::Silent => return Passed::Refused(Reason::Standby),
                 State::Unknown => false,
                 State::Reached(active) => {
-                    if let Ok((mut calls, held)) = active.take(is_long).await {
-                        let forwarded = header(&active.target.key, caller(&call), seconds());
-                        let head = outgoing(&call, &active, forwarded, begun);
+                    let bundled = match whole.as_ref().filter(|_| may_bundle) {
+                        Some(whole) => self.bundled(&call, whole, &active, begun).await,
+                        None => Bundled::Unfit,
+                    };
+                    let may_stream = match bundled {
+                        Bundled::Answered(reply) => return Passed::Answered(reply),
+                        Bundled::Lost => return Passed::Refused(Reason::AnswerLost),
+                        Bundled::Unfit => true,
+                        Bundled::Unreached => false,
+                    };
+                    if may_stream && let Ok((mut calls, held)) = active.take(is_long).await {
+                        let head = outgoing(&call, &active, begun);
                         match calls.try_send_request(head.map(|()| body)).await {
                             Ok(reply) => {
                                 self.0.counts.answer(begun);
@@ -254,10 +276,41 @@ impl Forward {
             }
         }
     }
+
+    /// Passes a call with this body on in a bundle.
+    async fn bundled(&self, call: &Parts, whole: &Bytes, active: &Active, begun: Instant) -> Bundled {
+        let (bundle, held) = match active.take_bundled().await {
+            Ok(Some(taken)) => taken,
+            Ok(None) | Err(Unreached::Full) => return Bundled::Unfit,
+            Err(_) => return Bundled::Unreached,
+        };
+        let head = outgoing(call, active, begun);
+        if head.version() != Version::HTTP_2 {
+            // It names no host.
+            return Bundled::Unfit;
+        }
+        match bundle.call(&head, whole).await {
+            Ok(reply) => match whole_reply(reply, held) {
+                Ok(reply) => {
+                    self.0.counts.answer(begun);
+                    self.0.counts.bundled.inc();
+                    Bundled::Answered(reply)
+                }
+                Err(_) => Bundled::Lost,
+            },
+            Err(Unanswered::Lost) => Bundled::Lost,
+            Err(Unanswered::Unbegun) => Bundled::Unfit,
+        }
+    }
 }
 
-fn outgoing(call: &Parts, active: &Active, forwarded: http::HeaderValue, begun: Instant) -> Request<()> {
-    head::outgoing(call, &scheme(&active.target), forwarded, begun.elapsed())
+fn outgoing(call: &Parts, active: &Active, begun: Instant) -> Request<()> {
+    head::outgoing(call, &scheme(&active.target), active.forwarded(caller(call)), begun.elapsed())
+}
+
+/// Whether a call may travel in a bundle, if its message is short.
+fn may_bundle(call: &Parts) -> bool {
+    call.method == Method::POST && methods::is_light(call.uri.path())
 }
 
 /// The address of the caller.
@@ -277,9 +330,4 @@ fn is_unbegun(error: &hyper::Error) -> bool {
         _ => false,
     };
     refused && error.is_remote()
-}
-
-/// The time of day, in seconds since 1970.
-pub fn seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

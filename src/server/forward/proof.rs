@@ -4,10 +4,11 @@
 //! - Whoever passes a call on names the caller in [`FORWARDED`], with the time and the code of both. A code
 //!   older than [`VALID_FOR`] is none, so that a header that somebody saw is of no lasting use. A header
 //!   without a valid code names nobody, and changes nothing but that the call is not passed on again.
+//! - Whoever opens a bundle of calls sends the time with its code, which is valid as long.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,6 +22,12 @@ pub const FORWARDED: HeaderName = HeaderName::from_static("memberbase-forwarded"
 pub const NONCE: HeaderName = HeaderName::from_static("memberbase-nonce");
 pub const PROOF: HeaderName = HeaderName::from_static("memberbase-proof");
 
+/// The path of a bundle of calls.
+pub const BUNDLES: &str = "/memberbase/bundle";
+/// The header with the version of the frames in a bundle of calls, and the one that there is.
+pub const BUNDLE: HeaderName = HeaderName::from_static("memberbase-bundle");
+pub const VERSION: HeaderValue = HeaderValue::from_static("1");
+
 /// How long the code of a caller is valid; clocks of servers differ by less.
 const VALID_FOR: Duration = Duration::from_secs(300);
 /// The longest random number that is answered, in characters.
@@ -28,6 +35,12 @@ const NONCE_MAX: usize = 64;
 /// What a code is for: the first part of what it is the code of.
 const OF_ACTIVE: &[u8] = b"active\0";
 const OF_CALLER: &[u8] = b"caller\0";
+const OF_BUNDLE: &[u8] = b"bundle\0";
+
+/// The time of day, in seconds since 1970.
+pub fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
 
 /// A new random number.
 pub fn nonce() -> Option<HeaderValue> {
@@ -58,13 +71,43 @@ pub fn header(key: &PeerKey, caller: Option<IpAddr>, now: u64) -> HeaderValue {
     HeaderValue::try_from(format!("{named} {code}")).unwrap_or(nobody)
 }
 
-/// The caller that a header proves.
-fn proven(key: &PeerKey, header: &HeaderValue, now: u64) -> Option<IpAddr> {
+/// The proof of a server that opens a bundle of calls, `now` seconds after 1970.
+pub fn opening(key: &PeerKey, now: u64) -> Option<HeaderValue> {
+    let time = now.to_string();
+    let code = URL_SAFE_NO_PAD.encode(key.sign(&[OF_BUNDLE, time.as_bytes()]));
+    HeaderValue::try_from(format!("{time} {code}")).ok()
+}
+
+/// What a header names, if it has the code of that and is recent.
+fn proven<'a>(key: &PeerKey, of: &[u8], header: &'a HeaderValue, now: u64) -> Option<&'a str> {
     let (named, code) = header.to_str().ok()?.rsplit_once(' ')?;
-    let (time, caller) = named.split_once(' ')?;
-    let is_fresh = time.parse::<u64>().ok()?.abs_diff(now) <= VALID_FOR.as_secs();
     let code = URL_SAFE_NO_PAD.decode(code).ok()?;
-    if is_fresh && key.verify(&[OF_CALLER, named.as_bytes()], &code) { caller.parse().ok() } else { None }
+    (is_fresh(named, now)? && key.verify(&[of, named.as_bytes()], &code)).then_some(named)
+}
+
+/// Whether the time at the beginning is recent.
+fn is_fresh(named: &str, now: u64) -> Option<bool> {
+    let time = named.split(' ').next()?.parse::<u64>().ok()?;
+    Some(time.abs_diff(now) <= VALID_FOR.as_secs())
+}
+
+/// The headers of callers. The last one is kept, because many calls of a second have the same.
+#[derive(Debug, Default)]
+pub struct Headers(Mutex<Option<(Option<IpAddr>, u64, HeaderValue)>>);
+
+impl Headers {
+    /// See [`header`].
+    pub fn of(&self, key: &PeerKey, caller: Option<IpAddr>, now: u64) -> HeaderValue {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((of, at, header)) if (*of, *at) == (caller, now) => header.clone(),
+            _ => {
+                let header = header(key, caller, now);
+                *last = Some((caller, now, header.clone()));
+                header
+            }
+        }
+    }
 }
 
 /// An extension of requests that another server passed on, or that claim to be.
@@ -76,25 +119,57 @@ pub struct Forwarded {
 
 /// What the active server knows of calls that others pass on. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub struct Callers(Arc<OnceLock<PeerKey>>);
+pub struct Callers(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    key: OnceLock<PeerKey>,
+    /// The last header whose code was right, and its caller.
+    last: Mutex<Option<(HeaderValue, IpAddr)>>,
+}
 
 impl Callers {
     /// This server owns the store, and proves it with this key from now on.
     pub fn begin(&self, key: PeerKey) {
-        self.0.get_or_init(|| key);
+        self.0.key.get_or_init(|| key);
     }
 
     /// The answer to a random number; `None` if this server has no key.
     pub fn answer(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        answer(self.0.get()?, headers)
+        answer(self.0.key.get()?, headers)
+    }
+
+    /// Whether a request that opens a bundle comes from a server of this store.
+    pub fn may_bundle(&self, headers: &HeaderMap, now: u64) -> bool {
+        let mut codes = headers.get_all(PROOF).iter();
+        let (Some(key), Some(code), None) = (self.0.key.get(), codes.next(), codes.next()) else {
+            return false;
+        };
+        headers.get(BUNDLE) == Some(&VERSION) && proven(key, OF_BUNDLE, code, now).is_some()
     }
 
     /// What a request says about its way; `None` if its caller sent it here.
     pub fn of(&self, headers: &HeaderMap, now: impl FnOnce() -> u64) -> Option<Forwarded> {
         // Nearly every call ends here.
         let header = headers.get(FORWARDED)?;
-        let caller = self.0.get().and_then(|key| proven(key, header, now()));
+        let caller = self.0.key.get().and_then(|key| self.0.caller(key, header, now()));
         Some(Forwarded { caller: caller.filter(|_| headers.get_all(FORWARDED).iter().count() == 1) })
+    }
+}
+
+impl Known {
+    /// The caller that a header proves. Many calls have the same one.
+    fn caller(&self, key: &PeerKey, header: &HeaderValue, now: u64) -> Option<IpAddr> {
+        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((right, caller)) = &*last()
+            && right == header
+            && is_fresh(header.to_str().ok()?, now)?
+        {
+            return Some(*caller);
+        }
+        let caller = proven(key, OF_CALLER, header, now)?.split_once(' ')?.1.parse().ok()?;
+        *last() = Some((header.clone(), caller));
+        Some(caller)
     }
 }
 
@@ -128,7 +203,7 @@ mod tests {
         for address in ["192.0.2.7", "2001:db8::7"] {
             let address: IpAddr = address.parse().unwrap();
             let sent = header(&KEY, Some(address), 1_000);
-            if callers.0.get().is_none() {
+            if callers.0.key.get().is_none() {
                 assert_eq!(of(&[&sent], 1_000), Some(Forwarded { caller: None }), "it has no key yet");
                 callers.begin(KEY);
             }
@@ -154,10 +229,45 @@ mod tests {
             }
         }
         assert_eq!(callers.of(&HeaderMap::new(), || 0), None);
-        // A code for a connection is none for a caller.
+        // A code for a connection or a bundle is none for a caller.
+        let opened = opening(&KEY, 1_000).unwrap();
+        assert_eq!(of(&[&opened], 1_000), Some(Forwarded { caller: None }));
         let number = HeaderValue::from_static("1000 127.0.0.1");
         let code = answer(&KEY, &with(NONCE, &[&number])).unwrap();
         let crossed = HeaderValue::try_from(format!("1000 127.0.0.1 {}", code.to_str().unwrap())).unwrap();
         assert_eq!(of(&[&crossed], 1_000), Some(Forwarded { caller: None }));
+    }
+
+    #[test]
+    fn only_a_server_of_the_store_opens_a_bundle_and_only_with_a_version_that_is_known() {
+        let callers = Callers::default();
+        let may = |value: &HeaderValue, version: &'static str, now| {
+            let mut headers = with(PROOF, &[value]);
+            headers.insert(BUNDLE, HeaderValue::from_static(version));
+            callers.may_bundle(&headers, now)
+        };
+        let proof = opening(&KEY, 1_000).unwrap();
+        assert!(!may(&proof, "1", 1_000), "it has no key yet");
+        callers.begin(KEY);
+        assert!(may(&proof, "1", 700) && may(&proof, "1", 1_300));
+        assert!(!may(&proof, "1", 699) && !may(&proof, "1", 1_301) && !may(&proof, "2", 1_000));
+        assert!(!callers.may_bundle(&with(PROOF, &[&proof]), 1_000), "no version");
+        let caller = header(&KEY, Some("127.0.0.1".parse().unwrap()), 1_000);
+        for wrong in [opening(&OTHER, 1_000).unwrap(), caller, HeaderValue::from_static("1000 AAAA")] {
+            assert!(!may(&wrong, "1", 1_000), "{wrong:?}");
+        }
+        let mut twice = with(PROOF, &[&proof, &proof]);
+        twice.insert(BUNDLE, VERSION);
+        assert!(!callers.may_bundle(&twice, 1_000));
+    }
+
+    #[test]
+    fn a_header_is_made_once_a_second_for_each_caller_in_turn() {
+        let headers = Headers::default();
+        for (caller, now) in [("127.0.0.1", 1), ("127.0.0.1", 1), ("192.0.2.7", 1), ("192.0.2.7", 2)] {
+            let caller = Some(caller.parse().unwrap());
+            assert_eq!(headers.of(&KEY, caller, now), header(&KEY, caller, now));
+        }
+        assert_eq!(headers.of(&KEY, None, 2), header(&KEY, None, 2));
     }
 }

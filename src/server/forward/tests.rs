@@ -20,17 +20,17 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::body::SHORT_BYTES;
-use super::proof::PROOF;
+use super::proof::{BUNDLES, PROOF};
 use super::{Callers, Forward, ForwardCounts, Passed, PeerTls, Toward};
 use crate::config::{Advertised, Config};
 use crate::engine::postgres::PeerKey;
 use crate::model::Reason;
 use crate::server::metrics::HELLO;
 
-const KEY: PeerKey = PeerKey::for_tests(1);
+pub(super) const KEY: PeerKey = PeerKey::for_tests(1);
 const PIECE: usize = 64 * 1024;
 
-/// A server that answers like an active one with this key.
+/// A server that answers like an active one with this key, of a version that knows no bundles.
 struct Fake {
     address: SocketAddr,
     /// How many calls it got, without those for proofs.
@@ -77,6 +77,9 @@ async fn answer(
         reply.headers_mut().extend(callers.answer(request.headers()).map(|proof| (PROOF, proof)));
         return reply;
     }
+    if request.uri().path() == BUNDLES {
+        return Response::builder().status(404).body(Body::empty()).unwrap();
+    }
     calls.fetch_add(1, Ordering::SeqCst);
     let endless = futures_util::stream::repeat_with(|| {
         Ok::<_, Status>(Frame::data(Bytes::from_static(&[b'x'; PIECE])))
@@ -114,17 +117,17 @@ async fn answer(
 }
 
 /// What passes calls on to `fake`, once that is reached.
-fn forward(counts: &ForwardCounts) -> Forward {
+pub(super) fn forward(counts: &ForwardCounts) -> Forward {
     let forward = Forward::new(PeerTls::of(&Config::default()), counts.clone(), Duration::from_secs(30));
     tokio::spawn(forward.clone().follow(|_| {}));
     forward
 }
 
-fn toward(address: SocketAddr) -> Toward {
+pub(super) fn toward(address: SocketAddr) -> Toward {
     Toward::There(Box::new((Advertised::parse(&format!("http://{address}")).unwrap(), KEY)))
 }
 
-async fn pass(forward: &Forward, request: Request<Body>) -> Passed {
+pub(super) async fn pass(forward: &Forward, request: Request<Body>) -> Passed {
     forward.pass_on(request, || Status::unavailable("lost")).await
 }
 
@@ -134,7 +137,7 @@ fn post(path: &str, body: impl Into<Bytes>) -> Request<Body> {
 }
 
 #[track_caller]
-fn answered(passed: Passed) -> Response<Body> {
+pub(super) fn answered(passed: Passed) -> Response<Body> {
     match passed {
         Passed::Answered(reply) => reply,
         Passed::Here(_) => panic!("it is here"),
@@ -143,7 +146,7 @@ fn answered(passed: Passed) -> Response<Body> {
 }
 
 #[track_caller]
-fn refused(passed: Passed) -> Reason {
+pub(super) fn refused(passed: Passed) -> Reason {
     match passed {
         Passed::Refused(reason) => reason,
         Passed::Here(_) | Passed::Answered(_) => panic!("it is not refused"),

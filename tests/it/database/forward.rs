@@ -21,7 +21,7 @@ use crate::http::{Http, Reply, exchange};
 use crate::metrics::get;
 
 /// A server that advertises where it listens.
-fn serve(database: &Database, address: &str) -> Command {
+pub(super) fn serve(database: &Database, address: &str) -> Command {
     let mut command = database.serve(address);
     command.args(["--advertise", &format!("http://{address}")]);
     command
