@@ -171,7 +171,7 @@ impl Bucket {
 
     /// Hash and row of the first entry.
     fn first(&self, entries: &[u8]) -> Option<(u64, u64)> {
-        entries.get(..self.width.bytes()).map(|first| place_of(first))
+        entries.get(..self.width.bytes()).map(place_of)
     }
 
     /// The entries before a place, and the rest.

@@ -33,7 +33,7 @@ pub enum ToActive {
 #[derive(Debug)]
 pub enum FromActive {
     /// The reply to a call.
-    Reply { number: u64, reply: Whole },
+    Reply { number: u64, reply: Box<Whole> },
     /// A call ended without an answer.
     Broken { number: u64 },
     /// Calls up to this one were begun, and no more will be.
@@ -144,7 +144,8 @@ pub fn from_active(frame: &Bytes) -> Result<FromActive, DecodeError> {
             let headers = fields::read(&mut reader, frame)?;
             let trailers = fields::read(&mut reader, frame)?;
             let body = frame.slice_ref(reader.rest());
-            Ok(FromActive::Reply { number, reply: Whole { status, headers, body, trailers } })
+            let reply = Box::new(Whole { status, headers, body, trailers });
+            Ok(FromActive::Reply { number, reply })
         }
         BROKEN => reader.end().map(|()| FromActive::Broken { number }),
         STOP => reader.end().map(|()| FromActive::Stop { last: number }),

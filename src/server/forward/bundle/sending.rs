@@ -184,7 +184,7 @@ impl State {
         while let Some(frame) = cutter.next()? {
             // Copied, because a caller may keep it, and it would keep all that came with it.
             let (number, answer) = match frame::from_active(&Bytes::copy_from_slice(&frame))? {
-                FromActive::Reply { number, reply } => (number, Ok(reply)),
+                FromActive::Reply { number, reply } => (number, Ok(*reply)),
                 FromActive::Broken { number } => (number, Err(Unanswered::Lost)),
                 FromActive::Stop { last } => {
                     self.stop(last);
