@@ -2,8 +2,9 @@
 //!
 //! tonic reads a request as a stream and writes a reply as one: it boxes body and decoder, copies the message
 //! into a buffer of 8 KiB and the reply out of another one. That takes a tenth of the time of a get. Here the
-//! message is decoded where the connection put it, and the reply is one piece and its trailers. The members of
-//! a page are written into that piece from where they were read (`convert/written`), with no message of them.
+//! message is decoded where the connection put it, and the reply is one piece and its trailers. The members
+//! of a page are written into that piece from where they were read (`convert/written`), without a message of
+//! theirs.
 //!
 //! What is not usual goes the general way: a message that is not complete, is compressed or is not light, and
 //! a request that has more than it. A reply that is compressed leaves through tonic.

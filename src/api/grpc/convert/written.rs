@@ -254,7 +254,8 @@ mod tests {
         ]
     }
 
-    /// Any member of the samples, in which texts of any length and instants of any year take the place of some.
+    /// Any member of the samples, in which texts of any length and instants of any year take the place of
+    /// some.
     fn member() -> impl Strategy<Value = Member> {
         let attributes = vec((text(), value()), 0..5);
         let alias = (text(), any::<i64>());
