@@ -16,7 +16,7 @@ use crate::lists::{List, ListRow};
 use crate::model::Job;
 use crate::table::{Jobs, TableError};
 
-/// The bytes of rows that all workbooks together hold: four of 100,000 members.
+/// The bytes of rows that all workbooks together hold: three of 100,000 members.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Rows that a stream takes at once.
 const AT_ONCE: usize = 1_000;
