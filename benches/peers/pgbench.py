@@ -39,11 +39,11 @@ class Postgres:
 
     def start(self, folder, members):
         self.folder, self.members, self.port = folder, members, ports.free()
+        self.batches = None
         settings = SETTINGS | {"listen_addresses": "127.0.0.1", "port": self.port}
         self.data = postgres.start(folder, settings)
 
     def load(self):
-        self.batches = batches(self.folder / "batches", self.members)
         self.fresh()
         # memberbase has sets of tiers; this index is made after the load, and not measured.
         postgres.sql(self.data, "CREATE INDEX ON member (tier);")
@@ -67,6 +67,8 @@ class Postgres:
         return measured
 
     def send_batches(self, connections=2):
+        # A part that loads members itself begins without a load.
+        self.batches = self.batches or batches(self.folder / "batches", self.members)
         where = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres sslmode=disable"
         statement = f"INSERT INTO member AS m ({', '.join(FIELDS)}) SELECT * FROM unnest({ARRAYS}) {CONFLICT}"
         measured = packages.run("batches", where, statement, self.batches, "--connections", connections)
