@@ -11,9 +11,9 @@
 # Guess: the second request with a key finds the answer of the first, also if it is a 204, a list as CSV, or
 # the dictionary of the README.
 #
-# Seen: idemkit keeps 200, 201 and 202 alone, so it does the work of a 204 for each retry. idemptx keeps only
-# a `JSONResponse`. For a 204 and a CSV it does the work again. For a dictionary, as in its README, it does
-# the work, then fails with a 500, and the same at each retry.
+# Seen: idemkit keeps 200, 201 and 202 alone, which its README says among its limits. So it does the work of a
+# 204 for each retry. idemptx keeps only a `JSONResponse`. For a 204 and a CSV it does the work again. For a
+# dictionary, as in its README, it does the work, then fails with a 500, and the same at each retry.
 #
 # Why it matters: the member is charged or written to for each retry, and the clients see nothing, since the
 # answers are alike. Tests of an endpoint that returns JSON pass.

@@ -11,8 +11,9 @@
 # is found as it was given.
 #
 # Seen: pangolier writes brackets around a sum within a product, and none around a difference within a
-# difference, nor around a quotient within a quotient. The account `EXAMPLE\ben` is written with one backslash,
-# by promql-builder too, so it is EXAMPLE, a backspace and "en", which is nobody. promcraft is right.
+# difference, nor around a quotient within a quotient. The account `EXAMPLE\ben` is written with one
+# backslash, by promql-builder too, so it is EXAMPLE, a backspace and "en", which is nobody. promcraft is
+# right.
 #
 # Why it matters: the query is valid, so nothing is reported. An alert about members less those who left for
 # good (who left, less who came back) has a wrong sign at the latter, and one for an account finds nothing.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # protobug reads -1 as 18446744073709551615, and the second part of an address in place of both.
 #
-# Versions: protobug 1.0.0; for comparison pure-protobuf 3.1.5, and protobuf 7.36.2 with protoc of grpcio-tools
-# 1.85.1 (all PyPI).
+# Versions: protobug 1.0.0; for comparison pure-protobuf 3.1.5, and protobuf 7.36.2 with protoc of
+# grpcio-tools 1.85.1 (all PyPI).
 #
 # A negative int32 of Protocol Buffers is written as ten bytes, like the int64 of that value. Two messages one
 # after another are one message: of a field the last value counts, but a message within is merged. In an entry
@@ -16,8 +16,8 @@
 # has become an int64, which is a change that Protocol Buffers allow. A value that was left out of a map is
 # None. protobug and pure-protobuf keep only the second part of an address that comes in two.
 #
-# Why it matters: a balance or a time zone's offset below zero is a large number, and no error is raised. Tests
-# with numbers above zero pass.
+# Why it matters: a balance or a time zone's offset below zero is a large number, and no error is raised.
+# Tests with numbers above zero pass.
 # memberbase uses prost, which is right in all of it.
 set -euo pipefail
 dir=$(mktemp -d)

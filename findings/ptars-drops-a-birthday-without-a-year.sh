@@ -17,7 +17,7 @@
 #
 # Why it matters: the copy of a directory in a data warehouse has members without birthdays, children born on
 # January 1, and memberships that end in 2262, and no step reports it.
-# memberbase stores the message itself, and its birthdays are texts.
+# memberbase takes a date of birth only whole (member.proto).
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
