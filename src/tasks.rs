@@ -70,14 +70,6 @@ pub fn for_caller<T: Send + 'static>(work: impl Future<Output = T> + Send + 'sta
     tokio::spawn(work)
 }
 
-/// Lets another thread take over the task that this one woke last. tokio keeps that task for this thread, to
-/// run when the present task has to wait, and only the task that it kept before can be taken over. So this
-/// wakes another task, which does nothing. It is worth it if the present task goes on for a millisecond or
-/// more.
-pub fn pass_on_woken() {
-    drop(tokio::spawn(std::future::ready(())));
-}
-
 /// Work for one caller that is polled within the task of another one. If it panics, it ends, and nothing
 /// else. Each poll is one piece of work for tokio, which lets others go first only after it.
 pub struct Within(Option<Work>);

@@ -39,8 +39,6 @@ const QUEUE: usize = 1024;
 const PLANNED_AHEAD: usize = 2;
 /// Bytes of a row in addition to its fixed size: its texts and its place in a plan.
 const ROW_TEXT_BYTES: usize = 512;
-/// Planning so many rows takes a good part of a millisecond.
-const LONG_ROWS: usize = 128;
 
 /// Additional bytes of a row in a request that is planned as a whole: its block, its changes of indexes, and
 /// its commit.
@@ -157,13 +155,7 @@ impl Base {
     ) -> Result<Pending<UpsertReply>, TableError> {
         let permit = self.open.parts.budget.wait(self.party(), bytes_of(&request)).await?;
         let rows = self.prepared(take(&mut request.rows), &request.options, request.origin).await;
-        let is_long = rows.len() >= LONG_ROWS;
-        let pending = self.hand_in(request, rows, Some(series.clone()), permit).await;
-        if is_long {
-            // The caller goes on with its next rows, for as long as the lane needs for these.
-            tasks::pass_on_woken();
-        }
-        pending
+        self.hand_in(request, rows, Some(series.clone()), permit).await
     }
 
     async fn prepared(
