@@ -1,5 +1,4 @@
-//! The records of a member (clips, stamp collections and transactions), and the values that belong to them:
-//! counts, places, and marks of records to purge.
+//! The records of a member (clips, stamp collections, transactions), their counts, places and purge marks.
 //!
 //! The kind of a record is in its key. A byte of flags, in the order of the fields, says which optional
 //! fields are present; these follow it.
@@ -22,8 +21,7 @@ const BEGUN_VERSION: u8 = 2;
 /// In marks of this version all records are still there.
 const PURGE_VERSION: u8 = 3;
 
-/// The mark of a deleted member that had records. It outlives them: it stays as long as the commit log has the
-/// member, so that the member never comes back without its records.
+/// The mark of a deleted member that had records, which keeps it from coming back without them. It outlives them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purge {
     /// How many records it had; none once they are purged.
