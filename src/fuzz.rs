@@ -14,6 +14,7 @@ use crate::stored::commit::CommitPart;
 use crate::stored::header::{self, Head, Header};
 use crate::stored::idempotency::StoredResult;
 use crate::stored::index::{IndexState, decode_chunk};
+use crate::stored::key::Level;
 use crate::stored::meta::{self, Meta};
 use crate::stored::{
     block, bucket, idempotency, job, key, member, member_record, record_key, search, set_key, token,
@@ -113,7 +114,8 @@ fn records(bytes: &[u8]) {
     }
     let _ = search::part_of(bytes);
     let _ = (key::token_number(bytes), key::token_use_number(bytes));
-    let _ = (key::block_parts(bytes), key::commit_parts(bytes), key::bucket_parts(bytes));
+    let _ = (key::block_parts(bytes), key::commit_parts(bytes));
+    let _ = [Level::Main, Level::Recent].map(|level| key::bucket_parts(level, bytes));
 }
 
 /// The stored forms and the keys of jobs.

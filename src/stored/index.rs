@@ -12,9 +12,9 @@ use crate::model::{AudienceNumber, Row};
 const VALUE: &str = "index state";
 const CHUNK: &str = "set chunk";
 /// The version of index states. In version 1 fields had one byte, and the sets were in table `32`. Up to
-/// version 2 there were no search sets, up to version 3 nothing was said about audiences, and version 4 does
-/// not say which of them are evaluated.
-const VERSION: u8 = 5;
+/// version 2 there were no search sets, up to version 3 nothing was said about audiences, version 4 does not
+/// say which of them are evaluated, and up to version 5 lookups had one level.
+const VERSION: u8 = 6;
 /// The version of chunks.
 const CHUNK_VERSION: u8 = 1;
 
@@ -36,13 +36,25 @@ impl Default for LookupState {
     }
 }
 
+/// The state of the recent level of a lookup. Without buckets there are no changes in it, whatever keys there
+/// are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RecentState {
+    /// Its buckets, whose number stays until the main level has its changes.
+    pub buckets: u32,
+    /// The changes in them.
+    pub changes: u64,
+}
+
 /// Up to which revision the stored indexes of a base go, and where they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IndexState {
     /// Every commit up to this revision is in the stored indexes; later ones are replayed at open.
     pub watermark: u64,
-    /// One per lookup.
+    /// The main level of each lookup.
     pub lookups: [LookupState; LOOKUPS],
+    /// The recent level of each lookup.
+    pub recent: [RecentState; LOOKUPS],
     /// Fields that have no sets any more, because they had too many distinct values.
     pub unindexed: Vec<FieldNumber>,
     /// Which table has the chunks of its sets.
@@ -107,7 +119,33 @@ impl IndexState {
             w.varint(u64::from(field.0));
             w.varint(below.0);
         }
+        for recent in &self.recent {
+            w.varint(u64::from(recent.buckets));
+            w.varint(recent.changes);
+        }
         w.0
+    }
+
+    /// The main level of the lookup with this number.
+    #[must_use]
+    pub fn lookup(&self, number: u8) -> &LookupState {
+        let [of_ref, of_email, of_worker_id] = &self.lookups;
+        match number {
+            0 => of_ref,
+            1 => of_email,
+            _ => of_worker_id,
+        }
+    }
+
+    /// The recent level of the lookup with this number.
+    #[must_use]
+    pub fn recent(&self, number: u8) -> &RecentState {
+        let [of_ref, of_email, of_worker_id] = &self.recent;
+        match number {
+            0 => of_ref,
+            1 => of_email,
+            _ => of_worker_id,
+        }
     }
 
     /// The state of a new base.
@@ -171,6 +209,13 @@ impl IndexState {
                 state.indexing.push((FieldNumber(field), Row(r.varint()?)));
             }
         }
+        if version > 5 {
+            for recent in &mut state.recent {
+                recent.buckets = u32::try_from(r.varint()?)
+                    .map_err(|_| r.damaged("a number of buckets is out of range"))?;
+                recent.changes = r.varint()?;
+            }
+        }
         r.end()?;
         Ok(state)
     }
@@ -203,7 +248,15 @@ mod tests {
         let unindexed = vec![FieldNumber(1), FieldNumber(300)];
         let mut state = IndexState { watermark: 1 << 40, unindexed, ..IndexState::new() };
         state.lookups[1] = LookupState { buckets: 70_000, entries: 1 << 33 };
+        state.recent[1] = RecentState { buckets: 300, changes: 70_000 };
         state
+    }
+
+    /// The state as version 5 has it, which ends before the recent levels.
+    fn fifth(state: &IndexState) -> Vec<u8> {
+        let mut bytes = state.encode();
+        (bytes[0], _) = (5, bytes.truncate(bytes.len() - 9));
+        bytes
     }
 
     fn building() -> IndexState {
@@ -230,23 +283,29 @@ mod tests {
 
     #[test]
     fn the_state_has_its_golden_bytes_in_all_versions() {
-        let golden = "05 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02 02 00 00".replace(' ', "");
-        assert_eq!(hex(&state().encode()), golden);
-        [state(), building()].iter().for_each(|state| assert_documented(&state.encode()));
+        let golden = "06 808080808020 0100 f0a2048080808020 0100 01 02 01 ac02 02 00 00 0000 ac02f0a204 0000";
+        assert_eq!(hex(&state().encode()), golden.replace(' ', ""));
+        assert_documented(&state().encode());
+        let of_one_level = |state: IndexState| IndexState { recent: Default::default(), ..state };
+        for state in [state(), building()] {
+            assert_documented(&fifth(&state));
+            assert_eq!(IndexState::decode(&fifth(&state)), Ok(of_one_level(state)));
+        }
         // Version 4 does not say which audiences are built.
-        let mut fourth = building().encode();
+        let mut fourth = fifth(&building());
         (fourth[0], _) = (4, fourth.truncate(fourth.len() - 9));
         assert_documented(&fourth);
         let BuiltUpTo { below, fold, .. } = building().built.unwrap();
-        let of_all = IndexState { built: Some(BuiltUpTo { below, fold, audiences: Vec::new() }), ..state() };
+        let built = Some(BuiltUpTo { below, fold, audiences: Vec::new() });
+        let of_all = IndexState { built, ..of_one_level(state()) };
         assert_eq!(IndexState::decode(&fourth), Ok(of_all));
         // Version 3 ends before the audiences, version 2 before the search sets.
-        let mut third = state().encode();
+        let mut third = fifth(&state());
         (third[0], _) = (3, third.truncate(third.len() - 2));
-        assert_eq!(IndexState::decode(&third), Ok(state()));
+        assert_eq!(IndexState::decode(&third), Ok(of_one_level(state())));
         let mut second = third;
         (second[0], _) = (2, second.pop());
-        assert_eq!(IndexState::decode(&second), Ok(IndexState { search: 0, ..state() }));
+        assert_eq!(IndexState::decode(&second), Ok(IndexState { search: 0, ..of_one_level(state()) }));
         let older = [1, 5, 1, 0, 2, 0x40, 1, 0, 2, 1, 200];
         assert_documented(&older);
         let mut expected = IndexState {

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use super::table::{BLOCK, BUCKET, COMMIT, HEADER, INDEX, SETTINGS, of_base, own_part};
+use super::table::{BLOCK, BUCKET, COMMIT, HEADER, INDEX, RECENT, SETTINGS, of_base, own_part};
 use crate::engine::{Key, KeyRange};
 use crate::model::BaseNumber;
 
@@ -117,39 +117,57 @@ pub fn index(base: BaseNumber) -> Key {
     of_base(INDEX, base, 0)
 }
 
-/// The key of one bucket of a lookup.
+/// The two levels of a lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Level {
+    /// All entries, but for the changes in the other level.
+    Main,
+    /// What changed since the main level was last written.
+    Recent,
+}
+
+impl Level {
+    const fn table(self) -> u8 {
+        match self {
+            Self::Main => BUCKET,
+            Self::Recent => RECENT,
+        }
+    }
+}
+
+/// The key of one bucket of a level of a lookup.
 #[must_use]
-pub fn bucket(base: BaseNumber, lookup: u8, bucket: u32) -> Key {
-    let mut key = of_base(BUCKET, base, 5);
+pub fn bucket(base: BaseNumber, level: Level, lookup: u8, bucket: u32) -> Key {
+    let mut key = of_base(level.table(), base, 5);
     key.push(lookup);
     key.extend_from_slice(&bucket.to_be_bytes());
     key
 }
 
-/// The buckets of a lookup from `first` on.
+/// The buckets of a level of a lookup from `first` on.
 #[must_use]
-pub fn buckets_from(base: BaseNumber, lookup: u8, first: u32) -> KeyRange {
-    let mut prefix = of_base(BUCKET, base, 1);
+pub fn buckets_from(base: BaseNumber, level: Level, lookup: u8, first: u32) -> KeyRange {
+    let mut prefix = of_base(level.table(), base, 1);
     prefix.push(lookup);
     let mut range = KeyRange::prefix(&prefix);
-    range.start = Bound::Included(bucket(base, lookup, first));
+    range.start = Bound::Included(bucket(base, level, lookup, first));
     range
 }
 
-/// The buckets of all lookups of a base, from `lookup` on.
+/// The buckets of a level of all lookups of a base, from `lookup` on.
 #[must_use]
-pub fn lookups_from(base: BaseNumber, lookup: u8) -> KeyRange {
-    let mut range = KeyRange::prefix(&of_base(BUCKET, base, 0));
-    let mut start = of_base(BUCKET, base, 1);
+pub fn lookups_from(base: BaseNumber, level: Level, lookup: u8) -> KeyRange {
+    let mut range = KeyRange::prefix(&of_base(level.table(), base, 0));
+    let mut start = of_base(level.table(), base, 1);
     start.push(lookup);
     range.start = Bound::Included(start);
     range
 }
 
-/// Lookup and bucket in the key of a bucket.
+/// Lookup and bucket in the key of a bucket of a level.
 #[must_use]
-pub fn bucket_parts(key: &[u8]) -> Option<(u8, u32)> {
-    let (&lookup, bucket) = own_part(BUCKET, key)?.split_first()?;
+pub fn bucket_parts(level: Level, key: &[u8]) -> Option<(u8, u32)> {
+    let (&lookup, bucket) = own_part(level.table(), key)?.split_first()?;
     Some((lookup, u32::from_be_bytes(bucket.try_into().ok()?)))
 }
 

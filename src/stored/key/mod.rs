@@ -24,6 +24,7 @@
 //! | `33` set | base u32, field u16, value length u16, value, chunk u64 | chunk, in [`index`][index_value] |
 //! | `34` rows of an audience | base u32, audience u32, kind u8, chunk u64 | chunk, in [`index`][index_value] |
 //! | `35` search sets | base u32, group u16, chunk u64, first place u8 | sets, in [`search`][search_value] |
+//! | `36` bucket of the recent level | base u32, lookup u8, bucket u32 | [`bucket`][bucket_value] |
 //!
 //! The name in table `23` is either 0 and the id u128, or 1 and the name that the caller chose.
 //!
@@ -63,7 +64,7 @@ mod table;
 mod tests;
 
 pub use self::base::{
-    all_settings, block, block_parts, blocks, bucket, bucket_parts, buckets_from, commit, commit_of,
+    Level, all_settings, block, block_parts, blocks, bucket, bucket_parts, buckets_from, commit, commit_of,
     commit_parts, commit_revision, commits, commits_from, header, header_base, headers, index, indexes,
     lookups_from, settings,
 };

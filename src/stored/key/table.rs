@@ -29,6 +29,7 @@ pub(in crate::stored) const NARROW_SET: u8 = 0x32;
 pub(in crate::stored) const SET: u8 = 0x33;
 pub(in crate::stored) const AUDIENCE_SET: u8 = 0x34;
 pub(in crate::stored) const SEARCH: u8 = 0x35;
+pub(super) const RECENT: u8 = 0x36;
 
 /// The length of the table byte and the base number, with which the keys of a base begin.
 pub(in crate::stored) const BASE_BYTES: usize = 5;
@@ -37,7 +38,7 @@ pub(in crate::stored) const BASE_BYTES: usize = 5;
 pub(super) const STORE_TABLES: [u8; 4] = [TOKEN, TOKEN_USE, REQUEST, REQUEST_TIME];
 
 /// The tables whose keys begin with a base number. A purge of the base empties all of them.
-pub(super) const BASE_TABLES: [u8; 18] = [
+pub(super) const BASE_TABLES: [u8; 19] = [
     JOB,
     JOB_DATA,
     HEADER,
@@ -56,6 +57,7 @@ pub(super) const BASE_TABLES: [u8; 18] = [
     SET,
     AUDIENCE_SET,
     SEARCH,
+    RECENT,
 ];
 
 /// The ranges of all keys of a base, except its head and settings. A purge deletes these last and together,
@@ -81,6 +83,7 @@ pub fn tables_of_bases() -> impl Iterator<Item = (&'static str, KeyRange)> {
         RECORD_PURGE => "records to purge",
         INDEX => "index states",
         BUCKET => "buckets",
+        RECENT => "buckets of recent levels",
         AUDIENCE_SET => "chunks of audiences",
         SEARCH => "search sets",
         _ => "set chunks",

@@ -24,7 +24,8 @@ fn every_key_has_its_golden_bytes() {
         (settings(BASE), "1101020304"),
         (commit(BASE, 258, 3), "21010203040000000000000102 00000003"),
         (index(BASE), "3001020304"),
-        (bucket(BASE, 2, 0x0506_0708), "31010203040205060708"),
+        (bucket(BASE, Level::Main, 2, 0x0506_0708), "31010203040205060708"),
+        (bucket(BASE, Level::Recent, 2, 0x0506_0708), "36010203040205060708"),
     ];
     for (key, bytes) in &golden {
         assert_eq!(hex(key), bytes.replace(' ', ""));
@@ -52,11 +53,11 @@ fn parts_of_a_key_come_back() {
     assert_eq!(commit_parts(&commit(BASE, 99, 70_000)), Some((99, 70_000)));
     let older = [&commit(BASE, 99, 0)[..13], &[1, 2]].concat();
     assert_eq!((commit_parts(&older), commit_revision(&older)), (Some((99, 258)), Some(99)));
-    assert_eq!(bucket_parts(&bucket(BASE, 2, 70_000)), Some((2, 70_000)));
-    assert_eq!(base_of(&bucket(BASE, 2, 70_000)), Some(BASE));
+    assert_eq!(bucket_parts(Level::Main, &bucket(BASE, Level::Main, 2, 70_000)), Some((2, 70_000)));
+    assert_eq!(base_of(&bucket(BASE, Level::Main, 2, 70_000)), Some(BASE));
     for foreign in [header(BASE), [block(BASE, 77, 3), vec![0]].concat(), block(BASE, 77, 3)[..13].to_vec()] {
         assert_eq!(
-            (block_parts(&foreign), commit_parts(&foreign), bucket_parts(&foreign)),
+            (block_parts(&foreign), commit_parts(&foreign), bucket_parts(Level::Main, &foreign)),
             (None, None, None)
         );
     }
@@ -76,7 +77,7 @@ fn every_key_is_in_a_table_or_in_a_gap_and_never_in_both() {
         block(BASE, 1, 0),
         commit(BASE, 1, 0),
         index(BASE),
-        bucket(BASE, 0, 0),
+        bucket(BASE, Level::Main, 0, 0),
         settings(BASE),
     ];
     for key in &known {

@@ -100,9 +100,7 @@ async fn check(
     let stored = index_state(audit, number).await?;
     let mut state = State {
         number,
-        entries: PerLookup::from_fn(|kind| {
-            stored.lookups.get(usize::from(kind.number())).map_or(0, |l| l.entries)
-        }),
+        entries: PerLookup::from_fn(|kind| stored.lookup(kind.number()).entries),
         header,
         stored,
         sets: Sets::default(),

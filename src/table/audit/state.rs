@@ -8,7 +8,8 @@ use roaring::RoaringTreemap;
 use crate::engine::Engine;
 use crate::model::BaseNumber;
 use crate::stored::header::Header;
-use crate::stored::index::{IndexState, LOOKUPS};
+use crate::stored::index::IndexState;
+use crate::stored::key::Level;
 use crate::table::audit::findings::Findings;
 use crate::table::audit::report::{AuditConfig, AuditReport};
 use crate::table::index::audiences::{Build, Definitions, Members};
@@ -47,8 +48,10 @@ pub struct State {
     pub entries: PerLookup<u64>,
 }
 
-/// The number of buckets of a lookup.
-pub fn buckets_of(state: &State, kind: LookupKind) -> u32 {
-    let lookups: &[_; LOOKUPS] = &state.stored.lookups;
-    lookups.get(usize::from(kind.number())).map_or(1, |lookup| lookup.buckets)
+/// The number of buckets of a level of a lookup.
+pub fn buckets_of(state: &State, level: Level, kind: LookupKind) -> u32 {
+    match level {
+        Level::Main => state.stored.lookup(kind.number()).buckets,
+        Level::Recent => state.stored.recent(kind.number()).buckets,
+    }
 }

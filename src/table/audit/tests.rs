@@ -20,9 +20,10 @@ use crate::stored::block::Block;
 use crate::stored::bucket::{self, Entry, Width};
 use crate::stored::header::Header;
 use crate::stored::index::{IndexState, decode_chunk, encode_chunk};
+use crate::stored::key::Level;
 use crate::stored::record_key::{self, RecordName, RecordPlace};
 use crate::stored::{key, member, meta, set_key, token};
-use crate::table::index::lookup::LookupKind;
+use crate::table::index::lookup::{LevelOf, LookupKind};
 use crate::table::index::sets::SetField;
 use crate::table::{
     DeleteRequest, RecordChange, RecordsRequest, SettingsRequest, Table, TableConfig, UpsertRequest,

@@ -8,8 +8,9 @@
 //!   the last batch.
 //! - After a crash in between only work is lost: the last batch moves the watermark, so replay starts at the
 //!   old one, and writing an entry that is already there changes nothing.
-//! - A lookup grows (linear hashing) before it is filled, one bucket at a time, so the stored bucket count
-//!   always says how the stored buckets are addressed.
+//! - A checkpoint writes the changes of a lookup into its recent level, which is small, and merges that into
+//!   the main one now and then (`lookups`). The main level grows (linear hashing) before it is filled, one
+//!   bucket at a time, so the stored bucket count always says how the stored buckets are addressed.
 //! - Moves between search sets are frozen in the same way, and written group by group (`words`).
 //! - A checkpoint of a large base rewrites nearly every bucket. This is seconds of work, which would slow
 //!   down calls that change single members. So while few entries wait for the next checkpoint, this one rests
@@ -17,6 +18,7 @@
 //!   or when the base is closing.
 
 mod changes;
+mod lookups;
 mod pace;
 mod words;
 mod work;

@@ -1,6 +1,5 @@
 //! One checkpoint, and the task that runs them when they are due.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -9,14 +8,13 @@ use crate::engine::{Batch, Direction, Key, KeyRange};
 use crate::model::BaseNumber;
 use crate::model::search::SEARCH_VERSION;
 use crate::stored::audience::{self, Kind};
-use crate::stored::bucket::Bucket;
 use crate::stored::index::{IndexState, LookupState, SetTable, encode_chunk};
 use crate::stored::{key, set_key};
 use crate::table::TableError;
-use crate::table::checkpoint::changes::Changes;
+use crate::table::checkpoint::lookups::merges;
 use crate::table::checkpoint::pace::Pace;
 use crate::table::index::audiences::DirtyRows;
-use crate::table::index::lookup::{Image, LookupKind, PerLookup, address, bits_of, parent};
+use crate::table::index::lookup::{LookupKind, PerLookup};
 use crate::table::index::overlay::Overlay;
 use crate::table::index::search::WordMoves;
 use crate::table::index::sets::{Chunk, DirtyChunk, SetField};
@@ -77,7 +75,7 @@ async fn write_out(open: &OpenBase, pace: Pace) -> Result<(), TableError> {
 pub(super) struct Work<'a> {
     pub(super) open: &'a OpenBase,
     pub(super) pace: Pace,
-    frozen: PerLookup<Arc<Overlay>>,
+    pub(super) frozen: PerLookup<Arc<Overlay>>,
     chunks: Vec<DirtyChunk>,
     rows: Vec<DirtyRows>,
     /// The rows of audiences that are built.
@@ -92,9 +90,9 @@ pub(super) struct Work<'a> {
     /// Whether the table of sets of format 1 has any entries.
     has_narrow_sets: bool,
     /// The state of the stored indexes at the end.
-    target: IndexState,
+    pub(super) target: IndexState,
     /// Their state now.
-    stored: IndexState,
+    pub(super) stored: IndexState,
 }
 
 impl<'a> Work<'a> {
@@ -121,15 +119,17 @@ impl<'a> Work<'a> {
         let indexed_rows = published.sets.take_unstored();
         let stored = published.stored.clone();
         let lookups = LookupKind::ALL.map(|kind| {
-            let lookup = published.lookups.get(kind);
-            let wanted = lookup.entries / open.parts.bucket_entries.max(1);
-            let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
-            LookupState { buckets: lookup.buckets.max(wanted), entries: lookup.entries }
+            let (entries, now) = (published.lookups.get(kind).entries, stored.lookup(kind.number()).buckets);
+            // Only a merge writes the main level.
+            let grows = merges(stored.recent(kind.number()), frozen.get(kind), entries);
+            let wanted = if grows { entries / open.parts.bucket_entries.max(1) } else { 0 };
+            LookupState { buckets: now.max(u32::try_from(wanted).unwrap_or(u32::MAX)), entries }
         });
         let sets = SetTable::Wide;
         let target = IndexState {
             watermark: published.header.revision,
             lookups,
+            recent: stored.recent,
             unindexed,
             sets,
             search: SEARCH_VERSION,
@@ -158,6 +158,7 @@ impl<'a> Work<'a> {
         for kind in LookupKind::ALL {
             self.write_lookup(kind).await?;
         }
+        self.target.recent = self.stored.recent;
         self.give_up_fields().await?;
         self.write_search().await?;
         self.write_sets().await?;
@@ -179,103 +180,6 @@ impl<'a> Work<'a> {
         published.thaw(written);
         self.open.note_overlay_entries(&published);
         self.open.parts.member_cache.set_images(self.open.number, published.image_bytes());
-    }
-
-    fn buckets_at_once(&self) -> usize {
-        self.pace.buckets_at_once(self.open.parts.bucket_entries)
-    }
-
-    async fn write_lookup(&mut self, kind: LookupKind) -> Result<(), TableError> {
-        let target = buckets_of(&self.target, kind);
-        let mut changes = Changes::sorted(Arc::clone(self.frozen.get(kind)), target).await;
-        self.grow(kind, target, &mut changes).await?;
-        let left: Vec<u32> = changes.left().collect();
-        let mut left = left.as_slice();
-        while !left.is_empty() {
-            let (part, rest) = left.split_at(self.buckets_at_once().min(left.len()));
-            left = rest;
-            let mut buckets = self.read(kind, part.iter().copied()).await?;
-            for (number, bucket) in &mut buckets {
-                *bucket = bucket.changed(changes.take(*number));
-            }
-            self.store(kind, buckets, target).await?;
-        }
-        Ok(())
-    }
-
-    /// Adds buckets up to `target`, in order. A bucket that will not be split again gets its overlay entries
-    /// in the same write.
-    async fn grow(&mut self, kind: LookupKind, target: u32, changes: &mut Changes) -> Result<(), TableError> {
-        let mut count = buckets_of(&self.stored, kind);
-        while count < target {
-            // Up to the next power of two, each parent is split once and none of them is a new bucket.
-            let step = u32::try_from(self.buckets_at_once() / 2).unwrap_or(1);
-            let level_end = count.checked_add(1).and_then(u32::checked_next_power_of_two).unwrap_or(u32::MAX);
-            let last = target.min(level_end).min(count.saturating_add(step));
-            let mut buckets = self.read(kind, (count..last).map(parent)).await?;
-            for added in count..last {
-                let from = parent(added);
-                let split = buckets.entry(from).or_insert_with(|| Bucket::empty(kind.width()));
-                let (stay, go) = split.split(|hash| address(hash, added + 1) == from);
-                *split = stay;
-                buckets.insert(added, go);
-            }
-            for (number, bucket) in &mut buckets {
-                let splits_again = number.checked_add(level_end).is_some_and(|child| child < target);
-                if !splits_again {
-                    *bucket = bucket.changed(changes.take(*number));
-                }
-            }
-            self.store(kind, buckets, last).await?;
-            count = last;
-        }
-        Ok(())
-    }
-
-    async fn read(
-        &self,
-        kind: LookupKind,
-        buckets: impl Iterator<Item = u32>,
-    ) -> Result<BTreeMap<u32, Bucket>, TableError> {
-        let buckets: Vec<u32> = buckets.collect();
-        let base = self.open.number;
-        let keys: Vec<_> = buckets.iter().map(|bucket| key::bucket(base, kind.number(), *bucket)).collect();
-        let mut read = BTreeMap::new();
-        for (bucket, value) in buckets.into_iter().zip(self.open.parts.engine.get_many(&keys).await?) {
-            let stored = value.map(|bytes| Bucket::read(kind.width(), &bytes)).transpose()?;
-            read.insert(bucket, stored.unwrap_or_else(|| Bucket::empty(kind.width())));
-        }
-        Ok(read)
-    }
-
-    /// Writes buckets together with the bucket count by which they are addressed, and publishes both at once.
-    async fn store(
-        &mut self,
-        kind: LookupKind,
-        buckets: BTreeMap<u32, Bucket>,
-        count: u32,
-    ) -> Result<(), TableError> {
-        let base = self.open.number;
-        let mut batch = Batch { is_packed: true, ..Batch::default() };
-        let mut images = Vec::with_capacity(buckets.len());
-        for (number, bucket) in buckets {
-            images.push((number, Image::new(kind, bucket.entries())));
-            batch.put(key::bucket(base, kind.number(), number), bucket.encode(bits_of(number, count)));
-        }
-        let mut stored = self.stored.clone();
-        if let Some(state) = stored.lookups.get_mut(usize::from(kind.number())) {
-            state.buckets = count;
-        }
-        batch.put(key::index(base), stored.encode());
-        let durable = self.open.parts.engine.append(batch).await?;
-        // Only now, because the next checkpoint relies on this being what is stored.
-        self.stored = stored;
-        let mut published = self.open.published.write().await;
-        durable.publish();
-        published.replace_buckets(kind, count, images);
-        drop(published);
-        rest(&mut self.pace, self.open).await;
-        Ok(())
     }
 
     /// Deletes the chunks of fields that lost their sets or their index. First stores that the fields have no
@@ -308,7 +212,7 @@ impl<'a> Work<'a> {
     }
 
     /// Deletes a range, in pieces.
-    async fn delete(&mut self, range: KeyRange) -> Result<(), TableError> {
+    pub(super) async fn delete(&mut self, range: KeyRange) -> Result<(), TableError> {
         loop {
             let pairs = self
                 .open
@@ -372,8 +276,4 @@ pub(super) async fn rest(pace: &mut Pace, open: &OpenBase) {
 /// The chunks of audiences, with their keys.
 fn of_audiences(base: BaseNumber, kind: Kind, rows: &[DirtyRows]) -> impl Iterator<Item = (Key, &Chunk)> {
     rows.iter().map(move |(audience, chunk, rows)| (audience::rows(base, *audience, kind, *chunk), &**rows))
-}
-
-fn buckets_of(state: &IndexState, kind: LookupKind) -> u32 {
-    state.lookups.get(usize::from(kind.number())).map_or(1, |lookup| lookup.buckets)
 }

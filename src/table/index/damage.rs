@@ -2,7 +2,8 @@
 
 use crate::model::{AudienceNumber, Status};
 use crate::stored::DecodeError;
-use crate::table::index::{lookup::LookupKind, sets::SetField};
+use crate::table::index::lookup::{LevelOf, LookupKind};
+use crate::table::index::sets::SetField;
 
 /// A broken rule. Keys are shown in hexadecimal digits; ranges are inclusive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -239,28 +240,28 @@ pub enum Damage {
         row: u64,
     },
     /// The entries of a bucket are not in ascending order, so a search may miss some.
-    #[error("the entries of bucket {bucket} of the {lookup:?} lookup are out of order")]
+    #[error("the entries of bucket {bucket} of the {of} are out of order")]
     BucketOrder {
-        /// Which lookup.
-        lookup: LookupKind,
+        /// Which level.
+        of: LevelOf,
         /// The bucket.
         bucket: u32,
     },
     /// An entry is in the wrong bucket, where it is never found.
-    #[error("bucket {bucket} of the {lookup:?} lookup contains hash {hash:016x} of another bucket")]
+    #[error("bucket {bucket} of the {of} contains hash {hash:016x} of another bucket")]
     EntryMisplaced {
-        /// Which lookup.
-        lookup: LookupKind,
+        /// Which level.
+        of: LevelOf,
         /// The bucket.
         bucket: u32,
         /// The hash.
         hash: u64,
     },
     /// The number of bits stored in a bucket does not fit the number of buckets.
-    #[error("bucket {bucket} of the {lookup:?} lookup has {bits} bits instead of {expected}")]
+    #[error("bucket {bucket} of the {of} has {bits} bits instead of {expected}")]
     BucketBits {
-        /// Which lookup.
-        lookup: LookupKind,
+        /// Which level.
+        of: LevelOf,
         /// The bucket.
         bucket: u32,
         /// The bits stored in it.
@@ -268,21 +269,21 @@ pub enum Damage {
         /// The bits that it must have.
         expected: u8,
     },
-    /// There is a bucket after the last one of the lookup.
-    #[error("there is a bucket {bucket} of the {lookup:?} lookup, which has only {buckets} buckets")]
+    /// There is a bucket after the last one of the level.
+    #[error("there is a bucket {bucket} of the {of}, which has only {buckets} buckets")]
     BucketSurplus {
-        /// Which lookup.
-        lookup: LookupKind,
+        /// Which level.
+        of: LevelOf,
         /// The bucket.
         bucket: u32,
-        /// How many buckets the lookup has.
+        /// How many buckets the level has.
         buckets: u32,
     },
-    /// A lookup's counter of entries differs from a recount.
-    #[error("the {lookup:?} lookup counts {counter} entries, but there are {counted}")]
+    /// A counter of entries, or of the changes in a recent level, differs from a recount.
+    #[error("the {of} counts {counter} entries, but there are {counted}")]
     EntryCount {
-        /// Which lookup.
-        lookup: LookupKind,
+        /// Which level.
+        of: LevelOf,
         /// The value of the counter.
         counter: u64,
         /// The number that was counted.
@@ -320,8 +321,7 @@ pub enum Damage {
         /// The part at which this was noticed.
         part: u32,
     },
-    /// The time of a commit is before that of an earlier one, or the time of the last one differs from the
-    /// header.
+    /// The time of a commit is before that of an earlier one, or that of the last one is not the header's.
     #[error("the time of commit {revision} does not fit the commits beside it or the header")]
     CommitTime {
         /// The commit.

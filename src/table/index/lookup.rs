@@ -1,27 +1,30 @@
 //! A lookup: from the keyed hash of a value to the rows that may have it.
 //!
-//! Its stored form uses linear hashing. `buckets` grows by one at a time: a new bucket k takes entries from
-//! the bucket whose number is k without its highest bit, so growth rewrites only that bucket.
+//! Its stored form has two levels. The **main** level has the entries, but for what changed since it was last
+//! written: that is in the **recent** level, which is far smaller. A checkpoint writes nearly all buckets of
+//! the level to which it adds its changes, so most checkpoints write the recent one only. Once it has a
+//! certain share of the entries, a checkpoint merges it into the main one, and it is empty again.
+//!
+//! The main level uses linear hashing. `buckets` grows by one at a time: a new bucket k takes entries from
+//! the bucket whose number is k without its highest bit, so growth rewrites only that bucket. The recent
+//! level keeps the number of buckets that it was made with.
 //!
 //! In memory are the overlay, which has the changes of commits after the watermark, and an image of each
-//! stored bucket. An image has a 16-bit tag for each entry, so most absent values are recognised without
-//! reading the bucket. In the ref lookup it also has the row and 64 bits of the fingerprint, so a repeat is
-//! recognised without reading. Images are exact: the first read of a bucket fills its image, and a checkpoint
-//! that writes the bucket replaces it. An image takes 2 bytes for each entry, 18 in the ref lookup.
+//! stored bucket ([`super::image`]).
 //!
-//! The result for a hash is what the bucket has, overridden by the frozen overlay, overridden by the active
-//! one.
+//! The result for a hash is what the main level has, overridden by the recent level, overridden by the frozen
+//! overlay, overridden by the active one.
 
-use std::sync::{Arc, OnceLock};
+use std::fmt;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::stored::bucket::{Entry, Width};
-use crate::stored::index::LookupState;
+use crate::stored::bucket::Width;
+use crate::stored::index::{LookupState, RecentState};
+use crate::stored::key::Level;
+use crate::table::index::image::{Image, Images, short};
 use crate::table::index::overlay::{Op, Overlay, RowOp};
-
-/// Tags that are compared at once.
-const TAGS_AT_ONCE: usize = 16;
 
 /// Which lookup. The number is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +78,19 @@ impl LookupKind {
     }
 }
 
+/// A level of a lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LevelOf(pub Level, pub LookupKind);
+
+impl fmt::Display for LevelOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Level::Main => write!(f, "{:?} lookup", self.1),
+            Level::Recent => write!(f, "recent level of the {:?} lookup", self.1),
+        }
+    }
+}
+
 /// One value for each lookup.
 #[derive(Debug, Default)]
 pub struct PerLookup<T>([T; 3]);
@@ -111,69 +127,9 @@ impl<T> PerLookup<T> {
     }
 }
 
-/// An entry of an image.
-#[derive(Debug, Clone, Copy)]
-pub struct PlacedEntry {
-    place: usize,
-    entry: RowOp,
-}
-
-/// What is in memory of one stored bucket.
-#[derive(Debug)]
-pub struct Image {
-    tags: Box<[u16]>,
-    /// Row and fingerprint for each tag in the ref lookup; empty in the others.
-    rows: Box<[(u64, u64)]>,
-}
-
-impl Image {
-    /// The image of a bucket with these entries.
-    pub fn new(kind: LookupKind, entries: impl Iterator<Item = Entry> + Clone) -> Self {
-        let rows = match kind.width() {
-            Width::Fingerprint => {
-                entries.clone().map(|entry| (entry.row, short(entry.fingerprint))).collect()
-            }
-            Width::Plain => Box::default(),
-        };
-        Self { tags: entries.map(|entry| tag(entry.hash)).collect(), rows }
-    }
-
-    /// The place of the first entry from `from` on that may be one of `hash`. Only images of the ref lookup
-    /// have entries.
-    pub fn place(&self, hash: u64, from: usize) -> Option<usize> {
-        let wanted = tag(hash);
-        // Without an early exit, so that the processor compares many tags at once.
-        let has = |tags: &&[u16]| tags.iter().fold(false, |found, tag| found | (*tag == wanted));
-        let tags = self.tags.get(from..)?;
-        let (nth, tags) = tags.chunks(TAGS_AT_ONCE).enumerate().find(|(_, tags)| has(tags))?;
-        let place = from + nth * TAGS_AT_ONCE + tags.iter().position(|tag| *tag == wanted)?;
-        (place < self.rows.len()).then_some(place)
-    }
-
-    /// The entry at a place.
-    pub fn entry(&self, place: usize) -> Option<PlacedEntry> {
-        let (row, fingerprint) = self.rows.get(place)?;
-        Some(PlacedEntry { place, entry: (*row, Op::Put(u128::from(*fingerprint))) })
-    }
-
-    /// The entries that may be of `hash`, of which this is the first one.
-    pub fn entries(&self, hash: u64, first: PlacedEntry) -> impl Iterator<Item = RowOp> + '_ {
-        let next = move |before: &PlacedEntry| self.entry(self.place(hash, before.place + 1)?);
-        std::iter::successors(Some(first), next).map(|placed| placed.entry)
-    }
-}
-
-/// The part of a fingerprint that is compared.
-pub fn short(fingerprint: u128) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = fingerprint.to_le_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
 /// The published state of one lookup.
 #[derive(Debug)]
 pub struct Lookup {
-    /// The number of stored buckets.
-    pub buckets: u32,
     /// The number of entries, including the overlay's.
     pub entries: u64,
     /// Changes since the last checkpoint began.
@@ -181,22 +137,24 @@ pub struct Lookup {
     /// Changes that a running checkpoint is writing.
     pub frozen: Option<Arc<Overlay>>,
     kind: LookupKind,
-    images: Vec<OnceLock<Image>>,
+    main: Images,
+    recent: Images,
+    /// The changes in the recent level.
+    recent_changes: u64,
 }
 
 impl Lookup {
     /// A lookup as stored.
-    pub fn new(kind: LookupKind, state: &LookupState) -> Self {
-        let mut lookup = Self {
+    pub fn new(kind: LookupKind, state: &LookupState, recent: &RecentState) -> Self {
+        Self {
             kind,
-            buckets: 1,
             entries: state.entries,
             active: Overlay::default(),
             frozen: None,
-            images: vec![OnceLock::new()],
-        };
-        lookup.grow(state.buckets);
-        lookup
+            main: Images::new(kind, state.buckets.max(1)),
+            recent: Images::new(kind, recent.buckets),
+            recent_changes: recent.changes,
+        }
     }
 
     /// The operations on `hash` in the overlays, newest first. A row may occur twice.
@@ -205,57 +163,35 @@ impl Lookup {
         self.active.get(hash).chain(frozen.flat_map(move |overlay| overlay.get(hash)))
     }
 
-    /// The image of the bucket of `hash`, if it is filled.
-    pub fn image(&self, hash: u64) -> Option<&Image> {
-        self.image_of(address(hash, self.buckets)).and_then(OnceLock::get)
-    }
-
-    /// The bucket to read for `hash`; none if its image is enough.
-    pub fn bucket_to_read(&self, hash: u64) -> Option<u32> {
-        let bucket = address(hash, self.buckets);
-        let names_rows = self.kind.width() == Width::Fingerprint;
-        let known = |image: &Image| names_rows || !image.tags.contains(&tag(hash));
-        if self.image_of(bucket).and_then(OnceLock::get).is_some_and(known) { None } else { Some(bucket) }
-    }
-
-    /// Whether the image of `bucket` waits for its first read.
-    pub fn wants_image(&self, bucket: u32) -> bool {
-        self.image_of(bucket).is_some_and(|image| image.get().is_none())
-    }
-
-    /// Fills the image of a bucket after its first read. Does nothing if there is one already.
-    pub fn fill_image(&self, bucket: u32, entries: impl Iterator<Item = Entry> + Clone) {
-        if let Some(image) = self.image_of(bucket) {
-            image.get_or_init(|| Image::new(self.kind, entries));
+    /// The images of a level.
+    pub fn level(&self, level: Level) -> &Images {
+        match level {
+            Level::Main => &self.main,
+            Level::Recent => &self.recent,
         }
     }
 
-    /// Replaces the image of a bucket after a checkpoint wrote it.
-    pub fn replace_image(&mut self, bucket: u32, image: Image) {
-        let place = usize::try_from(bucket).ok().and_then(|bucket| self.images.get_mut(bucket));
-        if let Some(place) = place {
-            *place = OnceLock::from(image);
+    /// Takes over the buckets of a level that a checkpoint wrote. Its main level then has so many buckets,
+    /// and its recent level is as `recent` says.
+    pub fn replace(&mut self, level: Level, buckets: u32, recent: &RecentState, written: Vec<(u32, Image)>) {
+        self.main.grow(buckets);
+        if self.recent.buckets() != recent.buckets {
+            // It was emptied, or made anew.
+            self.recent = Images::of_empty(self.kind, recent.buckets);
+        }
+        self.recent_changes = recent.changes;
+        let images = match level {
+            Level::Main => &mut self.main,
+            Level::Recent => &mut self.recent,
+        };
+        for (bucket, image) in written {
+            images.replace(bucket, image);
         }
     }
 
     /// The bytes that the images take once all are filled.
     pub fn image_bytes(&self) -> usize {
-        let entry = match self.kind.width() {
-            Width::Fingerprint => size_of::<u16>() + size_of::<(u64, u64)>(),
-            Width::Plain => size_of::<u16>(),
-        };
-        let entries = usize::try_from(self.entries).unwrap_or(usize::MAX);
-        entries.saturating_mul(entry).saturating_add(self.images.len() * size_of::<OnceLock<Image>>())
-    }
-
-    /// Sets the number of buckets, which never shrinks.
-    pub fn grow(&mut self, buckets: u32) {
-        self.buckets = buckets.max(self.buckets);
-        self.images.resize_with(usize::try_from(self.buckets).unwrap_or(usize::MAX), OnceLock::new);
-    }
-
-    fn image_of(&self, bucket: u32) -> Option<&OnceLock<Image>> {
-        self.images.get(usize::try_from(bucket).ok()?)
+        self.main.bytes(self.entries).saturating_add(self.recent.bytes(self.recent_changes))
     }
 }
 
@@ -281,12 +217,6 @@ pub fn bits_of(bucket: u32, buckets: u32) -> u8 {
         None => true,
     };
     u8::try_from(if is_split { bits } else { bits - 1 }).unwrap_or(u8::MAX)
-}
-
-/// The top bits of a hash, which do not decide its bucket.
-fn tag(hash: u64) -> u16 {
-    let [.., high, top] = hash.to_le_bytes();
-    u16::from_le_bytes([high, top])
 }
 
 /// Merges operations on one hash, newest first: the first operation on a row counts.
@@ -345,37 +275,6 @@ mod tests {
             [0, 1, 1, 2, 1]
         );
         assert_eq!((bits_of(7, u32::MAX), bits_of(u32::MAX / 2, u32::MAX)), (32, 31));
-    }
-
-    #[test]
-    fn an_image_rules_a_bucket_out_only_once_it_is_known() {
-        let lookup = Lookup::new(LookupKind::Email, &LookupState { buckets: 1, entries: 0 });
-        let (there, absent) = (7 << 48, 8 << 48);
-        assert_eq!(lookup.bucket_to_read(absent), Some(0));
-        lookup.fill_image(0, [Entry { hash: there, row: 1, fingerprint: 0 }].into_iter());
-        assert_eq!(lookup.bucket_to_read(there), Some(0));
-        assert_eq!(lookup.bucket_to_read(absent), None);
-    }
-
-    #[test]
-    fn the_image_of_the_ref_lookup_needs_no_bucket() {
-        let lookup = Lookup::new(LookupKind::Ref, &LookupState { buckets: 1, entries: 0 });
-        let (there, absent) = (7 << 48, 8 << 48);
-        assert!(lookup.bucket_to_read(there) == Some(0) && lookup.image(there).is_none());
-        let fingerprint = u128::from(u64::MAX) << 64 | 5;
-        lookup.fill_image(0, [Entry { hash: there, row: 3, fingerprint }].into_iter());
-        assert_eq!(lookup.bucket_to_read(there), None);
-        let image = lookup.image(there).unwrap();
-        assert_eq!((image.place(there, 0), image.place(absent, 0)), (Some(0), None));
-        assert_eq!(candidates(image.entries(there, image.entry(0).unwrap())).to_vec(), [(3, 5)]);
-        let entry = |row| Entry { hash: if row < 40 { absent } else { there }, row, fingerprint: 7 };
-        let image = Image::new(LookupKind::Ref, (0..50).map(entry));
-        assert_eq!(
-            (image.place(there, 0), image.entries(there, image.entry(40).unwrap()).count()),
-            (Some(40), 10)
-        );
-        assert_eq!(image.place(there, 49), Some(49));
-        assert_eq!(Image::new(LookupKind::Email, [entry(40)].into_iter()).place(there, 0), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod block;
 pub mod damage;
 pub mod entries;
 pub mod hash;
+pub mod image;
 pub mod layer;
 pub mod look_again;
 pub mod lookup;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::model::{Status, TierCounts, Timestamp};
 use crate::stored::header::Header;
-use crate::stored::index::{IndexState, LookupState};
+use crate::stored::index::IndexState;
 use crate::table::index::audiences::{Build, Definitions, Members};
 use crate::table::index::layer::Layer;
-use crate::table::index::lookup::{Image, Lookup, LookupKind, PerLookup};
+use crate::table::index::lookup::{Lookup, LookupKind, PerLookup};
 use crate::table::index::overlay::Overlay;
 use crate::table::index::search::Delta;
 use crate::table::index::sets::{RowSet, SetField, Sets};
@@ -39,7 +39,9 @@ pub struct Published {
 impl Published {
     /// The stored state, before the commits after the watermark are replayed.
     pub fn new(header: Header, stored: IndexState, sets: Sets) -> Self {
-        let lookups = PerLookup::from_fn(|kind| Lookup::new(kind, state_of(&stored, kind)));
+        let lookups = PerLookup::from_fn(|kind| {
+            Lookup::new(kind, stored.lookup(kind.number()), stored.recent(kind.number()))
+        });
         let (definitions, members) = (Arc::default(), Members::default());
         Self {
             header,
@@ -141,23 +143,5 @@ impl Published {
             lookup.active.absorb(&frozen);
             lookup.active.absorb(&newer);
         }
-    }
-
-    /// Takes over the buckets that a checkpoint wrote, including new ones from splits.
-    pub fn replace_buckets(&mut self, kind: LookupKind, buckets: u32, written: Vec<(u32, Image)>) {
-        let lookup = self.lookups.get_mut(kind);
-        lookup.grow(buckets);
-        for (bucket, image) in written {
-            lookup.replace_image(bucket, image);
-        }
-    }
-}
-
-fn state_of(stored: &IndexState, kind: LookupKind) -> &LookupState {
-    let [of_ref, of_email, of_worker_id] = &stored.lookups;
-    match kind {
-        LookupKind::Ref => of_ref,
-        LookupKind::Email => of_email,
-        LookupKind::WorkerId => of_worker_id,
     }
 }

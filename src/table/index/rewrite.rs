@@ -1,19 +1,23 @@
 //! Rewriting the e-mail lookups from the members. The numbers of buckets and of entries stay the same,
-//! because every member with an address has one entry under any fold.
+//! because every member with an address has one entry under any fold. All entries go into the main level, and
+//! the recent one is empty afterwards.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::engine::{Batch, Engine};
+use crate::engine::{Batch, Direction, Engine};
 use crate::model::BaseNumber;
 use crate::stored::bucket::{self, Entry};
-use crate::stored::index::{IndexState, LookupState};
-use crate::stored::key;
+use crate::stored::index::{IndexState, LookupState, RecentState};
+use crate::stored::key::{self, Level};
 use crate::table::TableError;
 use crate::table::index::hash::Hashes;
 use crate::table::index::lookup::{LookupKind, address, bits_of};
 use crate::table::index::scan::for_each;
 use crate::table::index::walk::{self, Seen};
+
+/// Buckets of a recent level that are deleted in one batch.
+const DELETED_AT_ONCE: usize = 500;
 
 /// How much is in memory at a time. Tests use smaller values, so that little data makes several pieces.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +61,7 @@ pub async fn rewrite_all(
     .await?;
     for base in bases {
         let (lookup, parts) = email_lookup(pieces, engine, base).await?;
+        empty_recent(engine, base).await?;
         for part in 0..parts {
             let buckets = walk::part_of(lookup.buckets, part, parts);
             let entries = entries(engine, base, hashes, lookup.buckets, &buckets).await?;
@@ -64,6 +69,30 @@ pub async fn rewrite_all(
         }
     }
     Ok(())
+}
+
+/// Empties the recent level of a base's e-mail lookup. If the refold ends before the main level has its
+/// entries, it begins again.
+async fn empty_recent(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<(), TableError> {
+    let number = LookupKind::Email.number();
+    let range = key::buckets_from(base, Level::Recent, number, 0);
+    loop {
+        let pairs = engine.scan(range.clone(), Direction::Forward, DELETED_AT_ONCE).await?;
+        let stored = engine.get_many(&[key::index(base)]).await?.pop().flatten();
+        let state = stored.map(|bytes| IndexState::decode(&bytes)).transpose()?;
+        let state = state.filter(|state| *state.recent(number) != RecentState::default());
+        if pairs.is_empty() && state.is_none() {
+            return Ok(());
+        }
+        let mut batch =
+            Batch { deletes: pairs.into_iter().map(|(key, _)| key).collect(), ..Batch::default() };
+        if let Some(mut state) = state {
+            let [_, email, _] = &mut state.recent;
+            *email = RecentState::default();
+            batch.put(key::index(base), state.encode());
+        }
+        engine.commit(batch).await?;
+    }
 }
 
 /// The entries of some buckets of a lookup, in order. Skips members that cannot be read: when the refold
@@ -108,7 +137,7 @@ async fn write(
             own.push(entry);
         }
         let stored = bucket::encode(kind.width(), bits_of(bucket, count), &own);
-        batch.put(key::bucket(base, kind.number(), bucket), stored);
+        batch.put(key::bucket(base, Level::Main, kind.number(), bucket), stored);
         if batch.puts.len() >= at_once {
             engine.commit(std::mem::replace(&mut batch, new())).await?;
         }

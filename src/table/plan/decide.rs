@@ -10,7 +10,8 @@ use crate::model::{
 };
 use crate::stored::commit;
 use crate::table::RowOutcome;
-use crate::table::index::lookup::{LookupKind, short};
+use crate::table::index::image::short;
+use crate::table::index::lookup::LookupKind;
 use crate::table::index::resolve::Wanted;
 use crate::table::plan::batch::{Plan, Stop};
 use crate::table::plan::prepare::{Matched, Prepared, key_of};

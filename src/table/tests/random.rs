@@ -94,7 +94,7 @@ pub(super) fn delete_many(rows: &[u8], refs: &[u16]) -> DeleteRequest {
     DeleteRequest { rows, refs: refs.iter().map(|n| ref_of(*n)).collect(), ..DeleteRequest::default() }
 }
 
-async fn run(mut subject: Subject, steps: Vec<Step>) {
+pub(super) async fn run(mut subject: Subject, steps: Vec<Step>) {
     let mut reference = Reference::default();
     let mut repeatable = Vec::new();
     for step in steps {

@@ -151,6 +151,28 @@ async fn a_refolded_store_uses_the_new_fold_and_is_sound() {
     assert_eq!(everything(&subject.engine).await, before);
 }
 
+#[tokio::test]
+async fn a_refold_empties_the_recent_level() {
+    let first: Vec<&str> = SPELLINGS.iter().map(|(one, _)| *one).chain([OUTDATED]).collect();
+    let mut subject = older(&first).await;
+    subject.base.checkpoint().await.unwrap();
+    subject.upsert(&[row(500, "Ä500@x.example")], UpsertOptions::default(), WriteMode::Partial).await;
+    subject.base.checkpoint().await.unwrap();
+    let number = subject.base.number();
+    let recent = || crate::stored::key::buckets_from(number, key::Level::Recent, 1, 0);
+    let stored = async |subject: &Subject| {
+        subject.engine.scan(recent(), crate::engine::Direction::Forward, 9).await.unwrap().len()
+    };
+    assert_eq!(stored(&subject).await, 1);
+    subject.base.close().await.unwrap();
+    assert_eq!(refold_store(&subject.engine).await.unwrap().outcome, RefoldOutcome::Refolded);
+    assert_eq!(stored(&subject).await, 0);
+    super::audit::tests::assert_sound(&subject.engine).await;
+    subject.crash().await;
+    check_refolded(&subject).await;
+    assert_eq!(find(&subject, "a\u{308}500@X.example").await, Some(u64::from(PLAIN) + 5));
+}
+
 async fn check_refolded(subject: &Subject) {
     for (n, (one, other)) in (u64::from(PLAIN)..).zip(SPELLINGS) {
         assert_eq!(find(subject, one).await, Some(n), "{one}");

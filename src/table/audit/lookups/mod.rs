@@ -1,17 +1,21 @@
-//! Checks that lookups and members agree. The buckets are checked in ranges whose entries fit into memory.
-//! For each range all members are read once, and the stored buckets, with the overlay on top, are compared
-//! while they are read.
+//! Checks that lookups and members agree. The buckets of the main level are checked in ranges whose entries
+//! fit into memory. For each range all members are read once, and the stored buckets, with the recent level
+//! and the overlay on top, are compared while they are read.
+
+mod form;
+mod recent_level;
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::ops::Range;
 use std::vec::IntoIter;
 
-use crate::engine::{KeyRange, Value};
+use crate::engine::Value;
 use crate::model::{Fold, Member, Row};
 use crate::stored::block::place;
 use crate::stored::bucket::{self, Entry};
-use crate::stored::{key, member};
+use crate::stored::key::{self, Level};
+use crate::stored::member;
 use crate::table::TableError;
 use crate::table::audit::findings::Findings;
 use crate::table::audit::state::Audit;
@@ -21,7 +25,7 @@ use crate::table::index::block;
 use crate::table::index::damage::Damage;
 use crate::table::index::entries::hashes_of;
 use crate::table::index::hash::Hashes;
-use crate::table::index::lookup::{LookupKind, PerLookup, address, bits_of};
+use crate::table::index::lookup::{LevelOf, LookupKind, PerLookup, address};
 use crate::table::index::overlay::{Op, RowOp};
 use crate::table::index::scan::for_each;
 use crate::table::index::walk::{self, Seen, part_of};
@@ -43,7 +47,7 @@ pub async fn check(
     let mut counted: PerLookup<u64> = PerLookup::default();
     let mut pairs = Vec::new();
     for part in 0..parts {
-        let ranges = PerLookup::from_fn(|kind| part_of(buckets_of(state, kind), part, parts));
+        let ranges = PerLookup::from_fn(|kind| part_of(buckets_of(state, Level::Main, kind), part, parts));
         let mut wanted = wanted_in(audit, state, hashes, &ranges).await?;
         for kind in LookupKind::ALL {
             let wanted = std::mem::take(wanted.get_mut(kind));
@@ -56,10 +60,12 @@ pub async fn check(
         let (counter, counted) = (*state.entries.get(kind), *counted.get(kind));
         audit.report.entries += counted;
         if counter != counted {
-            audit.findings.add(Some(state.number), Damage::EntryCount { lookup: kind, counter, counted });
+            let of = LevelOf(Level::Main, kind);
+            audit.findings.add(Some(state.number), Damage::EntryCount { of, counter, counted });
         }
+        recent_level::check(audit, state, kind).await?;
     }
-    check_surplus(audit, state).await?;
+    form::check_surplus(audit, state).await?;
     check_pairs(audit, state, hashes, &pairs).await
 }
 
@@ -75,7 +81,7 @@ async fn wanted_in(
         let Seen::Member(row, member) = seen else { return };
         for kind in LookupKind::ALL {
             for hash in hashes_of(hashes, kind, &member) {
-                let bucket = address(hash, buckets_of(state, kind));
+                let bucket = address(hash, buckets_of(state, Level::Main, kind));
                 if ranges.get(kind).contains(&bucket) {
                     wanted.get_mut(kind).push((bucket, hash, row));
                 }
@@ -101,28 +107,27 @@ async fn compare_range(
     range: Range<u32>,
     wanted: Vec<Wanted>,
 ) -> Result<u64, TableError> {
-    let buckets = buckets_of(state, kind);
-    let mut overlay: Vec<(u32, u64, RowOp)> = state
-        .overlays
-        .get(kind)
-        .iter()
-        .map(|(hash, op)| (address(hash, buckets), hash, op))
-        .filter(|(bucket, ..)| range.contains(bucket))
-        .collect();
-    overlay.sort_unstable_by_key(|(bucket, hash, (row, _))| (*bucket, *hash, *row));
+    let buckets = buckets_of(state, Level::Main, kind);
+    let mut newer =
+        recent_level::ops(audit, state, kind, |hash| range.contains(&address(hash, buckets))).await?;
+    newer.extend(state.overlays.get(kind).iter());
+    let newer = newer.into_iter().map(|(hash, op)| (address(hash, buckets), hash, op));
+    let mut newer: Vec<(u32, u64, RowOp)> = newer.filter(|(bucket, ..)| range.contains(bucket)).collect();
+    // Operations on the same entry keep their order, and the last one counts.
+    newer.sort_by_key(|(bucket, hash, (row, _))| (*bucket, *hash, *row));
     let findings = &mut audit.findings;
     let mut comparison = Comparison {
         state,
         kind,
         findings,
         wanted: wanted.into_iter().peekable(),
-        overlay: overlay.into_iter().peekable(),
+        newer: newer.into_iter().peekable(),
         counted: 0,
     };
-    let mut keys = key::buckets_from(state.number, kind.number(), range.start);
-    keys.end = std::ops::Bound::Excluded(key::bucket(state.number, kind.number(), range.end));
+    let mut keys = key::buckets_from(state.number, Level::Main, kind.number(), range.start);
+    keys.end = std::ops::Bound::Excluded(key::bucket(state.number, Level::Main, kind.number(), range.end));
     for_each(audit.engine, keys, |key, value| {
-        match key::bucket_parts(&key) {
+        match key::bucket_parts(Level::Main, &key) {
             Some((_, bucket)) => comparison.stored(bucket, &key, &value),
             None => comparison.findings.unknown_key(Some(state.number), &key),
         }
@@ -133,13 +138,14 @@ async fn compare_range(
     Ok(comparison.counted)
 }
 
-/// Reads three ordered streams side by side: required entries, overlay, stored buckets.
+/// Reads three ordered streams side by side: required entries, what is newer than the main level, and its
+/// stored buckets.
 struct Comparison<'a> {
     state: &'a State,
     kind: LookupKind,
     findings: &'a mut Findings,
     wanted: Peekable<IntoIter<Wanted>>,
-    overlay: Peekable<IntoIter<(u32, u64, RowOp)>>,
+    newer: Peekable<IntoIter<(u32, u64, RowOp)>>,
     counted: u64,
 }
 
@@ -148,8 +154,14 @@ impl Comparison<'_> {
         self.settle_below(Some(bucket));
         match bucket::decode(self.kind.width(), value) {
             Ok(entries) => {
-                self.check_bits(bucket, value);
-                self.check_entries(bucket, &entries);
+                form::check(
+                    self.findings,
+                    self.state,
+                    LevelOf(Level::Main, self.kind),
+                    bucket,
+                    value,
+                    &entries,
+                );
                 self.settle(bucket, &entries);
             }
             Err(error) => {
@@ -159,35 +171,11 @@ impl Comparison<'_> {
         }
     }
 
-    /// Checks that the bits in the bucket, if it has any, are those that follow from the stored number of
-    /// buckets.
-    fn check_bits(&mut self, bucket: u32, value: &[u8]) {
-        let expected = bits_of(bucket, buckets_of(self.state, self.kind));
-        if let Ok(Some(bits)) = bucket::bits(value)
-            && bits != expected
-        {
-            let damage = Damage::BucketBits { lookup: self.kind, bucket, bits, expected };
-            self.findings.add(Some(self.state.number), damage);
-        }
-    }
-
-    fn check_entries(&mut self, bucket: u32, entries: &[Entry]) {
-        let (base, lookup) = (Some(self.state.number), self.kind);
-        let places = || entries.iter().map(|entry| (entry.hash, entry.row));
-        if !places().zip(places().skip(1)).all(|(a, b)| a < b) {
-            self.findings.add(base, Damage::BucketOrder { lookup, bucket });
-        }
-        let buckets = buckets_of(self.state, lookup);
-        for entry in entries.iter().filter(|entry| address(entry.hash, buckets) != bucket) {
-            self.findings.add(base, Damage::EntryMisplaced { lookup, bucket, hash: entry.hash });
-        }
-    }
-
     /// Compares the buckets before `bucket` that are not stored; all that are left if it is `None`.
     fn settle_below(&mut self, bucket: Option<u32>) {
         loop {
             let wanted = self.wanted.peek().map(|(bucket, ..)| *bucket);
-            let changed = self.overlay.peek().map(|(bucket, ..)| *bucket);
+            let changed = self.newer.peek().map(|(bucket, ..)| *bucket);
             let Some(next) = wanted.into_iter().chain(changed).min() else { return };
             if bucket.is_some_and(|bucket| next >= bucket) {
                 return;
@@ -198,7 +186,7 @@ impl Comparison<'_> {
 
     fn settle(&mut self, bucket: u32, stored: &[Entry]) {
         let mut found: BTreeSet<(u64, u64)> = stored.iter().map(|entry| (entry.hash, entry.row)).collect();
-        while let Some((_, hash, (row, op))) = self.overlay.next_if(|(of, ..)| *of == bucket) {
+        while let Some((_, hash, (row, op))) = self.newer.next_if(|(of, ..)| *of == bucket) {
             match op {
                 Op::Put(_) => found.insert((hash, row)),
                 Op::Remove => found.remove(&(hash, row)),
@@ -215,31 +203,6 @@ impl Comparison<'_> {
             self.findings.add(base, Damage::LookupSurplus { lookup, hash, row });
         }
     }
-}
-
-/// Reports buckets beyond the last, and buckets of unknown lookups.
-async fn check_surplus(audit: &mut Audit<'_>, state: &State) -> Result<(), TableError> {
-    let (engine, findings, base) = (audit.engine, &mut audit.findings, state.number);
-    for lookup in LookupKind::ALL {
-        let buckets = buckets_of(state, lookup);
-        for_each(engine, key::buckets_from(base, lookup.number(), buckets), |key, _| {
-            match key::bucket_parts(&key) {
-                Some((_, bucket)) => {
-                    findings.add(Some(base), Damage::BucketSurplus { lookup, bucket, buckets });
-                }
-                None => findings.unknown_key(Some(base), &key),
-            }
-            Ok(())
-        })
-        .await?;
-    }
-    let [.., last] = LookupKind::ALL;
-    let unknown: KeyRange = key::lookups_from(base, last.number() + 1);
-    for_each(engine, unknown, |key, _| {
-        findings.unknown_key(Some(base), &key);
-        Ok(())
-    })
-    .await
 }
 
 /// Reports pairs of members with the same key. Equal hashes alone are not damage: a former ref may be equal
