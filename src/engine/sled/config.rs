@@ -123,12 +123,13 @@ pub(crate) struct SnapshotSizes {
     pub(crate) block_bytes: usize,
     /// The part of the log that is sorted in memory at a time.
     pub(crate) memory_bytes: usize,
-    /// The number of sorted files that are read at a time. Each takes about half a megabyte of memory.
+    /// The number of sorted files of one level that are merged into one. Each takes about a third of a
+    /// megabyte of memory while it is read, and those of all levels are read at the end.
     pub(crate) most_runs: usize,
 }
 
 impl Default for SnapshotSizes {
     fn default() -> Self {
-        Self { block_bytes: 64 * 1024, memory_bytes: 32 * 1024 * 1024, most_runs: 32 }
+        Self { block_bytes: 64 * 1024, memory_bytes: 32 * 1024 * 1024, most_runs: 48 }
     }
 }

@@ -25,6 +25,7 @@ mod holes;
 mod locks;
 mod lost_log;
 mod moves;
+mod packed;
 mod recovery;
 mod restores;
 mod snapshots;

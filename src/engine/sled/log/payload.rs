@@ -9,9 +9,9 @@
 //! ```
 //!
 //! Numbers are little-endian. A payload over [`COMPRESS_FROM_BYTES`] is stored as one zstd frame if that is
-//! smaller, unless its values are packed already. Differences are described in [`difference`]. The value
-//! before one is in an earlier batch or in a snapshot. No snapshot has differences, and segments of version 1
-//! have none.
+//! smaller, unless its values are packed already; then it stays as it is in snapshots too. Differences are
+//! described in [`difference`]. The value before one is in an earlier batch or in a snapshot. No snapshot has
+//! differences, and segments of version 1 have none.
 
 use std::sync::Mutex;
 
@@ -40,6 +40,9 @@ const DIFFERENCE: u32 = u32::MAX - 1;
 pub(crate) struct Logged {
     pub(crate) key: Bytes,
     pub(crate) write: Write,
+    /// Whether it comes from a payload that is long enough to be compressed and was not: its values are
+    /// packed already, or compressing them saved nothing.
+    pub(crate) is_packed: bool,
 }
 
 /// What the log says about a key.
@@ -81,7 +84,7 @@ impl Write {
         }
     }
 
-    fn is_difference(&self) -> bool {
+    pub(crate) fn is_difference(&self) -> bool {
         matches!(self, Self::Difference(_))
     }
 }
@@ -94,11 +97,22 @@ pub(crate) struct Payload {
     pub(crate) plain_len: Option<usize>,
 }
 
+impl Payload {
+    /// Whether it was not compressed although it is long enough.
+    fn is_packed(&self) -> bool {
+        self.plain_len.is_none() && self.stored.len() >= COMPRESS_FROM_BYTES
+    }
+}
+
 /// Idle compressors. Setting up a compressor's tables costs more than compressing a small batch, and one
 /// compressor per thread would take too much memory.
 static COMPRESSORS: Mutex<Vec<zstd::bulk::Compressor<'static>>> = Mutex::new(Vec::new());
 /// The number of idle compressors that are kept, at about 600 KB each.
 const SPARE_COMPRESSORS: usize = 2;
+/// Idle decompressors: setting one up costs about as much as decompressing a small payload.
+static DECOMPRESSORS: Mutex<Vec<zstd::bulk::Decompressor<'static>>> = Mutex::new(Vec::new());
+/// The number of idle decompressors that are kept, at about 160 KB each.
+const SPARE_DECOMPRESSORS: usize = 2;
 
 /// Encodes `ops`, some by their difference, by their index and in this order. Values that are packed already
 /// are not compressed. The CPU time is proportional to what is written, so the caller does this, not the
@@ -124,14 +138,14 @@ pub(crate) fn encode(
     plain.finish(is_packed)
 }
 
-/// Encodes writes that the log has.
-pub(crate) fn encode_logged(writes: &[Logged]) -> Result<Payload, EngineError> {
+/// Encodes writes that the log has. They are not compressed if they are packed already.
+pub(crate) fn encode_logged(writes: &[Logged], is_packed: bool) -> Result<Payload, EngineError> {
     let mut plain = Plain::with_room(writes.len(), writes.iter().map(Logged::bytes).sum());
-    for Logged { key, write } in writes {
+    for Logged { key, write, .. } in writes {
         let bytes = (*write != Write::Removal).then(|| write.bytes());
         plain.push(key, bytes, write.is_difference())?;
     }
-    plain.finish(false)
+    plain.finish(is_packed)
 }
 
 /// A payload in the making.
@@ -200,6 +214,23 @@ fn compressed(plain: &[u8]) -> Option<Vec<u8>> {
     shorter
 }
 
+/// The bytes of a zstd frame, at most `most`.
+fn decompressed(frame: &[u8], most: usize) -> Result<Vec<u8>, String> {
+    let failed = |error| format!("zstd: {error}");
+    let kept = lock(&DECOMPRESSORS).pop();
+    let mut decompressor = match kept {
+        Some(decompressor) => decompressor,
+        None => zstd::bulk::Decompressor::new().map_err(failed)?,
+    };
+    // After a failure it is dropped.
+    let plain = decompressor.decompress(frame, most).map_err(failed)?;
+    let mut spare = lock(&DECOMPRESSORS);
+    if spare.len() < SPARE_DECOMPRESSORS {
+        spare.push(decompressor);
+    }
+    Ok(plain)
+}
+
 /// Decodes a payload; the error says what is wrong with it.
 pub(crate) fn decode(payload: &Payload) -> Result<Vec<Logged>, String> {
     let mut plain = match payload.plain_len {
@@ -208,13 +239,14 @@ pub(crate) fn decode(payload: &Payload) -> Result<Vec<Logged>, String> {
             return Err(format!("the payload of {len} bytes exceeds the limit of {MAX_PAYLOAD_BYTES}"));
         }
         Some(len) => {
-            let plain = zstd::bulk::decompress(&payload.stored, len).map_err(|e| format!("zstd: {e}"))?;
+            let plain = decompressed(&payload.stored, len)?;
             if plain.len() != len {
                 return Err(format!("the payload has {} bytes, and its header says {len}", plain.len()));
             }
             plain.into()
         }
     };
+    let is_packed = payload.is_packed();
     let mut writes = Vec::new();
     while plain.has_remaining() {
         let key_len = plain.try_get_u16_le().map_err(|e| format!("key length: {e}"))?;
@@ -227,7 +259,7 @@ pub(crate) fn decode(payload: &Payload) -> Result<Vec<Logged>, String> {
             }
             len => Write::Value(take_value(&mut plain, len)?),
         };
-        writes.push(Logged { key, write });
+        writes.push(Logged { key, write, is_packed });
     }
     Ok(writes)
 }

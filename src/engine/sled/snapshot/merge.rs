@@ -13,18 +13,28 @@ use crate::engine::sled::log::payload::{Logged, Write};
 /// A source of writes in ascending order of their keys.
 pub(super) enum Source {
     File(Box<Writes>),
-    Memory(btree_map::IntoIter<Bytes, Write>),
+    Memory(btree_map::IntoIter<Bytes, Sorted>),
+}
+
+/// What memory has for a key.
+#[derive(Debug)]
+pub(super) struct Sorted {
+    pub(super) write: Write,
+    pub(super) is_packed: bool,
 }
 
 impl Source {
-    pub(super) fn memory(writes: BTreeMap<Bytes, Write>) -> Self {
+    pub(super) fn memory(writes: BTreeMap<Bytes, Sorted>) -> Self {
         Self::Memory(writes.into_iter())
     }
 
     fn next(&mut self) -> Result<Option<Logged>, EngineError> {
         match self {
             Self::File(writes) => writes.next(),
-            Self::Memory(writes) => Ok(writes.next().map(|(key, write)| Logged { key, write })),
+            Self::Memory(writes) => {
+                let next = writes.next();
+                Ok(next.map(|(key, Sorted { write, is_packed })| Logged { key, write, is_packed }))
+            }
         }
     }
 }
@@ -52,6 +62,7 @@ impl Merged {
         self.advance(source)?;
         while self.heads.peek().is_some_and(|head| head.op.key == op.key) {
             if let Some(older) = self.heads.pop() {
+                op.is_packed = is_packed(&op.write, op.is_packed, older.op.is_packed);
                 op.write = op.write.over(&older.op.write).ok_or_else(|| misfit(&op.key))?;
                 self.advance(older.source)?;
             }
@@ -65,6 +76,12 @@ impl Merged {
         }
         Ok(())
     }
+}
+
+/// Whether a write that takes in the one before it is packed. A difference makes a value of the kind of the
+/// one before it.
+pub(super) fn is_packed(newer: &Write, newer_is_packed: bool, older_is_packed: bool) -> bool {
+    if newer.is_difference() { older_is_packed } else { newer_is_packed }
 }
 
 /// The error if the log has a difference of a value that it does not fit.

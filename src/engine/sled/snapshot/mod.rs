@@ -3,6 +3,7 @@
 //! - A snapshot is made from the previous snapshot and the log since then, never from sled, so that losses of
 //!   sled cannot reach the only other copy.
 //! - A file counts as a snapshot only after it was synced, read back completely and renamed.
+//! - What came out of the log or the previous snapshot packed is not compressed again.
 //! - The two newest snapshots are kept, and the log from the older one on, so one damaged file loses nothing.
 //!
 //! | file, lower ones first | what it is |

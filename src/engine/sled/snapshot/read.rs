@@ -16,7 +16,7 @@ use crate::engine::sled::log::entry::{Entry, Kind, read_entry};
 use crate::engine::sled::log::header::{FIRST_ENTRY, HEADER_BYTES};
 use crate::engine::sled::log::payload::{self, Logged};
 
-const READ_BUFFER_BYTES: usize = 256 * 1024;
+const READ_BUFFER_BYTES: usize = 128 * 1024;
 
 /// The writes of a file, in the order of their keys.
 pub(crate) struct Writes {

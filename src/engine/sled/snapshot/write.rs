@@ -15,7 +15,12 @@ use crate::engine::sled::log::segment;
 /// The bytes written between two syncs: one large sync at the end would delay the syncs of the log.
 const SYNC_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Writes a file. The writes must come in ascending order of their keys.
+/// A block is not compressed if at most this part of its bytes is not packed. It must be few: a block that is
+/// not compressed counts as packed as a whole when it is read again.
+const UNPACKED_PART: usize = 16;
+
+/// Writes a file. The writes must come in ascending order of their keys. Packed writes, which compress badly,
+/// are not compressed where many of them follow each other.
 #[derive(Debug)]
 pub(super) struct Writer<'a> {
     disk: &'a Disk,
@@ -88,9 +93,20 @@ impl<'a> Writer<'a> {
     }
 
     fn end_block(&mut self) -> Result<u64, EngineError> {
-        let payload = payload::encode_logged(&self.block)?;
-        self.block.clear();
+        let mut block = std::mem::take(&mut self.block);
         self.in_block = 0;
+        let (first, second) = block.split_at(only_border(&block));
+        let mut bytes = self.write_block(first)?;
+        if !second.is_empty() {
+            bytes += self.write_block(second)?;
+        }
+        block.clear();
+        self.block = block;
+        Ok(bytes)
+    }
+
+    fn write_block(&mut self, block: &[Logged]) -> Result<u64, EngineError> {
+        let payload = payload::encode_logged(block, is_packed(block))?;
         self.push_entry(Kind::Block, &payload);
         self.blocks += 1;
         let bytes = self.write()?;
@@ -122,6 +138,22 @@ impl<'a> Writer<'a> {
         self.synced = self.at;
         Ok(())
     }
+}
+
+/// Where packed writes begin or end in a block, if they do so once; otherwise the end of the block. Values of
+/// one kind have keys that follow each other, so this parts what compresses from what does not.
+fn only_border(block: &[Logged]) -> usize {
+    let mut kinds = block.chunk_by(|a, b| a.is_packed == b.is_packed);
+    match (kinds.next(), kinds.next(), kinds.next()) {
+        (Some(first), Some(_), None) => first.len(),
+        _ => block.len(),
+    }
+}
+
+fn is_packed(block: &[Logged]) -> bool {
+    let bytes: usize = block.iter().map(Logged::bytes).sum();
+    let unpacked: usize = block.iter().filter(|write| !write.is_packed).map(Logged::bytes).sum();
+    unpacked <= bytes / UNPACKED_PART
 }
 
 fn failed(disk: &Disk, path: &Path, error: &io::Error) -> EngineError {

@@ -113,7 +113,7 @@ fn golden_payload_with_a_difference() {
     let mut writes = logged(&ops);
     writes[1].write = Write::Difference(difference);
     assert_eq!(payload::decode(&payload).unwrap(), writes);
-    assert_eq!(payload::encode_logged(&writes).unwrap(), payload);
+    assert_eq!(payload::encode_logged(&writes, false).unwrap(), payload);
     let stored = Write::Value(Value::from_static(&[1, 0, 0, 1, b'a']));
     assert_eq!(writes[1].write.clone().over(&stored), Some(Write::Value(ops[1].value.clone().unwrap())));
 }
@@ -154,10 +154,16 @@ fn a_payload_that_announces_more_than_the_limit_is_rejected_without_allocating_i
     assert!(payload::decode(&payload).is_err());
 }
 
-/// Writes as the log has them.
+/// Writes as the log has them if they are short or compressed.
 fn logged(ops: &[Op]) -> Vec<Logged> {
     let write = |value: Option<Value>| value.map_or(Write::Removal, Write::Value);
-    ops.iter().map(|op| Logged { key: op.key.clone(), write: write(op.value.clone()) }).collect()
+    let logged = |op: &Op| Logged { key: op.key.clone(), write: write(op.value.clone()), is_packed: false };
+    ops.iter().map(logged).collect()
+}
+
+/// The same writes, of which nothing is known but what they write.
+fn any_packed(writes: Vec<Logged>) -> Vec<Logged> {
+    writes.into_iter().map(|write| Logged { is_packed: false, ..write }).collect()
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -174,7 +180,13 @@ proptest! {
     fn payloads_come_back(ops in vec(op(), 0..20), is_packed in any::<bool>()) {
         let payload = payload::encode(&ops, &[], is_packed).unwrap();
         prop_assert!(!is_packed || payload.plain_len.is_none());
-        prop_assert_eq!(payload::decode(&payload).unwrap(), logged(&ops));
+        let found = payload::decode(&payload).unwrap();
+        let stays_plain = payload.plain_len.is_none() && payload.stored.len() >= 1024;
+        prop_assert!(found.iter().all(|write| write.is_packed == stays_plain));
+        let again = payload::encode_logged(&found, stays_plain).unwrap();
+        prop_assert_eq!(again.plain_len, payload.plain_len);
+        prop_assert_eq!(payload::decode(&again).unwrap(), found.clone());
+        prop_assert_eq!(any_packed(found), logged(&ops));
     }
 
     #[test]
@@ -184,7 +196,8 @@ proptest! {
         let cut = Payload { stored: payload.stored.slice(..len), ..payload };
         if let Ok(found) = payload::decode(&cut) {
             prop_assert!(found.len() < ops.len());
-            prop_assert_eq!(&found[..], &logged(&ops)[..found.len()]);
+            let (count, found) = (found.len(), any_packed(found));
+            prop_assert_eq!(&found[..], &logged(&ops)[..count]);
         }
     }
 

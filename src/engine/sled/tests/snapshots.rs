@@ -33,7 +33,7 @@ pub(super) fn small() -> Store {
     store
 }
 
-fn generations(store: &Store) -> Vec<PathBuf> {
+pub(super) fn generations(store: &Store) -> Vec<PathBuf> {
     let listing = snapshot::list(&store.config.snapshot_dir(), timeline_of(store)).unwrap();
     listing.generations.into_iter().map(|generation| generation.path).collect()
 }
@@ -75,8 +75,8 @@ async fn expect_from_nothing(store: &Store, last: u64) {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Keys, and the length of their new value; `None` removes the key.
-    Batch(Vec<(u8, Option<u16>)>),
+    /// Keys, and the length of their new value; `None` removes the key. Whether the values are packed.
+    Batch(Vec<(u8, Option<u16>)>, bool),
     /// Keys, and the item of their value that changes.
     Change(Vec<(u8, u8)>),
     Snapshot,
@@ -85,10 +85,11 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let write = (0_u8..60, proptest::option::weighted(0.7, 0_u16..400));
-    let batch = proptest::collection::vec(write, 1..12).prop_map(|mut writes| {
+    let writes = proptest::collection::vec(write, 1..12);
+    let batch = (writes, any::<bool>()).prop_map(|(mut writes, is_packed)| {
         writes.sort_unstable();
         writes.dedup_by_key(|write| write.0);
-        Step::Batch(writes)
+        Step::Batch(writes, is_packed)
     });
     let change = proptest::collection::vec((0_u8..60, 0_u8..8), 1..12).prop_map(|mut writes| {
         writes.sort_unstable();
@@ -114,8 +115,8 @@ async fn follow(steps: Vec<Step>) {
     let mut model = BTreeMap::new();
     for (number, step) in steps.into_iter().enumerate() {
         match step {
-            Step::Batch(writes) => {
-                let mut batch = Batch::default();
+            Step::Batch(writes, is_packed) => {
+                let mut batch = Batch { is_packed, ..Batch::default() };
                 for (key, length) in writes {
                     let key = vec![b'k', key];
                     match length {

@@ -32,7 +32,7 @@ impl Replayed {
         stored: impl Fn(&[u8]) -> Result<Option<Value>, Trouble>,
     ) -> Result<Vec<Op>, Trouble> {
         let mut ops = Vec::with_capacity(writes.len());
-        for Logged { key, write } in writes {
+        for Logged { key, write, .. } in writes {
             let value = match write {
                 Write::Value(value) => Some(value),
                 Write::Removal => None,
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn logged(key: &'static [u8], write: Write) -> Logged {
-        Logged { key: Bytes::from_static(key), write }
+        Logged { key: Bytes::from_static(key), write, is_packed: false }
     }
 
     fn value(bytes: &'static [u8]) -> Write {

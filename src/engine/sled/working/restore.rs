@@ -192,7 +192,7 @@ fn load(sled: &Sled, disk: &Disk, base: &Generation, progress: &dyn Fn(String)) 
 
 /// A write of a snapshot, which has no differences.
 fn whole(logged: Logged) -> Result<Op, EngineError> {
-    let Logged { key, write } = logged;
+    let Logged { key, write, .. } = logged;
     match write {
         Write::Value(value) => Ok(Op { key, value: Some(value), is_known: false }),
         Write::Removal => Ok(Op { key, value: None, is_known: false }),
