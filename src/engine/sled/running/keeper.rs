@@ -17,7 +17,7 @@ use crate::engine::EngineError;
 use crate::engine::lock::lock;
 use crate::engine::sled::dir::files;
 use crate::engine::sled::log::segment::{self, Segment};
-use crate::engine::sled::snapshot::{Cut, Generation, Origin, list, make, set_aside, usable};
+use crate::engine::sled::snapshot::{Cut, Generation, Origin, Pace, list, make, newest, set_aside, usable};
 use crate::engine::sled::working::confirmed;
 
 /// The time between two checks whether a snapshot is due.
@@ -168,15 +168,37 @@ impl Keeper {
         let segments = segment::list(&shared.config.log_dir())?.segments;
         let mut pace = self.pace();
         let mut wait = |bytes| pace.spend(bytes);
+        // Making a snapshot reads all of its base and checks it, so nothing needs to read the base before.
+        let tried = newest(&listing, &segments);
+        let made = tried.map(|_| self.make_from(tried, &segments, position, &mut wait));
+        let failed = match made {
+            Some(Err(Cut::Failed(error @ (EngineError::Corrupt { .. } | EngineError::Io(_))))) => Some(error),
+            Some(made) => return made,
+            None => None,
+        };
         let base = usable(&listing, &segments, &mut wait)?;
+        let position_of = |base: Option<&Generation>| base.map_or(0, Generation::position);
+        if let Some(error) = failed.filter(|_| position_of(base) == position_of(tried)) {
+            return Err(error.into());
+        }
         // Newer snapshots are damaged, so they must not count among those that are kept.
-        let is_newer =
-            |generation: &&Generation| generation.position() > base.map_or(0, Generation::position);
+        let is_newer = |generation: &&Generation| generation.position() > position_of(base);
         for damaged in listing.generations.iter().take_while(is_newer) {
             set_aside(&damaged.path)?;
         }
-        let origin = Origin { base, segments: &segments };
-        make(&shared.disk, &dir, shared.timeline, origin, position, shared.config.snapshot_sizes, &mut wait)
+        self.make_from(base, &segments, position, &mut wait)
+    }
+
+    fn make_from(
+        &self,
+        base: Option<&Generation>,
+        segments: &[Segment],
+        position: u64,
+        pace: Pace<'_>,
+    ) -> Result<Generation, Cut> {
+        let Shared { disk, config, timeline, .. } = &*self.shared;
+        let origin = Origin { base, segments };
+        make(disk, &config.snapshot_dir(), *timeline, origin, position, config.snapshot_sizes, pace)
     }
 
     fn pace(&self) -> Pacer<'_> {

@@ -12,7 +12,7 @@
 //! | `pace` | the rate of the work on a snapshot, and how it is stopped |
 //! | `write`, `read` | writing and reading a file |
 //! | `listing` | the snapshots of a folder |
-//! | `choose` | the newest usable snapshot |
+//! | `choose` | the newest snapshot, and the newest usable one |
 //! | `merge`, `runs` | merging sorted writes; the log, sorted within bounded memory |
 //! | `make` | one snapshot from the previous one and the log |
 
@@ -26,9 +26,9 @@ mod read;
 mod runs;
 mod write;
 
-pub(crate) use choose::usable;
+pub(crate) use choose::{newest, usable};
 pub(crate) use format::Header;
 pub(crate) use listing::{Generation, Listing, list, path, set_aside};
 pub(crate) use make::{Origin, make};
-pub(crate) use pace::Cut;
+pub(crate) use pace::{Cut, Pace};
 pub(crate) use read::{Writes, verify};
