@@ -81,8 +81,9 @@ async fn unfinished_messages_hold_at_most_their_share_and_other_calls_go_on() {
     let mut calls = JoinSet::new();
     for _ in 0..20 {
         let (response, mut body) = raw.call(BULK).await;
-        body.send_data(prefix(32 << 20), false).unwrap();
-        body.send_data(Bytes::from(vec![0; 1_000]), false).unwrap();
+        // In one frame: the prefix alone may be refused before more is sent.
+        let beginning = [&prefix(32 << 20)[..], &[0; 1_000]].concat();
+        body.send_data(beginning.into(), false).unwrap();
         calls.spawn(async move { (status(response).await, body) });
     }
     // One call has memory, one waits for its turn, and all others exceed the share of one caller.

@@ -126,18 +126,26 @@ pub async fn attempt(address: SocketAddr, head: &str, body: &[u8]) -> Option<Rep
             let _ = write.write_all(body).await;
         };
         let mut received = Vec::new();
-        let (_, result) = tokio::join!(sent, read.read_to_end(&mut received));
-        result.ok()?;
-        parse(&received)
+        // Closed with unread bytes of the request, the connection is reset behind the reply.
+        let (_, _) = tokio::join!(sent, read.read_to_end(&mut received));
+        parse(&received, !head.starts_with("HEAD "))
     };
     tokio::time::timeout(PATIENCE, exchange).await.unwrap()
 }
 
-fn parse(received: &[u8]) -> Option<Reply> {
+/// A whole reply, which has a body unless it replies to HEAD.
+fn parse(received: &[u8], has_body: bool) -> Option<Reply> {
     let end = received.windows(4).position(|part| part == b"\r\n\r\n")?;
     let head = String::from_utf8(received[..end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let text = String::from_utf8_lossy(&received[end + 4..]).into_owned();
+    let rest = &received[end + 4..];
+    let length = head.lines().filter_map(|line| line.split_once(": ")).find_map(|(name, value)| {
+        name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().unwrap())
+    });
+    if has_body && length.is_some_and(|length| rest.len() < length) {
+        return None;
+    }
+    let text = String::from_utf8_lossy(rest).into_owned();
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
     Some(Reply { status, head, body, text })
 }

@@ -35,7 +35,7 @@ async fn revoked_meanwhile(server: &Server, admin: &Http, token: &Value, head: &
         stream.write_all(body.as_bytes()).await.unwrap();
         let mut received = Vec::new();
         stream.read_to_end(&mut received).await.unwrap();
-        parse(&received).unwrap()
+        parse(&received, true).unwrap()
     };
     tokio::time::timeout(PATIENCE, exchange).await.unwrap()
 }
