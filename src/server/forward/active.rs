@@ -8,7 +8,7 @@
 //! Each shared connection has a bundle beside its streams, if the active server takes bundles.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,8 @@ pub struct Active {
     headers: Headers,
     /// Held while a shared connection is made, so that a rush of calls makes one.
     making: tokio::sync::Mutex<()>,
+    /// How many could not be made. Those who waited for one do not each wait for another.
+    failed: AtomicU64,
     places: Arc<Semaphore>,
 }
 
@@ -102,7 +104,9 @@ impl Active {
         let gone = CancellationToken::new();
         let (making, places) = (tokio::sync::Mutex::default(), Arc::new(Semaphore::new(OWN_MAX)));
         let (lines, takes_bundles, headers) = (Mutex::default(), AtomicBool::new(true), Headers::default());
-        let active = Self { target, tls, counts, gone, lines, takes_bundles, headers, making, places };
+        let failed = AtomicU64::new(0);
+        let active =
+            Self { target, tls, counts, gone, lines, takes_bundles, headers, making, failed, places };
         let first = active.share().await?;
         let calls = first.calls.clone();
         active.lines().shared.push(first);
@@ -154,8 +158,9 @@ impl Active {
         if let Some(taken) = free(&mut self.lines()) {
             return Ok(taken);
         }
+        let failed = self.failed.load(Ordering::Relaxed);
         let _making = self.making.lock().await;
-        // Another call may have made one.
+        // Another call may have made one, or have failed to.
         {
             let mut lines = self.lines();
             if let Some(taken) = free(&mut lines) {
@@ -165,7 +170,12 @@ impl Active {
                 return Err(Unreached::Full);
             }
         }
-        let line = self.share().await?;
+        if self.failed.load(Ordering::Relaxed) != failed {
+            return Err(Unreached::Alike);
+        }
+        let line = self.share().await.inspect_err(|_| {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        })?;
         let mut lines = self.lines();
         lines.shared.push(line);
         // It has none only if it takes no bundles, or is lost already.

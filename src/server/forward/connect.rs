@@ -75,6 +75,9 @@ pub enum Unreached {
     /// It took too long.
     #[error("no answer within {} s", CONNECT_WITHIN.as_secs())]
     Late,
+    /// Another call could not connect while this one waited for its connection.
+    #[error("a connection could not be made")]
+    Alike,
     /// There are as many connections as there may be.
     #[error("all connections are in use")]
     Full,

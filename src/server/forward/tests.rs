@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::active::Active;
 use super::body::SHORT_BYTES;
+use super::connect::Target;
 use super::proof::{BUNDLES, PROOF};
 use super::{Callers, Forward, ForwardCounts, Passed, PeerTls, Toward};
 use crate::config::{Advertised, Config};
@@ -35,6 +37,10 @@ struct Fake {
     address: SocketAddr,
     /// How many calls it got, without those for proofs.
     calls: Arc<AtomicUsize>,
+    /// How many connections.
+    connections: Arc<AtomicUsize>,
+    /// Once cancelled, nothing is answered on further connections.
+    hangs: CancellationToken,
 }
 
 impl Fake {
@@ -43,9 +49,17 @@ impl Fake {
         let (address, calls) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
         let (callers, seen) = (Callers::default(), Arc::clone(&calls));
         callers.begin(key);
+        let (connections, hangs) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
+        let (accepted, hanging) = (Arc::clone(&connections), hangs.clone());
         tokio::spawn(async move {
+            let mut silent = Vec::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                accepted.fetch_add(1, Ordering::SeqCst);
+                if hanging.is_cancelled() {
+                    silent.push(stream);
+                    continue;
+                }
                 let cut = CancellationToken::new();
                 let (callers, seen, cutting) = (callers.clone(), Arc::clone(&seen), cut.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
@@ -58,7 +72,7 @@ impl Fake {
                 tokio::spawn(async move { cut.run_until_cancelled(connection).await });
             }
         });
-        Self { address, calls }
+        Self { address, calls, connections, hangs }
     }
 
     fn calls(&self) -> usize {
@@ -288,4 +302,24 @@ async fn replies_that_nobody_reads_hold_up_no_other_call() {
         assert_eq!(reply.into_body().collect().await.unwrap().to_bytes(), "a");
     }
     assert_eq!(counts.connections.get(), 10, "32 calls share a connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_wait_for_one_connection_wait_for_no_other_when_it_fails() {
+    let (fake, tls) = (Fake::start(KEY).await, PeerTls::of(&Config::default()));
+    let address = Advertised::parse(&format!("http://{}", fake.address)).unwrap();
+    let target = Target { address, key: KEY };
+    let (active, _calls) = Active::reach(target, tls, ForwardCounts::default()).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..32 {
+        held.push(active.take(false).await.unwrap());
+    }
+    assert_eq!(fake.connections.load(Ordering::SeqCst), 1);
+    fake.hangs.cancel();
+    let waited = futures_util::future::join_all((0..8).map(|_| active.take(false))).await;
+    assert!(waited.iter().all(Result::is_err));
+    assert_eq!(fake.connections.load(Ordering::SeqCst), 2, "they tried once, together");
+    // Once there is room they need none.
+    held.pop();
+    assert!(active.take(false).await.is_ok());
 }
