@@ -18,7 +18,9 @@ use tokio_util::task::TaskTracker;
 use super::around::Layer;
 use super::connections::at_once::{Calls, WithCalls};
 use super::connections::stall;
-use super::connections::{Counted, Counting, Failed, Gathered, Place, Places, Refused, Room, Tls, Weighing};
+use super::connections::{
+    Counted, Counting, Failed, Gathered, Place, Places, Refused, Room, Tls, Uncutting, Weighing,
+};
 use super::forward::{Bundling, Callers};
 use super::front::Front;
 use super::metrics::CallMetrics;
@@ -249,7 +251,8 @@ where
         .max_pending_accept_reset_streams(RESET_CALLS_MAX);
     let (callers, stopping) = (connections.callers.clone(), connections.stopping.clone());
     let bundling = Bundling { inner: Arc::new(service), callers, stopping };
-    let service = Weighing { inner: Arc::new(bundling), is_light: methods::is_light };
+    let uncutting = Uncutting { inner: bundling };
+    let service = Weighing { inner: Arc::new(uncutting), is_light: methods::is_light };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(WithCalls::new(connection, calls));
     // Over HTTP/1 there is no task for each call, so the connection itself is watched.

@@ -11,6 +11,7 @@ mod gather;
 mod places;
 pub mod stall;
 mod tls;
+mod uncut;
 mod weighing;
 
 pub use self::calls::Counting;
@@ -18,4 +19,5 @@ pub use self::first_bytes::Counted;
 pub use self::gather::Gathered;
 pub use self::places::{Crowded, Place, Places, Refused, Room};
 pub use self::tls::{Failed, Tls, TlsError};
+pub use self::uncut::{Uncutting, is_cut};
 pub use self::weighing::Weighing;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -17,6 +17,7 @@ use tonic::body::Body;
 use super::active::Held;
 use super::bundle::Whole;
 use super::counts::ForwardCounts;
+use crate::server::connections::is_cut;
 use crate::server::ending::broken_off;
 
 /// The most that is read of a request before it is passed on, in bytes.
@@ -146,19 +147,20 @@ impl http_body::Body for Answer {
         if this.held.is_none() {
             return Poll::Ready(None);
         }
-        this.body.poll_frame(context).map(|frame| match frame {
-            Some(Ok(frame)) => Some(Ok(frame)),
+        let mut body = this.body;
+        let why = match ready!(body.as_mut().poll_frame(context)) {
+            Some(Ok(frame)) => return Poll::Ready(Some(Ok(frame))),
+            None if is_cut(&*body) => None,
             None => {
                 *this.held = None;
-                None
+                return Poll::Ready(None);
             }
-            Some(Err(error)) => {
-                *this.held = None;
-                this.counts.lost.inc();
-                tracing::debug!(%error, "the rest of an answer was lost");
-                Some(broken_off((this.lost)(), *this.is_grpc))
-            }
-        })
+            Some(Err(error)) => Some(error),
+        };
+        *this.held = None;
+        this.counts.lost.inc();
+        tracing::debug!(?why, "the rest of an answer was lost");
+        Poll::Ready(Some(broken_off((this.lost)(), *this.is_grpc)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -113,6 +113,16 @@ async fn answer(
             });
             Response::new(Body::new(StreamBody::new(futures_util::StreamExt::chain(first, rest))))
         }
+        "/reset" => {
+            // As a server between the two does it.
+            let reset = Status::from(h2::Error::from(h2::Reason::NO_ERROR));
+            let first = futures_util::stream::iter([Ok::<_, Status>(Frame::data(Bytes::from("half")))]);
+            let rest = futures_util::stream::once(async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Err(reset)
+            });
+            Response::new(Body::new(StreamBody::new(futures_util::StreamExt::chain(first, rest))))
+        }
         "/endless" => Response::new(Body::new(StreamBody::new(endless))),
         "/unread" => {
             let _unread = request;
@@ -227,8 +237,11 @@ async fn a_call_whose_answer_is_lost_is_not_sent_again() {
         assert_eq!(fake.calls(), sent);
     }
     // The rest of an answer: gRPC ends with a status, everything else breaks off.
-    for (kind, is_grpc) in [("application/grpc", true), ("application/json", false)] {
-        let mut request = post("/half", "a");
+    let kinds = [("application/grpc", true), ("application/json", false)];
+    for (path, (kind, is_grpc)) in
+        ["/half", "/reset"].into_iter().flat_map(|path| kinds.map(|kind| (path, kind)))
+    {
+        let mut request = post(path, "a");
         request.headers_mut().insert("content-type", kind.parse().unwrap());
         let mut body = answered(pass(&forward, request).await).into_body();
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
@@ -237,11 +250,11 @@ async fn a_call_whose_answer_is_lost_is_not_sent_again() {
                 let status = Status::from_header_map(last.trailers_ref().unwrap()).unwrap();
                 assert_eq!(status.code(), tonic::Code::Unavailable);
             }
-            end => assert!(end.is_err() && !is_grpc, "{kind}"),
+            end => assert!(end.is_err() && !is_grpc, "{path} {kind}"),
         }
         assert!(body.frame().await.is_none());
     }
-    assert_eq!((fake.calls(), counts.lost.get()), (4, 4));
+    assert_eq!((fake.calls(), counts.lost.get()), (6, 6));
 }
 
 #[tokio::test(flavor = "multi_thread")]
