@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -58,9 +59,9 @@ impl Authenticated {
         let (head, mut body) = request.into_parts();
         let mut arrived = Bytes::new();
         if let (Some(method), Some(call)) = (method, direct::Call::of(&head)) {
-            match direct::start(&mut body, method).await {
+            match direct::start(call, &mut body, method).await {
                 Start::Whole(message) => {
-                    return Ok(self.direct(call, caller, method, message, &head.headers).await);
+                    return Ok(self.direct(call, caller, method, message, &head).await);
                 }
                 Start::Part(start) => arrived = start,
                 Start::Failed(status) => return Ok(status.into_http()),
@@ -97,12 +98,12 @@ impl Authenticated {
         caller: Caller,
         method: &Method,
         message: Bytes,
-        headers: &HeaderMap,
+        head: &Parts,
     ) -> Response<Body> {
         let replies = self.gate.replies(&caller);
         let made = pin!(async {
             let directory = self.gate.enter(caller, method.needs).await?;
-            direct::make(call, &directory, message, headers).await
+            direct::make(call, directory, message, head).await
         });
         match untaken::count(replies, method.needs, made).await {
             (Ok(response), taken) => leaving(response, taken),

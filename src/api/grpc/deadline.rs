@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderName};
+use http::{Extensions, HeaderMap, HeaderName};
 use tonic::Request;
 
 /// The moment at which the caller stops waiting: an extension of requests that have a deadline.
@@ -16,7 +16,12 @@ const DEADLINE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The deadline of a request, if it has one.
 pub fn deadline<T>(request: &Request<T>) -> Option<Instant> {
-    request.extensions().get::<Deadline>().map(|deadline| deadline.0)
+    of(request.extensions())
+}
+
+/// The deadline of a request with these extensions, if it has one.
+pub fn of(extensions: &Extensions) -> Option<Instant> {
+    extensions.get::<Deadline>().map(|deadline| deadline.0)
 }
 
 /// Returns once the deadline has passed; never without a deadline.

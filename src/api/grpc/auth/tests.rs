@@ -1,3 +1,5 @@
+mod writes;
+
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use prost::Message;

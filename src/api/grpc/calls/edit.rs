@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tonic::{Request, Response, Status};
 
-use super::idempotency::{begin, marked_reply};
+use super::idempotency::{Made, begin, marked_reply, with_request_id};
 use crate::api::error;
 use crate::api::grpc::convert::key::one_key;
 use crate::api::grpc::convert::member::ToWire;
@@ -21,16 +21,17 @@ const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
 
 /// `CreateMember`.
 pub async fn create(
-    gate: &Gate,
-    request: Request<v1::CreateMemberRequest>,
-) -> Result<Response<v1::CreateMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request).await?;
+    directory: Directory,
+    mut request: v1::CreateMemberRequest,
+    deadline: Option<Instant>,
+) -> Result<Made<v1::CreateMemberResponse>, Status> {
+    let directory = with_request_id(directory, &mut request).await?;
     let directory = expecting(directory, request.expect)?;
     let base = directory.base_number(&request.member_base_id, "member_base_id")?;
     let row = row(&directory, request.member)?;
     let made = directory.create_member(base, row, request.reactivate, deadline).await;
     let (member, outcome, revision) = edited(&directory, base, made, "member")?;
-    Ok(marked_reply(&directory, v1::CreateMemberResponse { member, outcome, revision }))
+    Ok(Made::new(&directory, v1::CreateMemberResponse { member, outcome, revision }))
 }
 
 /// The service for a request that is meant to change so much.

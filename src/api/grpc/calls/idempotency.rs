@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
@@ -17,6 +18,7 @@ use crate::model::{Refusal, RequestId, RequestIdentity};
 
 /// The metadata of a reply to a repeat: the request was applied before.
 const REPLAYED: &str = "idempotency-replayed";
+const YES: &str = "true";
 
 /// A request that may have a request id.
 pub trait WithRequestId: Message {
@@ -91,6 +93,16 @@ pub async fn with_request_id<T: WithRequestId>(
     if text.is_empty() {
         return Ok(directory);
     }
+    // Boxed, because every call that changes something would be as large.
+    Box::pin(claimed(directory, text, request)).await
+}
+
+/// The service for this request, whose request id is `text`.
+async fn claimed<T: WithRequestId>(
+    directory: Directory,
+    text: String,
+    request: &mut T,
+) -> Result<Directory, Status> {
     let id = RequestId::parse(text);
     let id = id.map_err(|rule| error::refused(&Refusal::rule("request_id", &rule)))?;
     let keeps_failures = request.take_keep_refusal();
@@ -102,9 +114,35 @@ pub async fn with_request_id<T: WithRequestId>(
 
 /// The reply to a request that may have a request id; a reply to a repeat is marked.
 pub fn marked_reply<T: Message>(directory: &Directory, message: T) -> Response<T> {
-    let mut response = reply(message);
-    if directory.is_repeat() {
-        response.metadata_mut().insert(REPLAYED, MetadataValue::from_static("true"));
+    Made::new(directory, message).into()
+}
+
+/// A reply to a request that may have a request id.
+pub struct Made<T> {
+    /// The reply.
+    pub reply: T,
+    /// Whether the request was applied before. Such a reply is marked.
+    pub is_repeat: bool,
+}
+
+impl<T> Made<T> {
+    /// The reply to a request of this service.
+    pub fn new(directory: &Directory, reply: T) -> Self {
+        Self { reply, is_repeat: directory.is_repeat() }
     }
-    response
+}
+
+impl<T: Message> From<Made<T>> for Response<T> {
+    fn from(made: Made<T>) -> Self {
+        let mut response = reply(made.reply);
+        if made.is_repeat {
+            response.metadata_mut().insert(REPLAYED, MetadataValue::from_static(YES));
+        }
+        response
+    }
+}
+
+/// Marks the reply to a repeat in its headers.
+pub fn mark(headers: &mut HeaderMap) {
+    headers.insert(HeaderName::from_static(REPLAYED), HeaderValue::from_static(YES));
 }

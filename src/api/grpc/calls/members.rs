@@ -94,7 +94,8 @@ impl MemberService for Members {
         request: Request<v1::BulkUpsertMembersRequest>,
     ) -> Result<Response<v1::BulkUpsertMembersResponse>, Status> {
         let directory = enter(&self.gate).await?;
-        upsert::bulk_upsert(directory, request).await
+        let deadline = deadline(&request);
+        Ok(upsert::bulk_upsert(directory, request.into_inner(), deadline).await?.into())
     }
 
     type ImportMembersStream = import::ChunkReplies;
@@ -214,7 +215,9 @@ impl MemberService for Members {
         &self,
         request: Request<v1::CreateMemberRequest>,
     ) -> Result<Response<v1::CreateMemberResponse>, Status> {
-        edit::create(&self.gate, request).await
+        let directory = enter(&self.gate).await?;
+        let deadline = deadline(&request);
+        Ok(edit::create(directory, request.into_inner(), deadline).await?.into())
     }
 
     async fn update_member(

@@ -1,17 +1,17 @@
 //! Rows of bulk calls: from messages to the directory, and their outcomes back to messages.
 
 use std::ops::Range;
+use std::time::Instant;
 
 use compact_str::CompactString;
 use prost::Message;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
-use super::idempotency::{marked_reply, with_request_id};
+use super::idempotency::{Made, with_request_id};
 use crate::api::grpc::codec;
 use crate::api::grpc::convert::outcome::{self, row_error};
 use crate::api::grpc::convert::sent::SentRow;
 use crate::api::grpc::convert::{guard, input};
-use crate::api::grpc::deadline::deadline;
 use crate::api::grpc::receiving::{SentMembers, became_rows, is_counted};
 use crate::api::grpc::v1::{self, MESSAGE_MAX_BYTES};
 use crate::api::{error, untaken};
@@ -36,10 +36,9 @@ const VIOLATION_BYTES: usize = 8;
 /// `BulkUpsertMembers`.
 pub async fn bulk_upsert(
     directory: Directory,
-    request: Request<v1::BulkUpsertMembersRequest>,
-) -> Result<Response<v1::BulkUpsertMembersResponse>, Status> {
-    let deadline = deadline(&request);
-    let mut request = request.into_inner();
+    mut request: v1::BulkUpsertMembersRequest,
+    deadline: Option<Instant>,
+) -> Result<Made<v1::BulkUpsertMembersResponse>, Status> {
     let call = parse_call(&request).map_err(|refusal| error::refused(&refusal))?;
     let expected = guard::expected(request.expect.take(), request.expect_removals);
     let expected = expected.map_err(|refusal| error::refused(&refusal))?;
@@ -60,7 +59,7 @@ pub async fn bulk_upsert(
     let reply = directory.bulk_upsert(base, upsert).await?;
     let revision = reply.revision;
     let (results, counts) = report(directory, base, reply, refs, call.detail).await;
-    Ok(marked_reply(directory, v1::BulkUpsertMembersResponse { results, counts: Some(counts), revision }))
+    Ok(Made::new(directory, v1::BulkUpsertMembersResponse { results, counts: Some(counts), revision }))
 }
 
 /// Which rows to report.
