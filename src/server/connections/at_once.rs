@@ -16,7 +16,14 @@
 //! - What a call notes about its reply does not count for its connection ([`stall::apart`]).
 //! - When a connection ends, its calls go on in tasks until they notice, as they would have done.
 //!
+//! Calls that have tasks are answered one after another, often many of them by one commit. Each answer wakes
+//! the connection, and tokio polls a task that another one wakes right after that one: so nearly every answer
+//! left with a write of its own. Now a connection that was woken by an answer lets the tasks of its thread go
+//! first, once, if more of its calls have tasks ([`Others`]). Their answers then leave with one write.
+//!
 //! Calls over HTTP/1 are not started here: their connection polls them itself.
+
+mod others;
 
 use std::mem;
 use std::pin::Pin;
@@ -29,6 +36,7 @@ use futures_util::stream::{FuturesUnordered, Stream};
 use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 
+use self::others::{Elsewhere, Others};
 use super::{stall, weighing};
 use crate::tasks::{self, Within, Work};
 
@@ -44,12 +52,14 @@ pub struct Calls {
     batch_time: Duration,
     /// Light calls that were not begun.
     light: Arc<Mutex<Vec<Work>>>,
+    /// The calls that have tasks.
+    others: Arc<Others>,
 }
 
 impl Calls {
     /// Starts the calls of a connection whose peer may take nothing of a reply for this long.
     pub fn new(stall_after: Duration) -> Self {
-        Self { stall_after, batch_time: BATCH_TIME, light: Arc::default() }
+        Self { stall_after, batch_time: BATCH_TIME, light: Arc::default(), others: Arc::default() }
     }
 
     /// Takes the light calls that were not begun, into an empty list.
@@ -73,7 +83,7 @@ where
         if weighing::is_light() {
             self.light().push(Box::pin(call.map(drop)));
         } else {
-            tasks::for_caller(call);
+            tasks::for_caller(Elsewhere::new(call, &self.others));
         }
     }
 }
@@ -86,13 +96,16 @@ pin_project! {
         calls: Calls,
         batch: Vec<Work>,
         waiting: FuturesUnordered<Within>,
+        // Whether it has let the tasks of its thread go first.
+        has_stood_back: bool,
     }
 }
 
 impl<C> WithCalls<C> {
     /// Polls `connection`, and the light calls that it starts with `calls`.
     pub fn new(connection: C, calls: Calls) -> Self {
-        Self { connection, calls, batch: Vec::new(), waiting: FuturesUnordered::new() }
+        let (batch, waiting) = (Vec::new(), FuturesUnordered::new());
+        Self { connection, calls, batch, waiting, has_stood_back: false }
     }
 
     /// The connection.
@@ -106,6 +119,13 @@ impl<C: Future> Future for WithCalls<C> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
         let mut this = self.project();
+        let are_answered = this.calls.others.are_answered();
+        *this.has_stood_back = are_answered && !*this.has_stood_back;
+        if *this.has_stood_back {
+            // A task that wakes itself takes its turn after those that wait already.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let mut until = Until::new(this.calls.batch_time);
         loop {
             let polled = this.connection.as_mut().poll(cx);

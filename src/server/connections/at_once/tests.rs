@@ -1,23 +1,13 @@
-use std::convert::Infallible;
+mod replies;
+
 use std::future::{pending, poll_fn};
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
-use bytes::Bytes;
-use futures_util::future::join_all;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::Id;
 
 use super::*;
-use crate::server::connections::{Gathered, Weighing};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -182,6 +172,32 @@ async fn calls_that_waited_when_their_connection_ended_go_on_in_tasks() {
     assert_ne!(waited.await.unwrap(), id);
 }
 
+#[tokio::test]
+async fn a_connection_that_an_answer_woke_lets_others_go_first_once() {
+    let calls = Calls::new(LONG);
+    let (go, waited, waits) = waiting(false);
+    calls.execute(waits);
+    calls.execute(pending::<()>());
+    let polls = Arc::new(AtomicUsize::new(0));
+    let polled = Arc::clone(&polls);
+    let connection = poll_fn(move |_| {
+        polled.fetch_add(1, Ordering::Relaxed);
+        Poll::<()>::Pending
+    });
+    let mut connection = Box::pin(WithCalls::new(connection, calls));
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut poll = || {
+        assert!(connection.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        (polls.load(Ordering::Relaxed), woken.0.load(Ordering::Relaxed))
+    };
+    assert_eq!(poll(), (1, 0), "none was answered");
+    go.send(()).unwrap();
+    waited.await.unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!([poll(), poll(), poll()], [(1, 1), (2, 1), (3, 1)]);
+}
+
 #[derive(Default)]
 struct Woken(AtomicUsize);
 
@@ -250,103 +266,4 @@ async fn a_reply_that_waits_for_its_peer_does_not_end_the_connection() {
     }));
     let watched = stall::watch(connection(vec![vec![gave]], false), LONG);
     assert!(tokio::time::timeout(10 * LONG, watched).await.is_err());
-}
-
-/// Counts what a connection writes.
-struct Writes {
-    stream: DuplexStream,
-    count: Arc<AtomicUsize>,
-}
-
-impl AsyncRead for Writes {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Writes {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, piece: &[u8]) -> Poll<io::Result<usize>> {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        Pin::new(&mut self.stream).poll_write(cx, piece)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-/// A reply of 400 bytes. A call with the path `/wait` waits first, and one with the path `/panic` panics.
-async fn reply(request: Request<Incoming>, go: Arc<Notify>) -> Result<Response<Full<Bytes>>, Infallible> {
-    match request.uri().path() {
-        "/wait" => go.notified().await,
-        "/panic" => panic!("a call"),
-        _ => {}
-    }
-    Ok(Response::new(Full::from(vec![7; 400])))
-}
-
-#[tokio::test]
-async fn replies_to_calls_that_came_together_leave_together() {
-    let (ours, theirs) = tokio::io::duplex(1 << 20);
-    let (count, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-    let stream = Gathered::new(Writes { stream: ours, count: Arc::clone(&count) });
-    let calls = Calls { batch_time: LONG, ..Calls::new(LONG) };
-    let notified = Arc::clone(&go);
-    let inner = Arc::new(service_fn(move |request| Box::pin(reply(request, Arc::clone(&notified)))));
-    let service = Weighing { inner, is_light: |_| true };
-    let started = calls.clone();
-    tasks::for_caller(async move {
-        let mut builder = auto::Builder::new(started.clone());
-        builder.http2().max_concurrent_streams(300);
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        let _ = WithCalls::new(connection, started).await;
-    });
-    let executor = TokioExecutor::new();
-    let (client, connection) =
-        hyper::client::conn::http2::handshake::<_, _, Empty<Bytes>>(executor, TokioIo::new(theirs))
-            .await
-            .unwrap();
-    tasks::for_caller(connection);
-    let call = async |path: &str| {
-        let request = Request::get(format!("http://localhost{path}")).body(Empty::new()).unwrap();
-        Ok::<_, hyper::Error>(
-            client.clone().send_request(request).await?.into_body().collect().await?.to_bytes(),
-        )
-    };
-    assert_eq!(call("/first").await.unwrap().len(), 400);
-    let before = count.load(Ordering::Relaxed);
-    let waits = join_all((0..100).map(|_| call("/wait")));
-    let others = join_all((0..100).map(|n| call(if n == 50 { "/panic" } else { "/" })));
-    let done = async {
-        let replies = others.await;
-        // Those that wait hold up no other.
-        go.notify_waiters();
-        replies
-    };
-    let (waited, replies) = tokio::join!(waits, done);
-    assert_eq!(waited.iter().flatten().filter(|body| body.len() == 400).count(), 100);
-    assert_eq!(replies.iter().flatten().filter(|body| body.len() == 400).count(), 99, "one panicked");
-    let writes = count.load(Ordering::Relaxed) - before;
-    assert!(writes < 40, "{writes} for 200 replies");
 }
