@@ -104,7 +104,8 @@ impl Directory {
         let reply = base.upsert(request.request(self, call, claim)).await?;
         match refused {
             Some(claim) if reply.outcomes.iter().any(RowOutcome::is_failed) => {
-                self.keep_refusal(claim, reply).await
+                // Boxed, because this is rare, and every upsert would be as large.
+                Box::pin(self.keep_refusal(claim, reply)).await
             }
             _ => Ok(reply),
         }

@@ -139,7 +139,8 @@ impl Base {
         let permit = self.open.parts.budget.turn(self.party(), bytes_of(&request)).await?;
         let rows = self.prepared(take(&mut request.rows), &request.options, request.origin).await;
         if validate::is_beside(request.mode, rows.len()) {
-            let reply = validate::validate(&self.open, request, rows).await;
+            // Boxed, because a plan is large, and every upsert would be as large as this one.
+            let reply = Box::pin(validate::validate(&self.open, request, rows)).await;
             drop(permit);
             return reply;
         }

@@ -36,6 +36,17 @@ impl Table {
         if others.is_empty() {
             return Ok(());
         }
+        // Boxed, because few memberbases share accounts, and every upsert would be as large.
+        Box::pin(self.mark_known(&others, entries, row)).await
+    }
+
+    /// Marks the rows whose e-mail address belongs to an active member of one of the `others`.
+    async fn mark_known<T: Send>(
+        &self,
+        others: &[Arc<Base>],
+        entries: &mut [T],
+        row: fn(&mut T) -> Option<&mut MemberRow>,
+    ) -> Result<(), TableError> {
         for entries in entries.chunks_mut(FIND_TOGETHER) {
             let mut asked: Vec<(&mut MemberRow, MemberKey)> = Vec::with_capacity(entries.len());
             for row in entries.iter_mut().filter_map(row).filter(|row| row.status.is_none()) {
@@ -44,7 +55,7 @@ impl Table {
                 }
             }
             let keys: Vec<MemberKey> = asked.iter().map(|(_, key)| key.clone()).collect();
-            for other in &others {
+            for other in others {
                 let view = other.view().await;
                 // A memberbase that was deleted meanwhile no longer shares accounts.
                 if view.is_deleted() {
