@@ -84,13 +84,16 @@ impl Ownership {
         self.0.renewed.fetch_max(micros(sent), Ordering::AcqRel);
     }
 
-    /// Nothing more may be answered. The first reason stays.
+    /// Nothing more may be answered. The first reason stays. What was given up is not lost: the next owner may
+    /// be there before this process has ended.
     pub(crate) fn lose(&self, reason: &str) {
-        self.0.is_over.store(true, Ordering::Release);
         self.0.lost.send_if_modified(|lost| {
-            let is_first = lost.is_none();
-            lost.get_or_insert_with(|| reason.to_owned());
-            is_first
+            let was_over = self.0.is_over.swap(true, Ordering::AcqRel);
+            let is_news = !was_over && lost.is_none();
+            if is_news {
+                *lost = Some(reason.to_owned());
+            }
+            is_news
         });
     }
 
@@ -137,5 +140,14 @@ mod tests {
         owned.renewed(Duration::from_secs(108));
         assert!(!owned.holds_now());
         assert_eq!(owned.lost().await, "first");
+    }
+
+    #[test]
+    fn what_was_given_up_is_not_lost_to_the_next_owner() {
+        let clock = BootClock::new(|| Duration::from_secs(100));
+        let owned = Ownership::new(3, clock, Duration::from_secs(6), Duration::from_secs(100));
+        owned.end();
+        owned.lose("another server has taken over the store");
+        assert_eq!((owned.reason(), owned.holds_now(), owned.is_over()), (None, false, true));
     }
 }
