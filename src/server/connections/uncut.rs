@@ -1,9 +1,9 @@
 //! Tells a body that was cut from one that has ended.
 //!
-//! Over HTTP/2 whoever sends a body ends it with a flag, and breaks it off with a reset. hyper takes a reset with
-//! the code NO_ERROR for an end, because a server may send it after a reply whose request it has not read
-//! (RFC 9113, 8.1). But Envoy resets a call with this code too, at the server behind it, when its own caller has
-//! cancelled or is gone. Then a part of a file would pass for all of it.
+//! Over HTTP/2 whoever sends a body ends it with a flag, and breaks it off with a reset. hyper takes a reset
+//! with the code NO_ERROR for an end, because a server may send it after a reply whose request it has not
+//! read (RFC 9113, 8.1). But Envoy resets a call with this code too, at the server behind it, when its own
+//! caller has cancelled or is gone. Then a part of a file would pass for all of it.
 //!
 //! Over HTTP/1 hyper knows.
 
