@@ -11,7 +11,7 @@ from redis import Redis
 from slapd import Slapd
 
 # More than a system creates in a second by calls, and changes on a stream.
-MOST_CREATES, MOST_CHANGES = 40_000, 100_000
+MOST_CREATES, MOST_CHANGES = 80_000, 100_000
 # The parts that change nothing.
 READS = ("get", "page", "count")
 PARTIAL, ATOMIC = 1, 2

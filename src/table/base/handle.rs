@@ -363,6 +363,12 @@ impl Base {
         self.open.checkpointing.lock().await
     }
 
+    /// Whether somebody reads it at one revision now, so that nothing can be published.
+    #[cfg(test)]
+    pub(in crate::table) fn is_held(&self) -> bool {
+        self.open.published.try_write().is_err()
+    }
+
     /// Whether the rows of the next requests are evaluated before the lane.
     #[cfg(test)]
     pub(in crate::table) fn is_filling(&self) -> bool {

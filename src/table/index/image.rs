@@ -131,6 +131,9 @@ impl Images {
 
     /// The bucket to read for `hash`; none if its image is enough, or if there are no buckets.
     pub fn to_read(&self, hash: u64) -> Option<u32> {
+        if self.images.is_empty() {
+            return None;
+        }
         let bucket = address(hash, self.buckets());
         let image = self.place(bucket)?.get();
         if image.is_some_and(|image| image.is_enough(self.kind, hash)) { None } else { Some(bucket) }

@@ -28,13 +28,20 @@ pub async fn resolve(
     layers: &[Arc<Layer>],
     wanted: &[Wanted],
 ) -> Result<Vec<Candidates>, TableError> {
-    let buckets = Buckets::read(engine, base, published, wanted).await?;
+    // Most bases are too small for recent levels.
+    let has_recent = published.lookups.iter().any(|lookup| lookup.level(Level::Recent).buckets() > 0);
+    let levels = if has_recent { LEVELS } else { &[Level::Main] };
+    let buckets = Buckets::read(engine, base, published, levels, wanted).await?;
     let lookup = |kind: LookupKind| published.lookups.get(kind);
     // Each step is done for all hashes before the next one. So the processor waits for the memory of many of
     // them at the same time: they are far from each other.
     let images: Vec<_> =
         wanted.iter().map(|(kind, hash)| lookup(*kind).level(Level::Main).of(*hash)).collect();
-    let has_newer = wanted.iter().map(|(kind, hash)| has_newer(lookup(*kind), *hash)).collect::<Vec<_>>();
+    let is_changed = |lookup: &Lookup, hash| {
+        lookup.in_memory(hash).next().is_some()
+            || has_recent && in_images(lookup, Level::Recent, hash).next().is_some()
+    };
+    let has_newer = wanted.iter().map(|(kind, hash)| is_changed(lookup(*kind), *hash)).collect::<Vec<_>>();
     let hashes = || wanted.iter().map(|(_, hash)| *hash);
     let places: Vec<Option<(&Image, usize)>> = images
         .into_iter()
@@ -75,12 +82,7 @@ pub fn known(published: &Published, (kind, hash): Wanted) -> Option<Candidates> 
 }
 
 /// Both levels, the newer one first.
-const LEVELS: [Level; 2] = [Level::Recent, Level::Main];
-
-/// Whether there is anything newer than the main level, as far as it is in memory.
-fn has_newer(lookup: &Lookup, hash: u64) -> bool {
-    newer(lookup, hash).next().is_some()
-}
+const LEVELS: &[Level] = &[Level::Recent, Level::Main];
 
 /// What is newer than the main level, as far as it is in memory, newest first.
 fn newer(lookup: &Lookup, hash: u64) -> impl Iterator<Item = RowOp> + '_ {
@@ -103,11 +105,12 @@ impl Buckets {
         engine: &Arc<dyn Engine>,
         base: BaseNumber,
         published: &Published,
+        levels: &[Level],
         wanted: &[Wanted],
     ) -> Result<Self, TableError> {
         let lookup = |kind: LookupKind| published.lookups.get(kind);
         let mut places = Vec::new();
-        for level in LEVELS {
+        for level in levels.iter().copied() {
             let to_read =
                 |&(kind, hash): &Wanted| Some((level, kind, lookup(kind).level(level).to_read(hash)?));
             places.extend(wanted.iter().filter_map(to_read));
