@@ -1,6 +1,6 @@
 //! Changes of entries, and a bucket that takes them without decoding all of its entries.
 
-use super::{Entry, VERSION, Width, body, entry, number};
+use super::form::{Entry, VERSION, Width, body, entry, number};
 use crate::stored::DecodeError;
 
 /// A change of one entry of a bucket, in the 32 bytes of an entry.
@@ -168,6 +168,12 @@ impl Bucket {
         }
         entries.split_at_checked(low * width).unwrap_or((entries, &[]))
     }
+}
+
+/// The stored form of a bucket that `bits` low bits of a hash address. `entries` must be in ascending order.
+#[must_use]
+pub fn encode(width: Width, bits: u8, entries: &[Entry]) -> Vec<u8> {
+    Bucket::of(width, entries).encode(bits)
 }
 
 /// The row without the mark of a removal.

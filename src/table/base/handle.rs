@@ -133,8 +133,7 @@ impl Base {
         self.open.number
     }
 
-    /// Creates and changes members. See [`WriteMode`](crate::table::WriteMode) for what happens when rows
-    /// fail.
+    /// Creates and changes members. [`WriteMode`](crate::table::WriteMode) says what happens when rows fail.
     pub async fn upsert(&self, mut request: UpsertRequest) -> Result<UpsertReply, TableError> {
         let permit = self.open.parts.budget.turn(self.party(), bytes_of(&request)).await?;
         let rows = self.prepared(take(&mut request.rows), &request.options, request.origin).await;
@@ -363,7 +362,7 @@ impl Base {
         self.open.checkpointing.lock().await
     }
 
-    /// Whether somebody reads it at one revision now, so that nothing can be published.
+    /// Whether somebody reads it at one revision, so that nothing can be published.
     #[cfg(test)]
     pub(in crate::table) fn is_held(&self) -> bool {
         self.open.published.try_write().is_err()

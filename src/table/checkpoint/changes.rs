@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::compute;
 use crate::stored::bucket::{Change, Entry};
-use crate::table::index::lookup::address;
+use crate::table::index::address::address;
 use crate::table::index::overlay::{Op, Overlay};
 
 /// The changes of a frozen overlay, and of the recent level if that is merged too, sorted by bucket in one

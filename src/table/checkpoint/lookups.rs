@@ -19,15 +19,12 @@ use crate::stored::index::RecentState;
 use crate::stored::key::{self, Level};
 use crate::table::TableError;
 use crate::table::checkpoint::changes::Changes;
+use crate::table::checkpoint::merging::{MERGED_FROM, merges};
 use crate::table::checkpoint::work::{Work, rest};
+use crate::table::index::address::{address, bits_of, parent};
 use crate::table::index::image::Image;
-use crate::table::index::lookup::{LookupKind, address, bits_of, parent};
-use crate::table::index::overlay::Overlay;
+use crate::table::index::lookup::LookupKind;
 use crate::table::index::scan::for_each;
-
-/// The recent level is merged once it has this part of the entries of its lookup. A larger level would be
-/// merged less often, but written more at each checkpoint.
-const MERGED_FROM: u64 = 6;
 
 impl Work<'_> {
     pub(super) async fn write_lookup(&mut self, kind: LookupKind) -> Result<(), TableError> {
@@ -208,11 +205,4 @@ impl Work<'_> {
     fn buckets_at_once(&self) -> usize {
         self.pace.buckets_at_once(self.open.parts.bucket_entries)
     }
-}
-
-/// Whether the recent level of a lookup with so many entries is merged into the main one, if it gets these
-/// changes. Without changes, neither is written.
-pub(super) fn merges(recent: &RecentState, frozen: &Overlay, entries: u64) -> bool {
-    let changes = recent.changes.saturating_add(u64::try_from(frozen.len()).unwrap_or(u64::MAX));
-    frozen.len() > 0 && changes.saturating_mul(MERGED_FROM) >= entries
 }

@@ -19,6 +19,7 @@
 
 mod changes;
 mod lookups;
+mod merging;
 mod pace;
 mod words;
 mod work;

@@ -11,7 +11,7 @@ use crate::stored::audience::{self, Kind};
 use crate::stored::index::{IndexState, LookupState, SetTable, encode_chunk};
 use crate::stored::{key, set_key};
 use crate::table::TableError;
-use crate::table::checkpoint::lookups::merges;
+use crate::table::checkpoint::merging::merges;
 use crate::table::checkpoint::pace::Pace;
 use crate::table::index::audiences::DirtyRows;
 use crate::table::index::lookup::{LookupKind, PerLookup};

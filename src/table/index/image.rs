@@ -11,7 +11,8 @@
 use std::sync::OnceLock;
 
 use crate::stored::bucket::{Change, Entry, Width};
-use crate::table::index::lookup::{LookupKind, address};
+use crate::table::index::address::address;
+use crate::table::index::kind::LookupKind;
 use crate::table::index::overlay::{Op, RowOp};
 
 /// Tags that are compared at once.

@@ -13,12 +13,14 @@
 //! - Nothing here writes, except [`rewrite`], which rewrites the e-mail lookups of a store while no server
 //!   runs on it, and the building of search sets that a store does not have yet.
 
+pub mod address;
 pub mod audiences;
 pub mod block;
 pub mod damage;
 pub mod entries;
 pub mod hash;
 pub mod image;
+pub mod kind;
 pub mod layer;
 pub mod look_again;
 pub mod lookup;

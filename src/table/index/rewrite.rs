@@ -11,8 +11,9 @@ use crate::stored::bucket::{self, Entry};
 use crate::stored::index::{IndexState, LookupState, RecentState};
 use crate::stored::key::{self, Level};
 use crate::table::TableError;
+use crate::table::index::address::{address, bits_of};
 use crate::table::index::hash::Hashes;
-use crate::table::index::lookup::{LookupKind, address, bits_of};
+use crate::table::index::lookup::LookupKind;
 use crate::table::index::scan::for_each;
 use crate::table::index::walk::{self, Seen};
 

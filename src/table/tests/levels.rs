@@ -234,7 +234,7 @@ fn what_a_merge_left_of_a_recent_level_counts_as_nothing_and_is_deleted_in_time(
         let of_ref = || key::bucket(number, Level::Recent, 0, 0);
         let left = subject.engine.get_many(&[of_ref()]).await.unwrap().remove(0).unwrap();
         subject
-            .put_all((0..60).map(|n| if n < 7 || n > 9 { plain_row(n + 20) } else { plain_row(50) }))
+            .put_all((0..60).map(|n| if (7..=9).contains(&n) { plain_row(50) } else { plain_row(n + 20) }))
             .await;
         subject
             .put_all((100..160).map(|n| {

@@ -7,8 +7,9 @@ use crate::stored::key::{self, Level};
 use crate::table::TableError;
 use crate::table::audit::findings::Findings;
 use crate::table::audit::state::{Audit, State, buckets_of};
+use crate::table::index::address::{address, bits_of};
 use crate::table::index::damage::Damage;
-use crate::table::index::lookup::{LevelOf, LookupKind, address, bits_of};
+use crate::table::index::lookup::{LevelOf, LookupKind};
 use crate::table::index::scan::for_each;
 
 /// Checks the bits of a bucket, if it states any, and the order and the places of its entries.
