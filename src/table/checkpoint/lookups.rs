@@ -63,7 +63,7 @@ impl Work<'_> {
 
     /// All changes in the recent level.
     async fn recent_changes(&self, kind: LookupKind, recent: RecentState) -> Result<Vec<Change>, TableError> {
-        let mut changes = Vec::with_capacity(usize::try_from(recent.changes).unwrap_or_default());
+        let mut changes = Vec::new();
         if recent.buckets > 0 {
             let range = key::buckets_from(self.open.number, Level::Recent, kind.number(), 0);
             for_each(&self.open.parts.engine, range, |_, value| {
