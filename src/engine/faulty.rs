@@ -43,6 +43,8 @@ pub(crate) struct Faulty {
     crashed: AtomicBool,
     pace: Arc<Pace>,
     status: Mutex<Option<EngineStatus>>,
+    /// The bytes that the working copy lacks, and how many fewer each look finds.
+    lag: Mutex<(usize, usize)>,
     /// How often reads still miss a key that is there.
     missed: Mutex<Option<(Key, u32)>>,
     unreadable: Mutex<Vec<EngineError>>,
@@ -95,6 +97,7 @@ impl Faulty {
             crashed: AtomicBool::new(false),
             pace: Arc::new(Pace::new()),
             status: Mutex::default(),
+            lag: Mutex::default(),
             missed: Mutex::default(),
             unreadable: Mutex::default(),
         }
@@ -125,6 +128,12 @@ impl Faulty {
     /// Reports `status` instead of the status of the inner engine.
     pub(crate) fn tell_status(&self, status: Option<EngineStatus>) {
         *self.status.lock().unwrap() = status;
+    }
+
+    /// Makes the working copy lag behind by `bytes`, and each look at the status find `step` fewer. As long as
+    /// any are pending, there is no room for appends.
+    pub(crate) fn lag(&self, bytes: usize, step: usize) {
+        *self.lag.lock().unwrap() = (bytes, step);
     }
 
     /// Says of these errors that reads of single values meet them.
@@ -239,6 +248,9 @@ impl Engine for Faulty {
 
     fn append(&self, batch: Batch) -> Append {
         let failed = |error| -> Append { Box::pin(std::future::ready(Err(error))) };
+        if self.lag.lock().unwrap().0 > 0 {
+            return failed(EngineError::StorageFull { free: 1, needed: 2 });
+        }
         let fault = match self.next() {
             Ok(fault) => fault,
             Err(error) => return failed(error),
@@ -286,7 +298,11 @@ impl Engine for Faulty {
     }
 
     fn status(&self) -> EngineStatus {
-        self.status.lock().unwrap().clone().unwrap_or_else(|| self.inner.status())
+        let mut status = self.status.lock().unwrap().clone().unwrap_or_else(|| self.inner.status());
+        let (pending, step) = &mut *self.lag.lock().unwrap();
+        status.pending_bytes = status.pending_bytes.saturating_add(*pending);
+        *pending = pending.saturating_sub(*step);
+        status
     }
 
     async fn close(&self) -> Result<(), EngineError> {

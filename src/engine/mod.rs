@@ -32,12 +32,14 @@
 //! | `difference` | differences of values that consist of items |
 //! | `backup` | backups as data that a receiver takes file by file |
 //! | `contract` | the trait of an engine, durable batches, and the status |
+//! | `caught_up` | writes that wait until the working copy has caught up |
 //! | `lock` | how the engines lock a mutex |
 //! | `merge`, `pending` | reading a store through the batches that it does not have yet |
 //! | [`memory`], [`sled`], [`postgres`] | the engines |
 
 pub mod backup;
 mod batch;
+mod caught_up;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod contract;
@@ -54,6 +56,7 @@ mod range;
 pub mod sled;
 
 pub use batch::{Batch, Key, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, SMALL_BATCH_BYTES, Value};
+pub use caught_up::{append_caught_up, commit_caught_up};
 pub use contract::{Append, Durable, Engine, EngineStatus};
 #[cfg(test)]
 pub(crate) use difference::{apply as apply_difference, put_item};

@@ -191,7 +191,7 @@ impl Work<'_> {
             (main.buckets, *of_recent) = (count, recent);
         }
         batch.put(key::index(base), stored.encode());
-        let durable = self.open.parts.engine.append(batch).await?;
+        let durable = self.append(batch).await?;
         // Only now, because the next checkpoint relies on this being what is stored.
         self.stored = stored;
         let mut published = self.open.published.write().await;

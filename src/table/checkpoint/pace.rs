@@ -21,17 +21,29 @@ pub struct Pace {
     since: Instant,
     /// Whether it rested after the last piece of work.
     rests: bool,
+    /// Whether its writes wait for room until the working copy has caught up.
+    waits_for_room: bool,
 }
 
 impl Pace {
     /// Never rests.
     pub fn hurried() -> Self {
-        Self { closing: None, since: Instant::now(), rests: false }
+        Self { closing: None, since: Instant::now(), rests: false, waits_for_room: false }
+    }
+
+    /// Never rests, and waits for room that the working copy still keeps: nobody repeats this checkpoint.
+    pub fn last() -> Self {
+        Self { waits_for_room: true, ..Self::hurried() }
+    }
+
+    /// Whether its writes wait for room until the working copy has caught up.
+    pub fn waits_for_room(&self) -> bool {
+        self.waits_for_room
     }
 
     /// Rests until `closing` is true.
     pub fn unhurried(closing: watch::Receiver<bool>) -> Self {
-        Self { closing: Some(closing), since: Instant::now(), rests: true }
+        Self { closing: Some(closing), since: Instant::now(), rests: true, waits_for_room: false }
     }
 
     /// Buckets of the next batch, if each has about so many entries.

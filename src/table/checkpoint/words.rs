@@ -48,7 +48,7 @@ impl Work<'_> {
     }
 
     async fn publish(&mut self, batch: Batch) -> Result<(), TableError> {
-        let durable = self.open.parts.engine.append(batch).await?;
+        let durable = self.append(batch).await?;
         let published = self.open.published.write().await;
         durable.publish();
         drop(published);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::engine::{Batch, Direction, Key, KeyRange};
+use crate::engine::{Batch, Direction, Durable, Key, KeyRange, append_caught_up};
 use crate::model::BaseNumber;
 use crate::model::search::SEARCH_VERSION;
 use crate::stored::audience::{self, Kind};
@@ -49,9 +49,10 @@ pub async fn run(open: Arc<OpenBase>, mut closing: watch::Receiver<bool>) {
     }
 }
 
-/// Writes everything that is published now into the stored indexes, without resting.
+/// Writes everything that is published now into the stored indexes, without resting. If the disk has no room
+/// only because the working copy lags behind, waits until it has caught up: no other checkpoint follows.
 pub async fn checkpoint(open: &OpenBase) -> Result<(), TableError> {
-    write_out(open, Pace::hurried()).await
+    write_out(open, Pace::last()).await
 }
 
 async fn write_out(open: &OpenBase, pace: Pace) -> Result<(), TableError> {
@@ -203,11 +204,28 @@ impl<'a> Work<'a> {
         let stored = IndexState { unindexed, ..self.stored.clone() };
         let mut batch = Batch::default();
         batch.put(key::index(base), stored.encode());
-        self.open.parts.engine.commit(batch).await?;
+        self.commit(batch).await?;
         self.stored = stored;
         for field in self.given_up.clone() {
             self.delete(set_key::sets_of(base, field.number())).await?;
         }
+        Ok(())
+    }
+
+    /// Makes a batch durable.
+    pub(super) async fn append(&self, batch: Batch) -> Result<Durable, TableError> {
+        let engine = &self.open.parts.engine;
+        let durable = if self.pace.waits_for_room() {
+            append_caught_up(&**engine, batch).await
+        } else {
+            engine.append(batch).await
+        };
+        Ok(durable?)
+    }
+
+    /// Makes a batch durable and visible.
+    async fn commit(&self, batch: Batch) -> Result<(), TableError> {
+        self.append(batch).await?.publish();
         Ok(())
     }
 
@@ -224,7 +242,7 @@ impl<'a> Work<'a> {
                 return Ok(());
             }
             let deletes = pairs.into_iter().map(|(key, _)| key).collect();
-            self.open.parts.engine.commit(Batch { deletes, ..Batch::default() }).await?;
+            self.commit(Batch { deletes, ..Batch::default() }).await?;
             rest(&mut self.pace, self.open).await;
         }
     }
@@ -247,12 +265,12 @@ impl<'a> Work<'a> {
                 batch.put(key, encode_chunk(rows));
             }
             if batch.bytes() >= SET_BYTES_AT_ONCE {
-                self.open.parts.engine.commit(std::mem::take(&mut batch)).await?;
+                self.commit(std::mem::take(&mut batch)).await?;
                 rest(&mut self.pace, self.open).await;
             }
         }
         batch.put(key::index(base), self.target.encode());
-        self.open.parts.engine.commit(batch).await?;
+        self.commit(batch).await?;
         self.stored = self.target.clone();
         Ok(())
     }

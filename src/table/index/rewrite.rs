@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::engine::{Batch, Direction, Engine};
+use crate::engine::{Batch, Direction, Engine, commit_caught_up};
 use crate::model::BaseNumber;
 use crate::stored::bucket::{self, Entry};
 use crate::stored::index::{IndexState, LookupState, RecentState};
@@ -92,7 +92,7 @@ async fn empty_recent(engine: &Arc<dyn Engine>, base: BaseNumber) -> Result<(), 
             *email = RecentState::default();
             batch.put(key::index(base), state.encode());
         }
-        engine.commit(batch).await?;
+        commit_caught_up(&**engine, batch).await?;
     }
 }
 
@@ -140,9 +140,9 @@ async fn write(
         let stored = bucket::encode(kind.width(), bits_of(bucket, count), &own);
         batch.put(key::bucket(base, Level::Main, kind.number(), bucket), stored);
         if batch.puts.len() >= at_once {
-            engine.commit(std::mem::replace(&mut batch, new())).await?;
+            commit_caught_up(&**engine, std::mem::replace(&mut batch, new())).await?;
         }
     }
-    engine.commit(batch).await?;
+    commit_caught_up(&**engine, batch).await?;
     Ok(())
 }

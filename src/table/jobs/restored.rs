@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::engine::{Batch, Direction, Engine};
+use crate::engine::{Batch, Direction, Engine, commit_caught_up};
 use crate::model::{Hold, Job, JobEnd, JobState, Timestamp};
 use crate::stored::job as stored;
 use crate::table::TableError;
@@ -32,7 +32,7 @@ pub async fn hold_running(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<()
             }
         }
         if !batch.puts.is_empty() {
-            engine.commit(batch).await?;
+            commit_caught_up(&**engine, batch).await?;
         }
     }
 }

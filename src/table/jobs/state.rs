@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
-use crate::engine::{Batch, Direction, Engine, Key};
+use crate::engine::{Batch, Direction, Engine, Key, commit_caught_up};
 use crate::model::{BaseNumber, Job, JobNumber, JobState};
 use crate::stored::job as stored;
 use crate::table::TableError;
@@ -101,7 +101,7 @@ impl Jobs {
                 }
             }
             if !batch.puts.is_empty() {
-                engine.commit(batch).await?;
+                commit_caught_up(&*engine, batch).await?;
             }
         }
         memory.note_cancelled(&engine).await?;

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Batch, Engine, EngineError, Value};
+use crate::engine::{Batch, Engine, EngineError, Value, commit_caught_up};
 use crate::model::Fold;
 use crate::stored::key;
 use crate::stored::meta::{self, Meta, REFOLDING};
@@ -74,7 +74,7 @@ async fn raise_format(engine: &Arc<dyn Engine>, stored: Value) -> Result<Meta, T
     let mut batch = Batch::default();
     batch.checks.push((key::meta(), Some(stored)));
     batch.put(key::meta(), raised.encode());
-    engine.commit(batch).await?;
+    commit_caught_up(&**engine, batch).await?;
     tracing::info!(
         from,
         to = meta::FORMAT,
@@ -96,7 +96,7 @@ async fn make_meta(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
     let mut batch = Batch::default();
     batch.checks.push((key::meta(), None));
     batch.put(key::meta(), meta.encode());
-    engine.commit(batch).await?;
+    commit_caught_up(&**engine, batch).await?;
     Ok(meta)
 }
 
@@ -131,7 +131,7 @@ pub async fn replace(engine: &Arc<dyn Engine>, before: &Meta, after: &Meta) -> R
     let mut batch = Batch::default();
     batch.checks.push((key::meta(), Some(before.encode().into())));
     batch.put(key::meta(), after.encode());
-    engine.commit(batch).await?;
+    commit_caught_up(&**engine, batch).await?;
     Ok(())
 }
 

@@ -38,6 +38,38 @@ async fn sharing(table: &Table) -> Result<Vec<BaseNumber>, TableError> {
     Ok(table.sharing_with(BaseNumber(1)).await?.iter().map(|base| base.number()).collect())
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_last_checkpoint_waits_for_room_that_the_working_copy_still_keeps() {
+    let (engine, _, table) = table().await;
+    let base = table.base(BaseNumber(1)).await.unwrap();
+    write(&base, 1).await.unwrap();
+    assert_eq!(base.status().await.commits_behind, 1);
+    engine.lag(1_000, 10);
+    base.close().await.unwrap();
+    assert_eq!(base.status().await.commits_behind, 0);
+    let inner: Arc<dyn Engine> = engine;
+    crate::table::audit::tests::assert_sound(&inner).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_checkpoint_fails_when_the_working_copy_does_not_get_on() {
+    let (engine, _, table) = table().await;
+    let base = table.base(BaseNumber(1)).await.unwrap();
+    write(&base, 1).await.unwrap();
+    engine.lag(1_000, 0);
+    let full = base.close().await.unwrap_err();
+    assert!(matches!(full, TableError::Engine(EngineError::StorageFull { .. })), "{full}");
+    assert_eq!(base.status().await.commits_behind, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opening_waits_for_room_that_the_working_copy_still_keeps() {
+    let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
+    engine.lag(1_000, 10);
+    let table = open(Arc::clone(&engine) as _, &Arc::new(AtomicI64::new(1))).await;
+    table.create_base(settings("first", true), None).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_idle_base_whose_last_checkpoint_fails_accepts_writes_again() {
     let (engine, clock, table) = table().await;

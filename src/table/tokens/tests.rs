@@ -81,6 +81,18 @@ async fn tokens_revocations_and_uses_are_there_after_a_reopening() {
     assert_eq!(numbers, [2, 1]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn uses_are_stored_once_the_working_copy_has_caught_up() {
+    let engine = Arc::new(Faulty::new(Arc::new(MemoryEngine::new())));
+    let tokens = load(Arc::clone(&engine) as _).await;
+    let (made, hash) = token(0);
+    tokens.create(made, hash.clone(), MayMake::Any, None).await.unwrap();
+    tokens.find(&hash).unwrap().used(at(70));
+    engine.lag(1_000, 10);
+    tokens.store_uses().await.unwrap();
+    assert_eq!(load(engine).await.find(&hash).unwrap().snapshot().last_used_at, Some(at(70)));
+}
+
 #[tokio::test]
 async fn uses_close_together_change_nothing() {
     let tokens = load(Arc::new(MemoryEngine::new())).await;

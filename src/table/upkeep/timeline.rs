@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Batch, Engine};
+use crate::engine::{Batch, Engine, commit_caught_up};
 use crate::model::origin::Call;
 use crate::model::{AudienceNumber, BaseNumber, IdKey, Origin, Row, Sealer, Timestamp};
 use crate::stored::audience::{self, Numbers};
@@ -105,10 +105,10 @@ pub async fn begin_timeline(engine: &Arc<dyn Engine>, now: Timestamp) -> Result<
         let numbers = engine.get_many(&[audience::numbers(base)]).await?.pop().flatten();
         jump_audiences(&mut batch, base, numbers.as_deref())?;
         if batch.bytes() >= BATCH_BYTES {
-            engine.commit(std::mem::take(&mut batch)).await?;
+            commit_caught_up(&**engine, std::mem::take(&mut batch)).await?;
         }
     }
-    engine.commit(batch).await?;
+    commit_caught_up(&**engine, batch).await?;
     hold_running(engine, now).await?;
     Ok(Reached { bases })
 }

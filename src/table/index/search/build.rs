@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::engine::{Batch, Direction, Engine, KeyRange};
+use crate::engine::{Batch, Direction, Engine, KeyRange, commit_caught_up};
 use crate::model::search::SEARCH_VERSION;
 use crate::model::{BaseNumber, Row};
 use crate::stored::block::ROWS_PER_BLOCK;
@@ -35,7 +35,7 @@ pub async fn build(
     let stored = IndexState { search: SEARCH_VERSION, ..stored.clone() };
     let mut batch = Batch::default();
     batch.put(key::index(base), stored.encode());
-    engine.commit(batch).await?;
+    commit_caught_up(&**engine, batch).await?;
     Ok(stored)
 }
 
@@ -59,11 +59,11 @@ async fn build_chunk(engine: &Arc<dyn Engine>, base: BaseNumber, chunk: u64) -> 
             batch.put(search::part(base, group, chunk, first), part);
         }
         if batch.bytes() >= BYTES_AT_ONCE {
-            engine.commit(std::mem::take(&mut batch)).await?;
+            commit_caught_up(&**engine, std::mem::take(&mut batch)).await?;
         }
     }
     if batch.bytes() > 0 {
-        engine.commit(batch).await?;
+        commit_caught_up(&**engine, batch).await?;
     }
     Ok(())
 }
@@ -75,6 +75,6 @@ async fn delete(engine: &Arc<dyn Engine>, range: KeyRange) -> Result<(), TableEr
             return Ok(());
         }
         let deletes = pairs.into_iter().map(|(key, _)| key).collect();
-        engine.commit(Batch { deletes, ..Batch::default() }).await?;
+        commit_caught_up(&**engine, Batch { deletes, ..Batch::default() }).await?;
     }
 }
