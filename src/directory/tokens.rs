@@ -86,7 +86,7 @@ impl Directory {
                 Some(number)
             }
         };
-        let (wanted, description) = parse(new, base, self.now())?;
+        let (wanted, description) = parse(new, base, self.token_time())?;
         let Granted { access, base, pii, expires_at, limits } = wanted.by(self.guarded.token())?;
         let token = Token {
             id: TokenId(seed.id),

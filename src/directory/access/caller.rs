@@ -66,13 +66,13 @@ pub async fn check(table: &Table, caller: &Caller, needs: AccessLevel) -> Result
         Identity::Anyone if table.tokens().any() => Err(TokenFault::Missing.into()),
         Identity::Anyone => Ok(()),
         Identity::Holder(token) => {
-            check_token(token, table.now())?;
+            check_token(token, table.token_time())?;
             if token.made().access < needs { Err(Lacking::Level(needs).into()) } else { Ok(()) }
         }
     }
 }
 
-/// Checks that the token is neither revoked nor expired.
+/// Checks that the token is neither revoked nor expired. `now` is the time by which tokens expire.
 pub fn check_token(token: &LiveToken, now: Timestamp) -> Result<(), TokenFault> {
     if token.revoked_at().is_some() {
         return Err(TokenFault::Revoked);

@@ -240,4 +240,9 @@ impl Guarded {
     pub fn now(&self) -> Timestamp {
         self.table.now()
     }
+
+    /// The time by which tokens expire.
+    pub fn token_time(&self) -> Timestamp {
+        self.table.token_time()
+    }
 }

@@ -108,6 +108,12 @@ impl Directory {
         self.guarded.now()
     }
 
+    /// The time by which tokens expire: never before the latest write of the store.
+    #[must_use]
+    pub fn token_time(&self) -> Timestamp {
+        self.guarded.token_time()
+    }
+
     /// The origin of the changes that `call` makes.
     pub(in crate::directory) fn origin(&self, call: Call) -> Origin {
         Origin {

@@ -42,10 +42,9 @@ impl Gate {
         }
         let secret = secret.ok_or(TokenFault::Missing)?;
         let token = self.table.tokens().find(&SecretHash::of(secret)).ok_or(TokenFault::Invalid)?;
-        let now = self.table.now();
-        check_token(&token, now)?;
+        check_token(&token, self.table.token_time())?;
         token.take_request(Instant::now()).map_err(|wait| Error::limited(RateLimit::Requests, wait))?;
-        token.used(now);
+        token.used(self.table.now());
         Ok(Identity::Holder(token).into())
     }
 

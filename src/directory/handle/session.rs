@@ -40,7 +40,7 @@ impl Gate {
             return Err(TokenFault::Expired.into());
         }
         let token = table.tokens().live(session.token).filter(is_readable).ok_or(TokenFault::Invalid)?;
-        check_token(&token, now)?;
+        check_token(&token, table.token_time())?;
         token.take_request(Instant::now()).map_err(|wait| Error::limited(RateLimit::Requests, wait))?;
         token.used(now);
         Ok(Identity::Holder(token).into())

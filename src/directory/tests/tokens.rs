@@ -31,10 +31,15 @@ struct Service {
 
 impl Service {
     async fn new() -> Self {
-        let time = Arc::new(AtomicI64::new(BEGIN));
+        Self::on(Arc::new(MemoryEngine::new()), BEGIN).await
+    }
+
+    /// A service with a clock of its own, as of a server that takes the store over.
+    async fn on(engine: Arc<MemoryEngine>, now: i64) -> Self {
+        let time = Arc::new(AtomicI64::new(now));
         let shown = Arc::clone(&time);
         let clock = Arc::new(move || Timestamp::from_micros(shown.load(Ordering::Relaxed)));
-        let table = Table::open(Arc::new(MemoryEngine::new()), clock, TableConfig::default()).await.unwrap();
+        let table = Table::open(engine, clock, TableConfig::default()).await.unwrap();
         let gate = Gate::new(Arc::clone(&table), Door::Grpc);
         let admin = gate.enter(gate.owner(), AccessLevel::Admin).await.unwrap();
         Self { time, table, gate, admin }
@@ -81,6 +86,59 @@ async fn a_clock_that_is_set_back_refuses_no_limited_token() {
         }
     };
     assert!(refused.retry_after().unwrap() <= Duration::from_millis(101), "{refused:?}");
+}
+
+/// A token that expires at this time.
+fn until(time: i64) -> NewToken {
+    let expires_at = Some(Timestamp::from_micros(time));
+    NewToken { access: "write".into(), expires_at, ..NewToken::default() }
+}
+
+#[tokio::test]
+async fn a_token_that_expired_before_the_last_write_stays_expired_when_the_clock_is_behind() {
+    let expired = Some(Error::from(TokenFault::Expired));
+    for is_of_token in [false, true] {
+        let engine = Arc::new(MemoryEngine::new());
+        let service = Service::on(Arc::clone(&engine), BEGIN).await;
+        let base = service.base().await;
+        let early = service.token(until(BEGIN + SECOND)).await.secret;
+        let late = service.token(until(BEGIN + 3 * SECOND)).await.secret;
+        service.time.store(BEGIN + 2 * SECOND, Ordering::Relaxed);
+        if is_of_token {
+            service.token(NewToken { access: "read".into(), ..NewToken::default() }).await;
+        } else {
+            service.admin.bulk_upsert(base, rows(0..1)).await.unwrap();
+        }
+        service.time.store(BEGIN, Ordering::Relaxed);
+        let behind = Service::on(engine, BEGIN).await;
+        for service in [&service, &behind] {
+            assert_eq!(service.gate.identify(Some(early.reveal())).await.err(), expired);
+            assert_eq!(service.gate.sign_in(early.reveal()).await.err(), expired);
+            // This one expires after the last write.
+            service.gate.identify(Some(late.reveal())).await.unwrap();
+            let made = service.admin.create_token(until(BEGIN + SECOND), TokenSeed::draw().unwrap()).await;
+            assert!(made.is_err(), "it would be refused at once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_while_nothing_was_written_ends_no_token() {
+    let engine = Arc::new(MemoryEngine::new());
+    let service = Service::on(Arc::clone(&engine), BEGIN).await;
+    let lasting = service.token(NewToken { access: "read".into(), ..NewToken::default() }).await.secret;
+    let made = service.token(until(BEGIN + DAY)).await.secret;
+    service.time.store(BEGIN + 365 * DAY, Ordering::Relaxed);
+    let expired = Some(Error::from(TokenFault::Expired));
+    assert_eq!(service.gate.identify(Some(made.reveal())).await.err(), expired);
+    // The time of this use is stored, and does not count.
+    service.gate.identify(Some(lasting.reveal())).await.unwrap();
+    service.table.maintain().await.unwrap();
+    service.time.store(BEGIN + SECOND, Ordering::Relaxed);
+    let again = Service::on(engine, BEGIN + SECOND).await;
+    for service in [&service, &again] {
+        service.gate.identify(Some(made.reveal())).await.unwrap();
+    }
 }
 
 fn rows(rows: std::ops::Range<u64>) -> Upsert {

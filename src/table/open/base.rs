@@ -12,7 +12,7 @@ use crate::table::idempotency::Idempotency;
 use crate::table::index::hash::Hashes;
 use crate::table::index::published::Published;
 use crate::table::shared::budget::Budget;
-use crate::table::shared::clock::Clock;
+use crate::table::shared::clock::{Clock, LatestWrite};
 use crate::table::shared::member_cache::MemberCache;
 use crate::table::shared::metrics::TableMetrics;
 use crate::table::shared::naming::Naming;
@@ -56,6 +56,8 @@ pub struct Parts {
     pub engine: Arc<dyn Engine>,
     pub hashes: Hashes,
     pub clock: Clock,
+    /// The time of the latest write of the store.
+    pub latest: Arc<LatestWrite>,
     pub budget: Arc<Budget>,
     pub member_cache: Arc<MemberCache>,
     pub metrics: TableMetrics,

@@ -18,6 +18,7 @@ use crate::stored::header::Header;
 use crate::stored::key;
 use crate::table::TableError;
 use crate::table::index::scan::for_each;
+use crate::table::shared::clock::LatestWrite;
 
 /// The number of bases whose settings are read at once.
 const BASES_AT_ONCE: usize = 500;
@@ -31,8 +32,9 @@ pub struct Sharing {
 }
 
 impl Sharing {
-    /// Reads the headers of all bases. A base with a damaged header shares nothing; the store opens anyway.
-    pub async fn load(engine: &Arc<dyn Engine>) -> Result<Arc<Self>, TableError> {
+    /// Reads the headers of all bases, and notes the times of their last commits. A base with a damaged header
+    /// shares nothing; the store opens anyway.
+    pub async fn load(engine: &Arc<dyn Engine>, latest: &LatestWrite) -> Result<Arc<Self>, TableError> {
         let mut heads = Vec::new();
         for_each(engine, key::headers(), |key, value| {
             heads.extend(key::header_base(&key).map(|number| (number, value)));
@@ -44,8 +46,12 @@ impl Sharing {
             let keys: Vec<Key> = heads.iter().map(|(number, _)| key::settings(*number)).collect();
             for ((number, head), settings) in heads.iter().zip(engine.get_many(&keys).await?) {
                 match Header::decode(head, settings.as_deref()) {
-                    Ok(header) if shares(&header) => drop(sharing.insert(*number)),
-                    Ok(_) => {}
+                    Ok(header) => {
+                        latest.note(header.committed_at);
+                        if shares(&header) {
+                            sharing.insert(*number);
+                        }
+                    }
                     Err(error) => {
                         tracing::error!(base = number.0, %error, "a memberbase is damaged; it shares no accounts");
                     }

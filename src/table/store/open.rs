@@ -16,6 +16,7 @@ use crate::table::index::hash::Hashes;
 use crate::table::jobs::{JobLimits, Jobs};
 use crate::table::open::{AudienceBuild, Parts};
 use crate::table::shared::budget::Budget;
+use crate::table::shared::clock::LatestWrite;
 use crate::table::shared::member_cache::MemberCache;
 use crate::table::shared::meta;
 use crate::table::shared::metrics::{RowEnd, TableMetrics};
@@ -128,16 +129,19 @@ impl Table {
         let meta = meta::open(&engine).await?;
         let hashes = Hashes::new(&meta);
         let idempotency = Idempotency::new(Arc::clone(&engine), hashes.clone(), config.idempotency);
-        let tokens = Tokens::load(Arc::clone(&engine), Arc::clone(&idempotency)).await?;
+        let latest = Arc::<LatestWrite>::default();
+        let (tokens_claims, of_tokens) = (Arc::clone(&idempotency), Arc::clone(&latest));
+        let tokens = Tokens::load(Arc::clone(&engine), tokens_claims, of_tokens).await?;
         let (jobs_engine, jobs_claims) = (Arc::clone(&engine), Arc::clone(&idempotency));
         let jobs = Jobs::load(jobs_engine, jobs_claims, Arc::clone(&clock), config.jobs).await?;
         let parts = Parts {
-            sharing: Sharing::load(&engine).await?,
+            sharing: Sharing::load(&engine, &latest).await?,
             engine,
             hashes,
             idempotency,
             nonces: Arc::new(Nonces::new(config.seed)),
             clock,
+            latest,
             budget: Budget::new(config.budget_bytes),
             member_cache: MemberCache::new(config.read_bytes),
             metrics: config.metrics.clone(),
@@ -216,6 +220,13 @@ impl Table {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.parts.clock)()
+    }
+
+    /// The time by which tokens expire: never before the latest write that the store knows, so that a token
+    /// that had expired then stays expired when the clock is behind.
+    #[must_use]
+    pub fn token_time(&self) -> Timestamp {
+        self.parts.latest.or_later(self.now())
     }
 
     /// What the engine reports about itself.

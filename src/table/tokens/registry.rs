@@ -14,6 +14,7 @@ use crate::stored::idempotency::RequestResult;
 use crate::stored::{key, token as stored};
 use crate::table::TableError;
 use crate::table::idempotency::{Claim, Idempotency};
+use crate::table::shared::clock::LatestWrite;
 use crate::table::tokens::live::LiveToken;
 use crate::tasks;
 
@@ -44,6 +45,8 @@ pub enum MayMake {
 pub struct Tokens {
     engine: Arc<dyn Engine>,
     idempotency: Arc<Idempotency>,
+    /// Knows when tokens were created and revoked.
+    latest: Arc<LatestWrite>,
     known: RwLock<Known>,
     /// Whether there are any, including those that cannot be read.
     any: AtomicBool,
@@ -78,6 +81,7 @@ impl Tokens {
     pub(in crate::table) async fn load(
         engine: Arc<dyn Engine>,
         idempotency: Arc<Idempotency>,
+        latest: Arc<LatestWrite>,
     ) -> Result<Arc<Self>, TableError> {
         let (mut known, mut any) = (Known::default(), false);
         let mut range = key::tokens();
@@ -92,11 +96,15 @@ impl Tokens {
             let keys: Vec<_> = numbered.iter().map(|(number, _)| key::token_use(*number)).collect();
             let uses = engine.get_many(&keys).await?;
             for ((number, bytes), used) in numbered.into_iter().zip(uses) {
-                known.add(read(number, bytes, used.as_deref()));
+                let token = read(number, bytes, used.as_deref());
+                // Not of its last use, which the clock alone decided.
+                let written = [Some(token.token.created_at), token.token.revoked_at];
+                written.into_iter().flatten().for_each(|time| latest.note(time));
+                known.add(token);
             }
         }
         let (known, any) = (RwLock::new(known), AtomicBool::new(any));
-        Ok(Arc::new(Self { engine, idempotency, known, any, writing: Arc::default() }))
+        Ok(Arc::new(Self { engine, idempotency, latest, known, any, writing: Arc::default() }))
     }
 
     /// Whether a token was ever created. From then on callers need one, even if all are revoked.
@@ -169,6 +177,7 @@ impl Tokens {
         });
         self.engine.commit(batch).await?;
         self.idempotency.count_stored(kept.unwrap_or_default());
+        self.latest.note(token.created_at);
         self.known
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -214,6 +223,7 @@ impl Tokens {
             self.idempotency.count_stored(kept.unwrap_or_default());
         }
         if live.revoked_at().is_none() {
+            self.latest.note(now);
             live.revoke(now);
         }
         Ok(Some(live.snapshot()))

@@ -27,7 +27,7 @@ async fn load(engine: Arc<dyn Engine>) -> Arc<Tokens> {
     });
     let limits = IdempotencyLimits { retention_micros: 1, bytes: 1 };
     let idempotency = Idempotency::new(Arc::clone(&engine), hashes, limits);
-    Tokens::load(engine, idempotency).await.unwrap()
+    Tokens::load(engine, idempotency, Arc::default()).await.unwrap()
 }
 
 fn at(seconds: i64) -> Timestamp {

@@ -72,6 +72,7 @@ impl InFlight {
             durable.publish();
             let next_row = published.header.next_row;
             open.parts.member_cache.forget(open.number, layer.blocks.keys().copied(), next_row);
+            open.parts.latest.note(layer.header.committed_at);
             open.parts.sharing.follow(open.number, &published.header, &layer.header);
             published.apply(layer);
             open.note_overlay_entries(&published);

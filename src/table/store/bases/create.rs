@@ -135,6 +135,7 @@ async fn create(
     });
     parts.engine.commit(batch).await?;
     parts.idempotency.count_stored(kept.unwrap_or_default());
+    parts.latest.note(header.committed_at);
     parts.sharing.note(number, &header);
     Ok(BaseSummary::new(number, &header, std::iter::empty()))
 }

@@ -41,7 +41,7 @@ pub async fn page(visit: &Visit, first: Option<Markup>, said: &Said) -> Result<P
     };
     let listed = visit.directory.list_tokens(raw).await?;
     let form = form(visit, said).await?;
-    let now = visit.directory.now();
+    let now = visit.directory.token_time();
     let main = html! {
         div.head { h1 { "Tokens" } }
         @if let Some(first) = first { (first) }
