@@ -1,6 +1,7 @@
 //! The JSON doors, call by call, over plain HTTP/1.1 as any client would send it.
 
 mod console;
+mod cut;
 mod front_page;
 mod guard;
 pub mod onsi;
