@@ -139,9 +139,13 @@ struct Subject {
 }
 
 async fn open(engine: Arc<dyn Engine>, clock: &Arc<AtomicI64>) -> Arc<Table> {
+    open_with(engine, clock, TableConfig::default()).await
+}
+
+async fn open_with(engine: Arc<dyn Engine>, clock: &Arc<AtomicI64>, config: TableConfig) -> Arc<Table> {
     let time = Arc::clone(clock);
     let clock: Clock = Arc::new(move || Timestamp::from_micros(time.load(Ordering::Relaxed)));
-    Table::open(engine, clock, TableConfig::default()).await.unwrap()
+    Table::open(engine, clock, config).await.unwrap()
 }
 
 impl Subject {
@@ -170,8 +174,12 @@ impl Subject {
     }
 
     async fn on(engine: Arc<dyn Engine>) -> Self {
+        Self::on_with(engine, TableConfig::default()).await
+    }
+
+    async fn on_with(engine: Arc<dyn Engine>, config: TableConfig) -> Self {
         let clock = Arc::new(AtomicI64::new(1));
-        let table = open(Arc::clone(&engine), &clock).await;
+        let table = open_with(Arc::clone(&engine), &clock, config).await;
         let settings = crate::model::samples::unguarded("test");
         let number = table.create_base(settings, None).await.unwrap().number;
         let base = table.base(number).await.unwrap();

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use crate::compute;
 use crate::stored::bucket::{Change, Entry};
+use crate::table::checkpoint::merging::Portion;
 use crate::table::index::address::address;
 use crate::table::index::overlay::{Op, Overlay};
 
 /// The changes of a frozen overlay, and of the recent level if that is merged too, sorted by bucket in one
 /// vector.
+#[derive(Default)]
 pub struct Changes {
     /// In each bucket they are in the order of their places, each place once.
     changes: Vec<Change>,
@@ -20,12 +22,18 @@ pub struct Changes {
 
 impl Changes {
     /// The changes of `overlay`, and those of `older` that it does not replace, for a level with so many
-    /// buckets. Sorting them takes so long that it is done outside the threads that serve calls.
-    pub async fn sorted(overlay: Arc<Overlay>, older: Vec<Change>, buckets: u32) -> Self {
-        compute::run(move || Self::new(&overlay, older, buckets)).await
+    /// buckets; if `portion` is given, `older` are those of this portion, and only its changes are taken.
+    /// Sorting them takes so long that it is done outside the threads that serve calls.
+    pub async fn sorted(
+        overlay: Arc<Overlay>,
+        older: Vec<Change>,
+        portion: Option<Portion>,
+        buckets: u32,
+    ) -> Self {
+        compute::run(move || Self::new(&overlay, older, portion, buckets)).await
     }
 
-    fn new(overlay: &Overlay, older: Vec<Change>, buckets: u32) -> Self {
+    fn new(overlay: &Overlay, older: Vec<Change>, portion: Option<Portion>, buckets: u32) -> Self {
         let change = |(hash, (row, op))| match op {
             Op::Put(fingerprint) => Change::put(Entry { hash, row, fingerprint }),
             Op::Remove => Change::remove(hash, row),
@@ -35,7 +43,8 @@ impl Changes {
             let (hash, row) = change.place();
             !overlay.get(hash).any(|(newer, _)| newer == row)
         });
-        changes.extend(overlay.iter().map(change));
+        let newer = overlay.iter().filter(|(hash, _)| portion.is_none_or(|portion| portion.has(*hash)));
+        changes.extend(newer.map(change));
         let bucket_of = |change: &Change| address(change.place().0, buckets);
         changes.sort_unstable_by_key(|change| (bucket_of(change), change.place()));
         let mut begins = Vec::with_capacity(usize::try_from(buckets).unwrap_or_default() + 1);
@@ -93,7 +102,7 @@ mod tests {
             for ((hash, row), new) in &newer {
                 overlay.set(*hash, *row, new.map_or(Op::Remove, Op::Put));
             }
-            let mut changes = Changes::new(&overlay, older.iter().map(change).collect(), buckets);
+            let mut changes = Changes::new(&overlay, older.iter().map(change).collect(), None, buckets);
             let mut all = older;
             all.extend(newer);
             let of = |bucket: u32| -> Vec<Change> {
@@ -115,7 +124,7 @@ mod tests {
 
     #[test]
     fn without_changes_nothing_is_left() {
-        let mut changes = Changes::new(&Overlay::default(), Vec::new(), 3);
+        let mut changes = Changes::new(&Overlay::default(), Vec::new(), None, 3);
         assert!(changes.left().next().is_none() && changes.take(2).is_empty() && changes.take(9).is_empty());
     }
 }

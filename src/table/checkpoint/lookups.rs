@@ -7,6 +7,9 @@
 //! - During the merge the main level may be newer than the recent one, which overrides it. The frozen overlay
 //!   overrides both, and after a crash replay makes it again. The recent level is empty before the overlay is
 //!   dropped and before the watermark moves.
+//! - A merge holds a limited number of the recent level's changes in memory. If there are more, it is done in
+//!   portions of the hashes, and the main level grows before the first of them. The buckets that grow are then
+//!   written once more.
 //! - The index state says that the recent level is empty before its buckets are deleted. What is left of them
 //!   after a crash counts as nothing, and is deleted before the level is made anew.
 
@@ -19,12 +22,14 @@ use crate::stored::index::RecentState;
 use crate::stored::key::{self, Level};
 use crate::table::TableError;
 use crate::table::checkpoint::changes::Changes;
-use crate::table::checkpoint::merging::{MERGED_FROM, merges};
+use crate::table::checkpoint::merging::{MERGED_FROM, Portion, changes_of, merges};
 use crate::table::checkpoint::work::{Work, rest};
 use crate::table::index::address::{address, bits_of, parent};
 use crate::table::index::image::Image;
 use crate::table::index::lookup::LookupKind;
-use crate::table::index::scan::for_each;
+
+/// Buckets of the recent level that a merge reads at once.
+const RECENT_AT_ONCE: usize = 128;
 
 impl Work<'_> {
     pub(super) async fn write_lookup(&mut self, kind: LookupKind) -> Result<(), TableError> {
@@ -36,13 +41,25 @@ impl Work<'_> {
         }
         if !merges(&recent, &frozen, target.entries) {
             let recent = self.ready(kind, recent, target.entries).await?;
-            let changes = Changes::sorted(frozen, Vec::new(), recent.buckets).await;
+            let changes = Changes::sorted(frozen, Vec::new(), None, recent.buckets).await;
             return self.write_left(Level::Recent, kind, recent, changes).await;
         }
-        let older = self.recent_changes(kind, recent).await?;
-        let mut changes = Changes::sorted(frozen, older, target.buckets).await;
-        self.grow(kind, target.buckets, &mut changes).await?;
-        self.write_left(Level::Main, kind, recent, changes).await?;
+        let portions = Portion::all(
+            changes_of(&recent, &frozen),
+            self.open.parts.merged_at_once,
+            recent.buckets.min(target.buckets),
+        );
+        if portions.len() > 1 {
+            // New buckets are of any portion.
+            self.grow(kind, target.buckets, &mut Changes::default()).await?;
+        }
+        for portion in portions {
+            let older = self.recent_changes(kind, recent, portion).await?;
+            let frozen = Arc::clone(&frozen);
+            let mut changes = Changes::sorted(frozen, older, Some(portion), target.buckets).await;
+            self.grow(kind, target.buckets, &mut changes).await?;
+            self.write_left(Level::Main, kind, recent, changes).await?;
+        }
         if recent.buckets == 0 { Ok(()) } else { self.empty_recent(kind).await }
     }
 
@@ -61,16 +78,20 @@ impl Work<'_> {
         Ok(RecentState { buckets: u32::try_from(buckets).unwrap_or(u32::MAX).max(1), changes: 0 })
     }
 
-    /// All changes in the recent level.
-    async fn recent_changes(&self, kind: LookupKind, recent: RecentState) -> Result<Vec<Change>, TableError> {
+    /// All changes in a portion of the recent level.
+    async fn recent_changes(
+        &self,
+        kind: LookupKind,
+        recent: RecentState,
+        portion: Portion,
+    ) -> Result<Vec<Change>, TableError> {
+        let of_bucket = |bucket| key::bucket(self.open.number, Level::Recent, kind.number(), bucket);
+        let keys: Vec<_> = portion.buckets(recent.buckets).map(of_bucket).collect();
         let mut changes = Vec::new();
-        if recent.buckets > 0 {
-            let range = key::buckets_from(self.open.number, Level::Recent, kind.number(), 0);
-            for_each(&self.open.parts.engine, range, |_, value| {
+        for keys in keys.chunks(RECENT_AT_ONCE) {
+            for value in self.open.parts.engine.get_many(keys).await?.into_iter().flatten() {
                 changes.extend(bucket::entries(kind.width(), &value)?.map(Change::of_stored));
-                Ok(())
-            })
-            .await?;
+            }
         }
         Ok(changes)
     }

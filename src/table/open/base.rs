@@ -72,6 +72,8 @@ pub struct Parts {
     pub checkpoint_entries: usize,
     /// The average number of entries in a bucket of a lookup that growth aims at.
     pub bucket_entries: u64,
+    /// How many changes a merge of the levels of a lookup holds in memory, about.
+    pub merged_at_once: u64,
     /// Opens ids in the filters of audiences.
     pub sealer: Sealer,
     /// How new filters of audiences are evaluated, and new indexes of attributes are built.

@@ -48,6 +48,8 @@ pub struct TableConfig {
     /// when one of its entries changes, and a checkpoint of a large base changes nearly all of them: so the
     /// work for each bucket matters more than its length, unless the engine pays for long values.
     pub bucket_entries: u64,
+    /// How many changes of a lookup a checkpoint that merges its levels holds in memory, about: 32 bytes each.
+    pub merged_at_once: u64,
     /// How long commits remain in the commit log, in microseconds.
     pub commit_retention_micros: i64,
     /// How long a deleted base, or a deleted member, can be restored, in microseconds.
@@ -85,6 +87,7 @@ impl Default for TableConfig {
             read_bytes: 64 * 1024 * 1024,
             checkpoint_entries: 600_000,
             bucket_entries: 40,
+            merged_at_once: 1 << 20,
             commit_retention_micros: THIRTY_DAYS,
             grace_micros: THIRTY_DAYS,
             undelete_log_bytes: UNDELETE_LOG_MAX_BYTES,
@@ -152,6 +155,7 @@ impl Table {
             early_audiences: config.early_audiences,
             checkpoint_entries: config.checkpoint_entries,
             bucket_entries: config.bucket_entries,
+            merged_at_once: config.merged_at_once,
             undelete_micros: config.undelete_micros(),
             undelete_log_bytes: config.undelete_log_bytes,
             revert_bytes: config.revert_bytes,

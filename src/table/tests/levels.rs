@@ -89,7 +89,12 @@ impl Subject {
 
     /// A base with some changes in its recent levels, and some more that no checkpoint has written.
     async fn with_recent_changes() -> Self {
-        let subject = Self::new().await;
+        Self::new().await.and_recent_changes(1).await
+    }
+
+    /// The same with so many buckets in the recent level of refs.
+    async fn and_recent_changes(self, buckets: u32) -> Self {
+        let subject = self;
         subject.put_all((0..MEMBERS).map(plain_row)).await;
         subject.base.checkpoint().await.unwrap();
         assert_eq!(subject.levels().await.recent, [RecentState::default(); 3]);
@@ -101,7 +106,7 @@ impl Subject {
         subject.base.delete(DeleteRequest { rows, ..DeleteRequest::default() }).await.unwrap();
         subject.base.checkpoint().await.unwrap();
         let [of_ref, of_email, _] = subject.levels().await.recent;
-        assert_eq!((of_ref.buckets, of_ref.changes, of_email.changes), (1, 10, 6));
+        assert_eq!((of_ref.buckets, of_ref.changes, of_email.changes), (buckets, 10, 6));
         subject.put_all((MEMBERS + 4..MEMBERS + 8).map(plain_row)).await;
         subject.move_to(9, 8).await;
         subject.move_to(7, 901).await;
@@ -134,13 +139,22 @@ impl Subject {
     }
 }
 
+/// With small buckets, of which a small base has many; a merge holds so many changes.
+fn small_buckets(merged_at_once: u64) -> TableConfig {
+    TableConfig { bucket_entries: 2, merged_at_once, ..TableConfig::default() }
+}
+
 /// The same base on an engine of its own.
-async fn copy(pairs: &[(Key, Value)], faulty: impl FnOnce(Faulty) -> Faulty) -> (Subject, Arc<Faulty>) {
+async fn copy(
+    pairs: &[(Key, Value)],
+    config: TableConfig,
+    faulty: impl FnOnce(Faulty) -> Faulty,
+) -> (Subject, Arc<Faulty>) {
     let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
     engine.commit(Batch { puts: pairs.to_vec(), ..Batch::default() }).await.unwrap();
     let clock = Arc::new(AtomicI64::new(1_000));
     let outer = Arc::new(faulty(Faulty::new(Arc::clone(&engine))));
-    let table = open(Arc::clone(&outer) as Arc<dyn Engine>, &clock).await;
+    let table = open_with(Arc::clone(&outer) as Arc<dyn Engine>, &clock, config).await;
     let base = table.base(BaseNumber(1)).await.unwrap();
     (Subject { engine, clock, table, base }, outer)
 }
@@ -148,17 +162,19 @@ async fn copy(pairs: &[(Key, Value)], faulty: impl FnOnce(Faulty) -> Faulty) -> 
 /// Runs a checkpoint of a base with a failure at each of its operations in turn. Returns how many there were.
 async fn fail_at_each(
     pairs: &[(Key, Value)],
+    config: TableConfig,
     before: impl AsyncFn(&Subject),
     after: impl AsyncFn(&Subject),
 ) -> u64 {
-    let (subject, counter) = copy(pairs, |faulty| faulty).await;
+    let (subject, counter) = copy(pairs, config.clone(), |faulty| faulty).await;
     before(&subject).await;
     let first = counter.operations() + 1;
     subject.base.checkpoint().await.unwrap();
     let mut failed = 0;
     for fault in [Fault::CrashBefore, Fault::CrashAfter] {
         for operation in first..=counter.operations() {
-            let (mut subject, faulty) = copy(pairs, |faulty| faulty.fail_at(operation, fault.clone())).await;
+            let fails = |faulty: Faulty| faulty.fail_at(operation, fault.clone());
+            let (mut subject, faulty) = copy(pairs, config.clone(), fails).await;
             before(&subject).await;
             assert!(!faulty.has_failed());
             assert_eq!(subject.base.checkpoint().await.is_err(), faulty.has_failed());
@@ -185,6 +201,7 @@ fn a_crash_while_changes_go_into_the_recent_level_loses_none() {
         let pairs = subject.everything().await;
         let failed = fail_at_each(
             &pairs,
+            TableConfig::default(),
             async |_| (),
             async |subject| {
                 let [of_ref, ..] = subject.levels().await.recent;
@@ -202,19 +219,10 @@ fn a_crash_while_the_recent_level_is_merged_loses_nothing_and_leaves_nothing() {
     block_on(async {
         let subject = Subject::with_recent_changes().await;
         let pairs = subject.everything().await;
-        let more = async |subject: &Subject| {
-            let tier = Change::Set(Tier::parse("other").unwrap());
-            let row = |n| {
-                let mut row = plain_row(n);
-                row.patch.tier = tier.clone();
-                row
-            };
-            // Of a member whose keys stay only the fingerprint changes.
-            subject.put_all((100..150).map(row)).await;
-        };
-        let failed = fail_at_each(&pairs, more, async |_| ()).await;
+        let more = async |subject: &Subject| subject.put_all((100..150).map(of_another_tier)).await;
+        let failed = fail_at_each(&pairs, TableConfig::default(), more, async |_| ()).await;
         assert!(failed > 8, "{failed}");
-        let (subject, _) = copy(&pairs, |faulty| faulty).await;
+        let (subject, _) = copy(&pairs, TableConfig::default(), |faulty| faulty).await;
         more(&subject).await;
         subject.base.checkpoint().await.unwrap();
         let [of_ref, ..] = subject.levels().await.recent;
@@ -222,6 +230,50 @@ fn a_crash_while_the_recent_level_is_merged_loses_nothing_and_leaves_nothing() {
         let only_email = subject.levels().await.recent.iter().filter(|level| level.buckets > 0).count();
         assert_eq!(subject.recent_buckets().await, only_email);
         subject.check_members().await;
+    });
+}
+
+/// Of a member whose keys stay only the fingerprint changes.
+fn of_another_tier(n: u16) -> MemberRow {
+    let mut row = plain_row(n);
+    row.patch.tier = Change::Set(Tier::parse("other").unwrap());
+    row
+}
+
+#[test]
+fn a_merge_in_portions_writes_what_a_merge_at_once_writes() {
+    block_on(async {
+        let engine = Arc::new(MemoryEngine::new());
+        let subject = Subject::on_with(engine, small_buckets(u64::MAX)).await.and_recent_changes(20).await;
+        let pairs = subject.everything().await;
+        let mut merged = Vec::new();
+        for at_once in [u64::MAX, 32, 1] {
+            let (subject, counter) = copy(&pairs, small_buckets(at_once), |faulty| faulty).await;
+            // The main level grows, too.
+            subject.put_all((100..150).map(of_another_tier)).await;
+            subject.put_all((MEMBERS + 8..MEMBERS + 60).map(plain_row)).await;
+            let before = (counter.operations(), subject.levels().await.lookup(0).buckets);
+            subject.base.checkpoint().await.unwrap();
+            let levels = subject.levels().await;
+            assert!(levels.recent(0).buckets == 0 && levels.lookup(0).buckets > before.1);
+            subject.check_members().await;
+            merged.push((counter.operations() - before.0, subject.everything().await));
+        }
+        let [(at_once, same), (in_some, some), (in_many, many)] = &merged[..] else { panic!("three merges") };
+        assert!(at_once < in_some && in_some < in_many, "{at_once} {in_some} {in_many}");
+        assert!(same == some && same == many);
+    });
+}
+
+#[test]
+fn a_crash_during_a_merge_in_portions_loses_nothing() {
+    block_on(async {
+        let engine = Arc::new(MemoryEngine::new());
+        let subject = Subject::on_with(engine, small_buckets(32)).await.and_recent_changes(20).await;
+        let pairs = subject.everything().await;
+        let more = async |subject: &Subject| subject.put_all((100..150).map(of_another_tier)).await;
+        let failed = fail_at_each(&pairs, small_buckets(32), more, async |_| ()).await;
+        assert!(failed > 16, "{failed}");
     });
 }
 
