@@ -1,4 +1,4 @@
-//! Gets of one member, pages of members and writes of a few members, without what tonic needs for streams.
+//! Calls about one member, pages of members and upserts of a few, without what tonic needs for streams.
 //!
 //! tonic reads a request as a stream and writes a reply as one: it boxes body and decoder, copies the message
 //! into a buffer of 8 KiB and the reply out of another one. That takes a tenth of the time of a get. Here the
@@ -45,6 +45,16 @@ pub enum Call {
     List,
     /// `CreateMember`.
     Create,
+    /// `UpdateMember`.
+    Update,
+    /// `ReplaceMember`.
+    Replace,
+    /// `RenameMember`.
+    Rename,
+    /// `ActivateMember`.
+    Activate,
+    /// `OffboardMember`.
+    Offboard,
     /// `BulkUpsertMembers`, whose rows are few: its message is light.
     Upsert,
 }
@@ -76,6 +86,11 @@ impl Call {
             "/publisher.v1.MemberService/GetMember" => Self::Get,
             "/publisher.v1.MemberService/ListMembers" => Self::List,
             "/publisher.v1.MemberService/CreateMember" => Self::Create,
+            "/publisher.v1.MemberService/UpdateMember" => Self::Update,
+            "/publisher.v1.MemberService/ReplaceMember" => Self::Replace,
+            "/publisher.v1.MemberService/RenameMember" => Self::Rename,
+            "/publisher.v1.MemberService/ActivateMember" => Self::Activate,
+            "/publisher.v1.MemberService/OffboardMember" => Self::Offboard,
             "/publisher.v1.MemberService/BulkUpsertMembers" => Self::Upsert,
             _ => return None,
         };
@@ -119,6 +134,7 @@ pub async fn make(
     message: Bytes,
     head: &Parts,
 ) -> Result<Response<Body>, Status> {
+    let deadline = deadline::of(&head.extensions);
     // All but a get are boxed, so that a get is not as large.
     let (reply, is_repeat) = match call {
         Call::Get => (written(&members::get(&directory, decode(&message)?).await?), false),
@@ -126,16 +142,13 @@ pub async fn make(
             let list = members::list_written(&directory, decode(&message)?, &NO_PREFIX);
             (Box::pin(list).await?, false)
         }
-        Call::Create => {
-            let made = edit::create(directory, decode(&message)?, deadline::of(&head.extensions));
-            let Made { reply, is_repeat } = Box::pin(made).await?;
-            (written(&reply), is_repeat)
-        }
-        Call::Upsert => {
-            let made = upsert::bulk_upsert(directory, decode(&message)?, deadline::of(&head.extensions));
-            let Made { reply, is_repeat } = Box::pin(made).await?;
-            (written(&reply), is_repeat)
-        }
+        Call::Create => changed(edit::create(directory, decode(&message)?, deadline)).await?,
+        Call::Update => changed(edit::update(directory, decode(&message)?, deadline)).await?,
+        Call::Replace => changed(edit::replace(directory, decode(&message)?, deadline)).await?,
+        Call::Rename => changed(edit::rename(directory, decode(&message)?, deadline)).await?,
+        Call::Activate => changed(edit::activate(directory, decode(&message)?, deadline)).await?,
+        Call::Offboard => changed(edit::offboard(directory, decode(&message)?, deadline)).await?,
+        Call::Upsert => changed(upsert::bulk_upsert(directory, decode(&message)?, deadline)).await?,
     };
     let mut response = respond(reply, &head.headers);
     response.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
@@ -143,6 +156,17 @@ pub async fn make(
         mark(response.headers_mut());
     }
     Ok(response)
+}
+
+/// The reply to a call that changes something, after [`NO_PREFIX`], and whether it was applied before.
+fn changed<T: Message>(
+    made: impl Future<Output = Result<Made<T>, Status>>,
+) -> impl Future<Output = Result<(Vec<u8>, bool), Status>> {
+    let made = Box::pin(made);
+    async move {
+        let Made { reply, is_repeat } = made.await?;
+        Ok((written(&reply), is_repeat))
+    }
 }
 
 /// A reply after [`NO_PREFIX`].

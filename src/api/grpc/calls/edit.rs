@@ -2,16 +2,16 @@
 
 use std::time::Instant;
 
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
-use super::idempotency::{Made, begin, marked_reply, with_request_id};
+use super::idempotency::{Made, with_request_id};
 use crate::api::error;
 use crate::api::grpc::convert::key::one_key;
 use crate::api::grpc::convert::member::ToWire;
 use crate::api::grpc::convert::outcome::to_wire;
 use crate::api::grpc::convert::{guard, input};
 use crate::api::grpc::v1;
-use crate::directory::{Directory, EditedMember, Error, Expected, Gate, Selector};
+use crate::directory::{Directory, EditedMember, Error, Expected, Selector};
 use crate::model::limits::{REF_ALIAS_DAYS, REF_ALIAS_MAX_DAYS};
 use crate::model::mask::Mask;
 use crate::model::{BaseNumber, Edit, MemberRow, Reason, Ref, Refusal, Rename, Violations};
@@ -42,10 +42,11 @@ fn expecting(directory: Directory, expect: Option<v1::GuardExpectation>) -> Resu
 
 /// `UpdateMember`.
 pub async fn update(
-    gate: &Gate,
-    request: Request<v1::UpdateMemberRequest>,
-) -> Result<Response<v1::UpdateMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request).await?;
+    directory: Directory,
+    mut request: v1::UpdateMemberRequest,
+    deadline: Option<Instant>,
+) -> Result<Made<v1::UpdateMemberResponse>, Status> {
+    let directory = with_request_id(directory, &mut request).await?;
     let directory = expecting(directory, request.expect)?;
     let paths = request.update_mask.unwrap_or_default().paths;
     let mask = Mask::parse(&paths).map_err(|refusal| error::refused(&refusal))?;
@@ -68,34 +69,36 @@ pub async fn update(
     };
     let change = Change { edit, if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
-    Ok(marked_reply(&directory, v1::UpdateMemberResponse { member, outcome, revision }))
+    Ok(Made::new(&directory, v1::UpdateMemberResponse { member, outcome, revision }))
 }
 
 /// `ReplaceMember`.
 pub async fn replace(
-    gate: &Gate,
-    request: Request<v1::ReplaceMemberRequest>,
-) -> Result<Response<v1::ReplaceMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request).await?;
+    directory: Directory,
+    mut request: v1::ReplaceMemberRequest,
+    deadline: Option<Instant>,
+) -> Result<Made<v1::ReplaceMemberResponse>, Status> {
+    let directory = with_request_id(directory, &mut request).await?;
     let directory = expecting(directory, request.expect)?;
     let row = row(&directory, request.member)?;
     let if_revision = row.if_revision;
     let change = Change { edit: Edit::Replace(Box::new(row)), if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
-    Ok(marked_reply(&directory, v1::ReplaceMemberResponse { member, outcome, revision }))
+    Ok(Made::new(&directory, v1::ReplaceMemberResponse { member, outcome, revision }))
 }
 
 /// `RenameMember`.
 pub async fn rename(
-    gate: &Gate,
-    request: Request<v1::RenameMemberRequest>,
-) -> Result<Response<v1::RenameMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request).await?;
+    directory: Directory,
+    mut request: v1::RenameMemberRequest,
+    deadline: Option<Instant>,
+) -> Result<Made<v1::RenameMemberResponse>, Status> {
+    let directory = with_request_id(directory, &mut request).await?;
     let edit = parse_rename(request.r#ref, request.alias_for);
     let edit = edit.map_err(|refusal| error::refused(&refusal))?;
     let change = Change { edit, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
-    Ok(marked_reply(&directory, v1::RenameMemberResponse { member, outcome, revision }))
+    Ok(Made::new(&directory, v1::RenameMemberResponse { member, outcome, revision }))
 }
 
 fn parse_rename(text: String, alias_for: Option<prost_types::Duration>) -> Result<Edit, Refusal> {
@@ -129,25 +132,27 @@ fn alias_micros(given: prost_types::Duration) -> Result<i64, String> {
 
 /// `ActivateMember`.
 pub async fn activate(
-    gate: &Gate,
-    request: Request<v1::ActivateMemberRequest>,
-) -> Result<Response<v1::ActivateMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request).await?;
+    directory: Directory,
+    mut request: v1::ActivateMemberRequest,
+    deadline: Option<Instant>,
+) -> Result<Made<v1::ActivateMemberResponse>, Status> {
+    let directory = with_request_id(directory, &mut request).await?;
     let change = Change { edit: Edit::Activate, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
-    Ok(marked_reply(&directory, v1::ActivateMemberResponse { member, outcome, revision }))
+    Ok(Made::new(&directory, v1::ActivateMemberResponse { member, outcome, revision }))
 }
 
 /// `OffboardMember`.
 pub async fn offboard(
-    gate: &Gate,
-    request: Request<v1::OffboardMemberRequest>,
-) -> Result<Response<v1::OffboardMemberResponse>, Status> {
-    let (directory, request, deadline) = begin(gate, request).await?;
+    directory: Directory,
+    mut request: v1::OffboardMemberRequest,
+    deadline: Option<Instant>,
+) -> Result<Made<v1::OffboardMemberResponse>, Status> {
+    let directory = with_request_id(directory, &mut request).await?;
     let directory = directory.expecting(Expected::removals(request.expect_removals));
     let change = Change { edit: Edit::Offboard, if_revision: request.if_revision, deadline };
     let (member, outcome, revision) = apply(&directory, &request.member_base_id, request.key, change).await?;
-    Ok(marked_reply(&directory, v1::OffboardMemberResponse { member, outcome, revision }))
+    Ok(Made::new(&directory, v1::OffboardMemberResponse { member, outcome, revision }))
 }
 
 /// The content of every reply: the member, the number of the outcome, and the revision.

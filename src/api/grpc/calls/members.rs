@@ -224,35 +224,45 @@ impl MemberService for Members {
         &self,
         request: Request<v1::UpdateMemberRequest>,
     ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
-        edit::update(&self.gate, request).await
+        let directory = enter(&self.gate).await?;
+        let deadline = deadline(&request);
+        Ok(edit::update(directory, request.into_inner(), deadline).await?.into())
     }
 
     async fn replace_member(
         &self,
         request: Request<v1::ReplaceMemberRequest>,
     ) -> Result<Response<v1::ReplaceMemberResponse>, Status> {
-        edit::replace(&self.gate, request).await
+        let directory = enter(&self.gate).await?;
+        let deadline = deadline(&request);
+        Ok(edit::replace(directory, request.into_inner(), deadline).await?.into())
     }
 
     async fn rename_member(
         &self,
         request: Request<v1::RenameMemberRequest>,
     ) -> Result<Response<v1::RenameMemberResponse>, Status> {
-        edit::rename(&self.gate, request).await
+        let directory = enter(&self.gate).await?;
+        let deadline = deadline(&request);
+        Ok(edit::rename(directory, request.into_inner(), deadline).await?.into())
     }
 
     async fn activate_member(
         &self,
         request: Request<v1::ActivateMemberRequest>,
     ) -> Result<Response<v1::ActivateMemberResponse>, Status> {
-        edit::activate(&self.gate, request).await
+        let directory = enter(&self.gate).await?;
+        let deadline = deadline(&request);
+        Ok(edit::activate(directory, request.into_inner(), deadline).await?.into())
     }
 
     async fn offboard_member(
         &self,
         request: Request<v1::OffboardMemberRequest>,
     ) -> Result<Response<v1::OffboardMemberResponse>, Status> {
-        edit::offboard(&self.gate, request).await
+        let directory = enter(&self.gate).await?;
+        let deadline = deadline(&request);
+        Ok(edit::offboard(directory, request.into_inner(), deadline).await?.into())
     }
 
     async fn bulk_delete_members(
