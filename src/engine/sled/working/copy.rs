@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::filling::filling;
 use super::position::Position;
 use super::trouble::{LOCKED, Trouble, guarded};
 use super::values::{self, Pointer, Read, Stream, Values, Writer};
@@ -203,7 +204,7 @@ impl Sled {
     }
 
     /// Applies a group of batches without moving the position. It writes each key once, even if several
-    /// batches write it, and writes keys in order; both save sled work. Large values go to value files first.
+    /// batches write it, and in an order that fills leaves; both save sled work. Large values go to value files first.
     pub(crate) fn write(&self, group: &[Ops]) -> Result<(), Trouble> {
         let writes: BTreeMap<&[u8], &Op> =
             group.iter().flat_map(|ops| ops.iter()).map(|op| (op.key.as_ref(), op)).collect();
@@ -215,7 +216,7 @@ impl Sled {
             writes_with_places.push((key, &op.value, place.flatten()));
         }
         writer.flush()?;
-        for (key, value, place) in writes_with_places {
+        for (key, value, place) in filling(&writes_with_places) {
             let before = self.write_one(|| match (place, value) {
                 (Some(pointer), _) => self.db.insert(key, &pointer.encode()),
                 (None, Some(value)) => self.db.insert(key, value.as_ref()),
@@ -224,7 +225,7 @@ impl Sled {
             if let Some(pointer) = before.and_then(|before| Pointer::decode(&before)) {
                 self.values.died(pointer);
             }
-            if let Some(pointer) = place {
+            if let Some(pointer) = *place {
                 self.values.lives(pointer);
             }
         }

@@ -9,6 +9,7 @@
 //! | `trouble` | calls of sled, and what their failures mean |
 //! | `values` | value files, in which large values lie |
 //! | `aside` | what becomes of a working copy that is not usable |
+//! | `filling` | in which order the keys of a group go to sled |
 //! | `position` | the last batch that sled has, and what lives in the value files |
 //! | `copy` | sled and its value files, opened: reading, applying batches, syncing |
 //! | `mover` | empties value files in which little lives |
@@ -23,6 +24,7 @@ pub(crate) mod boot;
 pub(crate) mod bounded;
 pub(crate) mod confirmed;
 pub(crate) mod copy;
+mod filling;
 pub(crate) mod mover;
 mod position;
 mod replayed;
