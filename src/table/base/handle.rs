@@ -271,7 +271,7 @@ impl Base {
         let permit =
             self.open.parts.budget.turn(self.party(), size_of::<MemberRow>() + ROW_TEXT_BYTES).await?;
         let (reply, answer) = reply::channel();
-        self.submit(Job::Edit { request, reply, permit }).await?;
+        self.submit(Job::Edit { request: Box::new(request), reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 
@@ -294,7 +294,7 @@ impl Base {
         let bytes = request.changes.len().saturating_mul(RECORD_BYTES);
         let permit = self.open.parts.budget.turn(self.party(), bytes).await?;
         let (reply, answer) = reply::channel();
-        self.submit(Job::Records { request, reply, permit }).await?;
+        self.submit(Job::Records { request: Box::new(request), reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 
@@ -311,7 +311,7 @@ impl Base {
     pub async fn change_settings(&self, request: SettingsRequest) -> Result<BaseSummary, TableError> {
         let permit = self.open.parts.budget.turn(self.party(), SETTINGS_BYTES).await?;
         let (reply, answer) = reply::channel();
-        self.submit(Job::Settings { request, reply, permit }).await?;
+        self.submit(Job::Settings { request: Box::new(request), reply, permit }).await?;
         answer.await.map_err(|_| TableError::Closing)?
     }
 

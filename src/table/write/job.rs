@@ -61,7 +61,7 @@ impl PartialEq for Series {
     }
 }
 
-/// A request in the queue.
+/// A request in the queue. What is large in it is boxed, because it is moved several times on its way.
 pub enum Job {
     /// Rows to apply.
     Upsert(Box<UpsertJob>),
@@ -72,7 +72,7 @@ pub enum Job {
     /// A call about one member.
     Edit {
         /// The request.
-        request: EditRequest,
+        request: Box<EditRequest>,
         /// Where the reply goes.
         reply: ReplySender<EditReply>,
         /// The memory that it holds.
@@ -85,7 +85,7 @@ pub enum Job {
     /// Changes of members' records.
     Records {
         /// The request.
-        request: RecordsRequest,
+        request: Box<RecordsRequest>,
         /// Where the reply goes.
         reply: ReplySender<RecordsReply>,
         /// The memory that it holds.
@@ -105,7 +105,7 @@ pub enum Job {
     /// A change of the base itself.
     Settings {
         /// The request.
-        request: SettingsRequest,
+        request: Box<SettingsRequest>,
         /// Where the reply goes.
         reply: ReplySender<BaseSummary>,
         /// The memory that it holds.

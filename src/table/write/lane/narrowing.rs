@@ -26,7 +26,7 @@ impl Lane {
     pub(super) async fn change_settings(
         &mut self,
         plan: &mut Plan<'_>,
-        request: SettingsRequest,
+        request: Box<SettingsRequest>,
         reply: ReplySender<BaseSummary>,
         permit: Permit,
         planned: &mut Planned,

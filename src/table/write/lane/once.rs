@@ -46,7 +46,7 @@ pub(super) fn fail(job: Job, error: TableError, planned: &mut Planned) {
 
 pub async fn edit(
     plan: &mut Plan<'_>,
-    request: EditRequest,
+    request: Box<EditRequest>,
     reply: ReplySender<EditReply>,
     permit: Permit,
     planned: &mut Planned,
@@ -74,7 +74,7 @@ pub async fn edit(
 /// Changes the base. Values of members are known to fit the schema, if it has one.
 pub async fn change_settings(
     plan: &mut Plan<'_>,
-    mut request: SettingsRequest,
+    mut request: Box<SettingsRequest>,
     reply: ReplySender<BaseSummary>,
     permit: Permit,
     planned: &mut Planned,
@@ -116,7 +116,7 @@ async fn try_settings(
 
 pub async fn change_records(
     plan: &mut Plan<'_>,
-    request: RecordsRequest,
+    request: Box<RecordsRequest>,
     reply: ReplySender<RecordsReply>,
     permit: Permit,
     planned: &mut Planned,
