@@ -36,9 +36,10 @@ impl Plan<'_> {
         uniqueness: Uniqueness,
     ) -> Result<Vec<Seen>, TableError> {
         let first = |row: &Prepared| row.matched_by.keys().next();
-        let matched: Vec<Wanted> = rows.iter().flatten().filter_map(first).collect();
+        // Of a single row they need no allocation.
+        let matched: SmallVec<[Wanted; 1]> = rows.iter().flatten().filter_map(first).collect();
         let mut found = self.candidates_of(&matched).await?.into_iter();
-        let (mut seen, mut others) = (Vec::with_capacity(rows.len()), Vec::new());
+        let (mut seen, mut others) = (Vec::with_capacity(rows.len()), SmallVec::<[Wanted; 2]>::new());
         for row in rows {
             let known = match row {
                 Ok(row) => {
