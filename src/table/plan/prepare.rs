@@ -136,9 +136,11 @@ pub async fn prepare_all(
     let mut stretch = Stretch::default();
     let is_filling = open.is_filling();
     let mut early = if is_filling { early(open, door).await } else { None };
-    for row in rows {
+    let mut rows = rows.into_iter();
+    while rows.len() > 0 {
         stretch.work(1).await;
-        // A row is half a kilobyte, so it is moved once.
+        // A row is half a kilobyte, so it is moved once, and taken only when it is its turn.
+        let Some(row) = rows.next() else { break };
         prepared.push(match row {
             Ok(row) => match hashed(&row, options, &open.parts.hashes) {
                 Ok(hashed) => {
