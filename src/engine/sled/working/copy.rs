@@ -204,7 +204,8 @@ impl Sled {
     }
 
     /// Applies a group of batches without moving the position. It writes each key once, even if several
-    /// batches write it, and in an order that fills leaves; both save sled work. Large values go to value files first.
+    /// batches write it, and in an order that fills leaves; both save sled work. Large values go to value
+    /// files first.
     pub(crate) fn write(&self, group: &[Ops]) -> Result<(), Trouble> {
         let writes: BTreeMap<&[u8], &Op> =
             group.iter().flat_map(|ops| ops.iter()).map(|op| (op.key.as_ref(), op)).collect();

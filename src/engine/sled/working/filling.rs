@@ -1,9 +1,9 @@
 //! In which order the keys of a group go to sled.
 //!
-//! sled splits a leaf of 17 keys into one of 9 and one of 8. If keys come one after the other, as those of commits
-//! and new blocks do, every ninth key splits a leaf, which is half of the work of sled, and leaves of 9 keys
-//! remain. So of 16 keys that follow each other 9 go first, and leave leaves of 9; the other 7 fill these, and
-//! split nothing. Where keys lie far apart the order changes nothing.
+//! sled splits a leaf of 17 keys into one of 9 and one of 8. If keys come one after the other, as those of
+//! commits and new blocks do, every ninth key splits a leaf, which is half of the work of sled, and leaves of
+//! 9 keys remain. So of 16 keys that follow each other 9 go first, and leave leaves of 9; the other 7 fill
+//! these, and split nothing. Where keys lie far apart the order changes nothing.
 //!
 //! Nothing depends on the order: a group counts only once all of it is written.
 
