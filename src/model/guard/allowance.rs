@@ -40,6 +40,16 @@ impl Allowance {
         self.left
     }
 
+    /// The same, and besides changes that the limits have room for. Removals stay as they are.
+    #[must_use]
+    pub fn with_room(mut self) -> Self {
+        let room = GuardCounts { removals: 0, ..self.state.room() };
+        let of_tiers = self.left.of_tiers;
+        self.left =
+            GuardCounts { of_tiers, ..GuardCounts::of(|kind| self.left.get(kind).max(room.get(kind))) };
+        self
+    }
+
     /// The same without limits for single tiers: somebody has judged what they are for.
     #[must_use]
     pub fn of_any_tier(mut self) -> Self {
@@ -87,5 +97,15 @@ mod tests {
         assert_eq!(allowance.step(&clear).unwrap_err().kind(), Some(GuardKind::Clears));
         assert!(Allowance::counting().step(&GuardCounts::ONE_EACH).is_ok());
         assert!(Allowance::default().step(&clear).is_err());
+    }
+    #[test]
+    fn an_allowance_with_room_goes_to_the_limits_and_keeps_what_was_let_pass() {
+        // By the usual limits 50 changes of each kind, of which 48 are used up.
+        let window = GuardCounts::of(|_| 48);
+        let state = GuardState { of: 1_000, window, ..GuardState::default() };
+        let planned = GuardCounts { removals: 1, clears: 1, reactivations: 60, ..GuardCounts::default() };
+        let left = Allowance::new(planned, planned, state).with_room().left();
+        let room = GuardCounts::of(|_| 2);
+        assert_eq!(left, GuardCounts { removals: 1, reactivations: 60, ..room });
     }
 }

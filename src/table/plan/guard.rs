@@ -4,7 +4,8 @@
 //!   no member can be written ([`Plan::set_member`]), and only an allowance makes steps. So a write that the
 //!   guard has not allowed does not compile.
 //! - A request is judged as a whole, before its first commit, and gets an [`Allowance`]. It never does more
-//!   than that, whatever other requests do between its slices.
+//!   than that, whatever other requests do between its slices. Only a step of a job may also do what the
+//!   limits have room for: its plan does not know what others write before it is applied.
 //! - Until a request has used its allowance, the lane counts the rest as done for all other requests.
 //! - What a request did is added to the window in the head by the commit that does it.
 
@@ -98,10 +99,11 @@ impl Plan<'_> {
         self.guard_state().judge(&GuardCounts { of_tiers, ..wanted }, expected)
     }
 
-    /// What a job may still do after its step. Of the removals of each tier these are the most.
-    pub fn left_of_job(&self, judging: &Judging) -> GuardCounts {
+    /// What is left of the plan of a job after its step, of which so much was left before. Of the removals of
+    /// each tier these are the most.
+    pub fn left_of_job(&self, judging: &Judging, before: &GuardCounts) -> GuardCounts {
         let (Judging::Whole { of_tiers, .. } | Judging::Done { of_tiers, .. }) = judging;
-        let left = self.allowance.left();
+        let left = before.minus(&self.counted);
         let of_tiers = self.layer.header.settings.tier_limits.placed(of_tiers);
         let most = self.layer.header.settings.tier_limits.each(left.removals);
         GuardCounts { of_tiers: of_tiers.with(&most, u64::min), ..left }

@@ -203,3 +203,38 @@ fn a_step_removes_no_more_than_the_job_has_left() {
         assert!(subject.statuses().await.into_iter().flatten().all(|status| status == Status::Active));
     });
 }
+
+#[test]
+fn rows_may_do_more_than_the_job_has_left_as_long_as_the_limits_have_room() {
+    block_on(async {
+        let tier = |n: u16, tier: &str| {
+            let mut row = plain_row(n);
+            row.patch.tier = Change::Set(Tier::parse(tier.to_owned()).unwrap());
+            row
+        };
+        let subject = Subject::with(40).await;
+        let first: Vec<MemberRow> = (0..40).map(|n| tier(n, "Gold")).collect();
+        subject.upsert(&first, UpsertOptions::default(), WriteMode::Partial).await;
+        // By the plan the rows change no tier. Somebody has changed tiers since.
+        let others: Vec<MemberRow> = (0..4).map(|n| tier(n, "Silver")).collect();
+        subject.upsert(&others, UpsertOptions::default(), WriteMode::Partial).await;
+        let rows = |to: u16| {
+            let rows = (0..to).map(|n| Ok(tier(n, "Gold"))).collect();
+            StepOps::Rows(rows, UpsertOptions::default())
+        };
+        let wanted = GuardCounts { clears: 3, ..GuardCounts::default() };
+        let whole = Judging::Whole { wanted, of_tiers: Vec::new(), expected: GuardExpectation::default() };
+        let outcomes = subject.step(rows(2), whole, writes(None)).await.unwrap().outcomes;
+        let updated = |outcome: &StepOutcome| matches!(outcome, StepOutcome::Row(row) if row.outcome == Outcome::Updated);
+        assert!(outcomes.iter().all(updated), "{outcomes:?}");
+        // For others only what the plan has left counts as done: no tiers, and three clears.
+        let window = subject.base.guard_state().await.window;
+        assert_eq!((window.tiers, window.clears), (6, 0));
+        let others: Vec<MemberRow> = (4..7).map(|n| tier(n, "Silver")).collect();
+        let reply = subject.upsert(&others, UpsertOptions::default(), WriteMode::Partial).await;
+        assert!(reply.outcomes.iter().all(|row| row.outcome == Outcome::Updated), "{reply:?}");
+        // Nine are changed; of the limit of ten one is left.
+        let outcomes = subject.step(rows(7), may_remove(0), writes(Some(2))).await.unwrap().outcomes;
+        assert_eq!(outcomes.iter().filter(|outcome| updated(outcome)).count(), 1, "{outcomes:?}");
+    });
+}

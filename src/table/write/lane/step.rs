@@ -18,7 +18,7 @@ pub(super) async fn plan_step(
     let allowance = match job.judging {
         Judging::Whole { wanted, ref of_tiers, expected } => {
             match plan.judge_job(wanted, of_tiers, &expected) {
-                Ok(allowance) => allowance.of_any_tier(),
+                Ok(allowance) => allowance,
                 Err(held) => {
                     let held = TableError::Guard(held);
                     planned.replies.push(WaitingReply::Refused(Box::new(Job::Step(job)), held));
@@ -26,9 +26,10 @@ pub(super) async fn plan_step(
                 }
             }
         }
-        Judging::Done { left, .. } => Allowance::new(left, left, plan.guard_state()).of_any_tier(),
+        Judging::Done { left, .. } => Allowance::new(left, left, plan.guard_state()),
     };
-    plan.allow(allowance);
+    let planned_left = allowance.left();
+    plan.allow(allowance.with_room().of_any_tier());
     let outcomes = match plan.job_step(&job.ops).await {
         Ok(outcomes) => outcomes,
         Err(error) => {
@@ -36,7 +37,7 @@ pub(super) async fn plan_step(
             return (size, None);
         }
     };
-    let left = plan.left_of_job(&job.judging);
+    let left = plan.left_of_job(&job.judging, &planned_left);
     let revision = plan.end_request();
     let Some(write) = job.write.take() else { return (size, None) };
     plan.add_writes(write(&outcomes, revision));
