@@ -40,10 +40,14 @@ impl Allowance {
         self.left
     }
 
-    /// The same, and besides changes that the limits have room for. Removals stay as they are.
+    /// The same, and besides whatever the limits have room for. Removals stay as they are if single tiers have
+    /// limits.
     #[must_use]
     pub fn with_room(mut self) -> Self {
-        let room = GuardCounts { removals: 0, ..self.state.room() };
+        let mut room = self.state.room();
+        if !self.state.tiers.is_empty() {
+            room.removals = 0;
+        }
         let of_tiers = self.left.of_tiers;
         self.left =
             GuardCounts { of_tiers, ..GuardCounts::of(|kind| self.left.get(kind).max(room.get(kind))) };
@@ -79,6 +83,9 @@ impl Allowance {
 mod tests {
     use super::*;
     use crate::model::guard::counts::GuardKind;
+    use crate::model::guard::limits::LimitChange;
+    use crate::model::guard::tiers::{TierLimitChange, TierLimits};
+    use crate::model::value::text::Tier;
 
     #[test]
     fn an_allowance_is_used_up_and_a_write_that_it_refuses_uses_nothing() {
@@ -98,14 +105,19 @@ mod tests {
         assert!(Allowance::counting().step(&GuardCounts::ONE_EACH).is_ok());
         assert!(Allowance::default().step(&clear).is_err());
     }
+
     #[test]
     fn an_allowance_with_room_goes_to_the_limits_and_keeps_what_was_let_pass() {
-        // By the usual limits 50 changes of each kind, of which 48 are used up.
+        // By the usual limits 200 removals and 50 changes of each other kind, of which 48 are used up.
         let window = GuardCounts::of(|_| 48);
         let state = GuardState { of: 1_000, window, ..GuardState::default() };
         let planned = GuardCounts { removals: 1, clears: 1, reactivations: 60, ..GuardCounts::default() };
-        let left = Allowance::new(planned, planned, state).with_room().left();
-        let room = GuardCounts::of(|_| 2);
-        assert_eq!(left, GuardCounts { removals: 1, reactivations: 60, ..room });
+        let with_room = |state| Allowance::new(planned, planned, state).with_room().left();
+        let most = GuardCounts { removals: 152, reactivations: 60, ..GuardCounts::of(|_| 2) };
+        assert_eq!(with_room(state.clone()), most);
+        let change = LimitChange::of_percent(10).unwrap();
+        let gold = TierLimitChange { tier: Tier::parse("Gold".to_owned()).unwrap(), change };
+        let tiers = TierLimits::default().changed(&[gold]).unwrap();
+        assert_eq!(with_room(GuardState { tiers, ..state }), GuardCounts { removals: 1, ..most });
     }
 }

@@ -4,7 +4,7 @@
 //!   no member can be written ([`Plan::set_member`]), and only an allowance makes steps. So a write that the
 //!   guard has not allowed does not compile.
 //! - A request is judged as a whole, before its first commit, and gets an [`Allowance`]. It never does more
-//!   than that, whatever other requests do between its slices. Only a step of a job may also do what the
+//!   than that, whatever other requests do between its slices. Only the rows of a job may also do what the
 //!   limits have room for: its plan does not know what others write before it is applied.
 //! - Until a request has used its allowance, the lane counts the rest as done for all other requests.
 //! - What a request did is added to the window in the head by the commit that does it.

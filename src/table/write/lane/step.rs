@@ -3,7 +3,7 @@
 use crate::model::{Allowance, GuardCounts};
 use crate::table::TableError;
 use crate::table::plan::Plan;
-use crate::table::plan::step_request::{Judging, StepReply};
+use crate::table::plan::step_request::{Judging, StepOps, StepReply};
 use crate::table::write::job::{Job, StepJob};
 use crate::table::write::lane::once::fail;
 use crate::table::write::publisher::{Planned, WaitingReply};
@@ -29,7 +29,9 @@ pub(super) async fn plan_step(
         Judging::Done { left, .. } => Allowance::new(left, left, plan.guard_state()),
     };
     let planned_left = allowance.left();
-    plan.allow(allowance.with_room().of_any_tier());
+    let is_removal = matches!(job.ops, StepOps::Removals(..) | StepOps::Deletes(..));
+    let allowance = if is_removal { allowance } else { allowance.with_room() };
+    plan.allow(allowance.of_any_tier());
     let outcomes = match plan.job_step(&job.ops).await {
         Ok(outcomes) => outcomes,
         Err(error) => {
