@@ -8,7 +8,7 @@
 //! 10        key, value
 //! ```
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::number::u32_at;
 use crate::engine::{EngineError, MAX_KEY_BYTES, MAX_VALUE_BYTES, Value};
@@ -86,5 +86,9 @@ pub(super) fn encode(out: &mut Vec<u8>, seed: u32, key: &[u8], value: &[u8]) -> 
 pub(super) fn value(seed: u32, entry: Vec<u8>, key: &[u8], checksum: u32) -> Option<Value> {
     let head = Head::decode(&entry).filter(|head| head.key(&entry) == Some(key))?;
     let is_whole = head.is_whole(seed, &entry, checksum);
-    is_whole.then(|| Bytes::from(entry).slice(HEADER_BYTES + head.key_bytes..))
+    is_whole.then(|| {
+        let mut value = Bytes::from(entry);
+        value.advance(HEADER_BYTES + head.key_bytes);
+        value
+    })
 }

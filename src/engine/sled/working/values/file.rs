@@ -170,10 +170,8 @@ impl ValueFile {
     /// file.
     pub(crate) fn piece(&self, offset: u64, length: usize) -> Result<Vec<u8>, String> {
         let left = usize::try_from(self.bytes().saturating_sub(offset)).unwrap_or(usize::MAX);
-        let mut piece = vec![0; length.min(left)];
-        let read = self.file.read_exact_at(&mut piece, offset);
-        read.map_err(|e| format!("{} cannot be read: {e}", self.path.display()))?;
-        Ok(piece)
+        let piece = self.bytes_at(offset, length.min(left));
+        piece.map_err(|e| format!("{} cannot be read: {e}", self.path.display()))
     }
 
     /// The value in an entry to which `pointer` points. An error says what is wrong with the file.
@@ -186,11 +184,27 @@ impl ValueFile {
     /// The value of `key` that lies at `pointer`. An error says what is wrong with the file.
     pub(crate) fn read(&self, pointer: Pointer, key: &[u8]) -> Result<Value, String> {
         let length = usize::try_from(pointer.length).ok().filter(|length| *length <= entry::MAX_BYTES);
-        let mut bytes = vec![0; length.ok_or_else(|| self.damaged(pointer, "is too long"))?];
-        let read = self.file.read_exact_at(&mut bytes, u64::from(pointer.offset));
-        read.map_err(|e| self.damaged(pointer, &format!("cannot be read ({e})")))?;
+        let length = length.ok_or_else(|| self.damaged(pointer, "is too long"))?;
+        let bytes = self.bytes_at(u64::from(pointer.offset), length);
+        let bytes = bytes.map_err(|e| self.damaged(pointer, &format!("cannot be read ({e})")))?;
         let value = entry::value(self.seed, bytes, key, pointer.checksum);
         value.ok_or_else(|| self.damaged(pointer, "is not what was written"))
+    }
+
+    /// Exactly `length` bytes at `offset`. The buffer is not filled with zeros before it is read into.
+    fn bytes_at(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = offset.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            match rustix::io::pread(&self.file, rustix::buffer::spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // The allocator may have given more room than was asked for.
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     fn damaged(&self, pointer: Pointer, what: &str) -> String {
