@@ -1,5 +1,6 @@
 mod writes;
 
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use prost::Message;
@@ -239,8 +240,8 @@ async fn a_page_in_one_piece_is_answered_as_any_other() {
     assert!(answered_as_any_other(&world, LIST, &cases).await > 0, "the member with the long names");
 }
 
-/// Makes each call in the usual way, in pieces and in the general way, with and without compressions that the
-/// client knows. Compares the answers, and returns how many were compressed.
+/// Makes each call in the usual way, with an end that comes apart, in pieces and in the general way, with and
+/// without compressions that the client knows. Compares the answers, and returns how many were compressed.
 async fn answered_as_any_other(world: &World, path: &str, cases: &[(Vec<u8>, &str)]) -> usize {
     let mut packed = 0;
     for accepts in [None, Some("identity,gzip"), Some("zstd"), Some("br")] {
@@ -249,6 +250,9 @@ async fn answered_as_any_other(world: &World, path: &str, cases: &[(Vec<u8>, &st
             let mut headers: Vec<_> =
                 accepts.map(|accepts| ("grpc-accept-encoding", accepts)).into_iter().collect();
             let direct = world.call(path, Body::new(Full::new(message.clone())), &headers).await;
+            let ended_apart = world.call(path, pieces(vec![message.clone(), Bytes::new()]), &headers).await;
+            // If the client knows a compression, the headers show that this is not the general way.
+            assert_eq!(ended_apart, direct);
             let (start, end) = (message.slice(..7.min(message.len())), message.slice(7.min(message.len())..));
             let in_pieces = world.call(path, pieces(vec![start, end]), &headers).await;
             // A request that says how it is compressed goes the general way.
@@ -281,7 +285,13 @@ async fn a_get_that_is_not_one_light_message_goes_the_general_way() {
     let status = async |body| world.call(GET, body, &[]).await.2.get("grpc-status").cloned();
     let twice = [&message[..], &message].concat();
     assert_eq!(status(Body::new(Full::new(twice.into()))).await.unwrap(), "0", "tonic takes the first one");
-    assert_eq!(status(pieces(vec![message.clone(), Bytes::new()])).await.unwrap(), "0");
+    assert_eq!(status(pieces(vec![message.clone(), message.clone()])).await.unwrap(), "0", "here too");
+    let begun = futures_util::stream::iter([Ok::<_, Status>(Frame::data(message.clone()))]);
+    let ends_later = begun.chain(futures_util::stream::once(async {
+        tokio::task::yield_now().await;
+        Ok(Frame::data(Bytes::new()))
+    }));
+    assert_eq!(status(Body::new(StreamBody::new(ends_later))).await.unwrap(), "0");
     let refused = async |body| Status::from_header_map(&world.call(GET, body, &[]).await.0).unwrap().code();
     for (body, code) in [
         (Body::empty(), tonic::Code::Internal),

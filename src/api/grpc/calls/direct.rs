@@ -98,33 +98,67 @@ impl Call {
     }
 }
 
-/// What has arrived of a request of `method`. If nothing has, a call that has a task of its own lets others
-/// go first and looks once more: it may have begun while its connection still read.
+/// What has arrived of a request of `method`. If nothing has, or the end has not, a call that has a task of its
+/// own lets others go first and looks once more: it may have begun while its connection still read.
+///
+/// Many clients end a request with an empty piece after its message, in the same write.
 pub async fn start<B>(call: Call, body: &mut B, method: &Method) -> Start
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<StdError>,
 {
     let mut looks_again = call != Call::Get;
+    let mut arrived = Arrived::default();
     poll_fn(|cx| {
-        let polled = Pin::new(&mut *body).poll_frame(cx);
-        if polled.is_pending() && std::mem::take(&mut looks_again) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        loop {
+            let polled = Pin::new(&mut *body).poll_frame(cx);
+            if polled.is_pending() && std::mem::take(&mut looks_again) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let Poll::Ready(frame) = polled else { return Poll::Ready(arrived.part()) };
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => arrived.add(data, method),
+                Some(Err(error)) => return Poll::Ready(Start::Failed(Status::from_error(error.into()))),
+                // The end, or trailers, after which nothing follows.
+                Some(Ok(Err(_))) | None => return Poll::Ready(arrived.whole()),
+            }
+            if body.is_end_stream() {
+                return Poll::Ready(arrived.whole());
+            }
+            if arrived.message.is_none() {
+                return Poll::Ready(arrived.part());
+            }
         }
-        let Poll::Ready(Some(frame)) = polled else { return Poll::Ready(Start::Part(Bytes::new())) };
-        Poll::Ready(match frame.map(Frame::into_data) {
-            Ok(Ok(data)) if body.is_end_stream() => match whole(&data, method) {
-                Some(message) => Start::Whole(message),
-                None => Start::Part(data),
-            },
-            Ok(Ok(data)) => Start::Part(data),
-            // Trailers without a message: nothing follows.
-            Ok(Err(_)) => Start::Part(Bytes::new()),
-            Err(error) => Start::Failed(Status::from_error(error.into())),
-        })
     })
     .await
+}
+
+/// The first pieces of a request.
+#[derive(Default)]
+struct Arrived {
+    bytes: Bytes,
+    /// The message that they are, if it is complete.
+    message: Option<Bytes>,
+}
+
+impl Arrived {
+    /// Adds the next piece, which is empty if it only says that the request ends.
+    fn add(&mut self, data: Bytes, method: &Method) {
+        if data.is_empty() {
+            return;
+        }
+        self.bytes = if self.bytes.is_empty() { data } else { [&self.bytes[..], &data].concat().into() };
+        self.message = whole(&self.bytes, method);
+    }
+
+    fn whole(&mut self) -> Start {
+        self.message.take().map_or_else(|| self.part(), Start::Whole)
+    }
+
+    fn part(&mut self) -> Start {
+        Start::Part(std::mem::take(&mut self.bytes))
+    }
 }
 
 /// Makes the call with this message. `head` is that of the request.
