@@ -7,7 +7,7 @@ use crate::directory::selector::{Key, Selector};
 use crate::directory::{Directory, Error, PageRoom, REPLY_BYTES};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
 use crate::model::token::AccessLevel;
-use crate::model::{BaseNumber, Member, Row};
+use crate::model::{BaseNumber, BorrowedMember, Member, Row};
 use crate::table::{Base, MemberKey, View};
 
 /// The members of a batch get.
@@ -39,12 +39,23 @@ impl Directory {
         selector: Selector,
         min_revision: Option<u64>,
     ) -> Result<(BaseNumber, Row, Member, u64), Error> {
+        let copied =
+            |number, row, member: &BorrowedMember<'_>, revision| (number, row, member.to_member(), revision);
+        self.get_member_as(selector, min_revision, copied).await
+    }
+
+    /// What `make` makes of the member that `selector` names. It gets what [`Self::get_member`] returns, but
+    /// the texts of the member stay where they were read.
+    pub async fn get_member_as<T>(
+        &self,
+        selector: Selector,
+        min_revision: Option<u64>,
+        make: impl FnOnce(BaseNumber, Row, &BorrowedMember<'_>, u64) -> T,
+    ) -> Result<T, Error> {
         let names_base = selector.names_base();
         let (number, key) = self.select(selector)?;
-        let found = self.get(number, key, min_revision).await;
-        let (row, member, revision) =
-            found.map_err(|error| if names_base { error } else { error.of_member() })?;
-        Ok((number, row, member, revision))
+        let found = self.get(number, key, min_revision, make).await;
+        found.map_err(|error| if names_base { error } else { error.of_member() })
     }
 
     /// Up to 10,000 members of one memberbase, all as of one revision.
@@ -119,16 +130,21 @@ impl Directory {
         Ok(Some(Batch { results: reply.results, revision, room: reply.room }))
     }
 
-    async fn get(
+    async fn get<T>(
         &self,
-        base: BaseNumber,
+        number: BaseNumber,
         key: MemberKey,
         min_revision: Option<u64>,
-    ) -> Result<(Row, Member, u64), Error> {
-        let base = self.guarded.base(AccessLevel::Read, base).await?;
+        make: impl FnOnce(BaseNumber, Row, &BorrowedMember<'_>, u64) -> T,
+    ) -> Result<T, Error> {
+        let base = self.guarded.base(AccessLevel::Read, number).await?;
         let view = view(&base, min_revision).await?;
-        let (row, member) = view.find_one(&key).await?.ok_or(Error::MemberNotFound)?;
-        Ok((row, self.guarded.show(member), view.revision()))
+        let revision = view.revision();
+        let make = |row, mut member: BorrowedMember<'_>| {
+            self.guarded.show_borrowed(&mut member);
+            make(number, row, &member, revision)
+        };
+        view.find_one_as(&key, make).await?.ok_or(Error::MemberNotFound)
     }
 }
 

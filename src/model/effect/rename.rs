@@ -69,6 +69,14 @@ impl Member {
 }
 
 impl BorrowedMember<'_> {
+    /// The same as [`Member::answers_to`].
+    #[must_use]
+    pub fn answers_to(&self, ref_: &Ref, now: Timestamp) -> bool {
+        let wanted = ref_.as_str();
+        self.ref_ == Some(wanted)
+            || self.aliases.iter().any(|alias| alias.ref_ == wanted && alias.until > now)
+    }
+
     /// The same as [`Member::drop_aliases`].
     pub fn drop_aliases(&mut self, now: Timestamp) {
         let own = self.ref_;

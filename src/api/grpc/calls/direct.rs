@@ -171,7 +171,7 @@ pub async fn make(
     let deadline = deadline::of(&head.extensions);
     // All but a get are boxed, so that a get is not as large.
     let (reply, is_repeat) = match call {
-        Call::Get => (written(&members::get(&directory, decode(&message)?).await?), false),
+        Call::Get => (members::get_written(&directory, decode(&message)?, &NO_PREFIX).await?, false),
         Call::List => {
             let list = members::list_written(&directory, decode(&message)?, &NO_PREFIX);
             (Box::pin(list).await?, false)

@@ -17,9 +17,11 @@ use crate::api::grpc::replies::{pull, reply};
 use crate::api::grpc::v1;
 use crate::api::grpc::v1::member_service_server::MemberService;
 use crate::api::{error, untaken};
-use crate::directory::{Directory, Expected, Gate, Key, KeyResult, MemberCount, MemberList, MemberPage};
+use crate::directory::{
+    Directory, Expected, Gate, Items, Key, KeyResult, MemberCount, MemberList, MemberPage, Selector,
+};
 use crate::model::limits::BATCH_GET_MAX_KEYS;
-use crate::model::{Refusal, Violations};
+use crate::model::{BorrowedMember, Refusal, Violations};
 
 /// The service.
 pub struct Members {
@@ -36,13 +38,40 @@ pub async fn get(
     directory: &Directory,
     request: v1::GetMemberRequest,
 ) -> Result<v1::GetMemberResponse, Status> {
-    let min_revision = request.min_revision;
-    let v1::GetMemberRequest { id, r#ref, email, worker_id, member_base_id, .. } = request;
-    let key = v1::MemberKey { id, r#ref, email, worker_id };
-    let selector = selector(directory, key, member_base_id)?;
+    let (selector, min_revision) = asked_for(directory, request)?;
     let (base, row, member, revision) = directory.get_member(selector, min_revision).await?;
     let member = ToWire::new(directory.sealer(), base).member(row, member);
     Ok(v1::GetMemberResponse { member: Some(member), revision })
+}
+
+/// Gets one member: the bytes of the reply, after `before`. The member is written from where it was read.
+pub async fn get_written(
+    directory: &Directory,
+    request: v1::GetMemberRequest,
+    before: &[u8],
+) -> Result<Vec<u8>, Status> {
+    let (selector, min_revision) = asked_for(directory, request)?;
+    let sealer = directory.sealer();
+    let write = |base, row, member: &BorrowedMember<'_>, revision| {
+        let base_id = sealer.base_id(base);
+        let mut written = WrittenMembers::new(sealer, base, &base_id, before);
+        written.add(row, member);
+        let mut bytes = written.into_bytes();
+        // The fields of a message are written in the order of their numbers, and the member is the first.
+        v1::GetMemberResponse { member: None, revision }.encode_raw(&mut bytes);
+        bytes
+    };
+    Ok(directory.get_member_as(selector, min_revision, write).await?)
+}
+
+/// The member that a request asks for, and the revision from which on it may be shown.
+fn asked_for(
+    directory: &Directory,
+    request: v1::GetMemberRequest,
+) -> Result<(Selector, Option<u64>), Status> {
+    let v1::GetMemberRequest { id, r#ref, email, worker_id, member_base_id, min_revision, .. } = request;
+    let key = v1::MemberKey { id, r#ref, email, worker_id };
+    Ok((selector(directory, key, member_base_id)?, min_revision))
 }
 
 /// Lists members: the bytes of the reply, after `before`.

@@ -15,7 +15,7 @@ use crate::model::{
     BaseNumber, BorrowedAccount, BorrowedMember, BorrowedValue, Gender, Row, Sealer, Timestamp,
 };
 
-/// The number of the field with the members: 1 in every message that is a page of members.
+/// The number of the field with the members: 1 in every message that has members or one.
 const MEMBERS: u32 = 1;
 
 /// What a member usually takes at most, in bytes.
@@ -32,7 +32,9 @@ pub struct WrittenMembers<'a> {
 impl<'a> WrittenMembers<'a> {
     /// No members yet of `base`, which has this id. They are written after `before`.
     pub fn new(sealer: &'a Sealer, base: BaseNumber, base_id: &'a str, before: &[u8]) -> Self {
-        Self { sealer, base, base_id, out: before.to_vec() }
+        let mut out = Vec::with_capacity(before.len() + USUAL_BYTES);
+        out.extend_from_slice(before);
+        Self { sealer, base, base_id, out }
     }
 
     /// What was written.
