@@ -62,7 +62,7 @@ impl View<'_> {
         if let Some(first) = &first
             && let Some(record) = find(first, true, slot)?
         {
-            parts.member_cache.put(base, row, record);
+            parts.member_cache.put_if_again(base, row, record);
             return Ok(Some(Record::Read(first.slice_ref(record))));
         }
         Ok(self.records(std::iter::once(row)).await?.remove(&row).map(Record::Cached))

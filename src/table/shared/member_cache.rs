@@ -8,14 +8,20 @@
 //! - A member is inserted only while the view lock of its base is held shared. Publishing a commit removes
 //!   the rows of the blocks that it changed, while it holds the same lock exclusively. So the cache always
 //!   agrees with the view.
+//! - A member that is read alone is inserted when it is asked for again ([`Lately`]). In a base that is larger
+//!   than the cache most reads are of members that nobody asks for again soon: each would cost a copy, and
+//!   push out a member that is read often.
 //! - Rows are never reused, so entries of a purged base do no harm until they are evicted.
 //! - The cache shrinks by one and a half times the bytes that the lookup images of all bases take; the extra
 //!   half is for the engine's own heap, which grows with the store. The cache keeps at least an eighth of the
 //!   room.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -53,6 +59,7 @@ pub struct CacheStatus {
 #[derive(Debug)]
 pub struct MemberCache {
     cache: Cache<Key, CachedMember, Bytes>,
+    lately: Lately,
     /// Bytes for this cache and the images together.
     room: u64,
     /// Bytes that the images of each base take.
@@ -71,8 +78,9 @@ impl Weighter<Key, CachedMember> for Bytes {
 impl MemberCache {
     /// An empty cache that shares `room` bytes with the images of lookups.
     pub fn new(room: usize) -> Arc<Self> {
-        let cache = Cache::with_weighter(room / (USUAL_BYTES + ENTRY_BYTES), bytes(room), Bytes);
-        Arc::new(Self { cache, room: bytes(room), images: Mutex::default() })
+        let members = room / (USUAL_BYTES + ENTRY_BYTES);
+        let cache = Cache::with_weighter(members, bytes(room), Bytes);
+        Arc::new(Self { cache, lately: Lately::new(members), room: bytes(room), images: Mutex::default() })
     }
 
     /// What the cache and the images take now, and how often a member was found in the cache.
@@ -97,6 +105,13 @@ impl MemberCache {
         let member = CachedMember::from(member);
         self.cache.insert((base, row), Arc::clone(&member));
         member
+    }
+
+    /// The same, unless nobody has asked for the member lately.
+    pub fn put_if_again(&self, base: BaseNumber, row: Row, member: &[u8]) {
+        if self.lately.asks_again(&(base, row)) {
+            self.put(base, row, member);
+        }
     }
 
     /// Removes the rows of these blocks while a commit that changed them is published. Rows from `next_row`
@@ -124,6 +139,37 @@ impl MemberCache {
     }
 }
 
+/// What was asked for lately: the last one of those that share a place, as far as the hash of its key tells.
+#[derive(Debug)]
+struct Lately {
+    places: Box<[AtomicU16]>,
+    hasher: RandomState,
+}
+
+impl Lately {
+    /// Remembers about so many.
+    fn new(count: usize) -> Self {
+        let places = (0..count.next_power_of_two()).map(|_| AtomicU16::new(0)).collect();
+        Self { places, hasher: RandomState::default() }
+    }
+
+    /// Whether this was asked for lately. From now on it was.
+    fn asks_again(&self, key: &Key) -> bool {
+        let hash = self.hasher.hash_one(key);
+        let [.., low, high] = hash.to_le_bytes();
+        // No place that was never used has this mark.
+        let mark = u16::from_le_bytes([low, high]) | 1;
+        let places = bytes(self.places.len());
+        let place = usize::try_from(hash & places.saturating_sub(1)).ok().and_then(|at| self.places.get(at));
+        place.is_some_and(|place| {
+            place.load(Ordering::Relaxed) == mark || {
+                place.store(mark, Ordering::Relaxed);
+                false
+            }
+        })
+    }
+}
+
 fn bytes(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
@@ -145,6 +191,30 @@ mod tests {
         let is_cached = |row| members.get(BASE, Row(row)).is_some();
         assert_eq!([15, 16, 31, 32].map(is_cached), [true, false, false, true]);
         assert!(members.get(BaseNumber(2), Row(16)).is_some());
+    }
+
+    #[test]
+    fn a_member_that_is_read_alone_is_cached_when_it_is_asked_for_again() {
+        let members = MemberCache::new(1_000_000);
+        let is_cached = |row| members.get(BASE, Row(row)).is_some();
+        members.put_if_again(BASE, Row(1), b"one");
+        assert!(!is_cached(1));
+        members.put_if_again(BASE, Row(1), b"one");
+        assert!(is_cached(1) && !is_cached(2));
+        members.put_if_again(BaseNumber(2), Row(1), b"one");
+        assert!(members.get(BaseNumber(2), Row(1)).is_none());
+    }
+
+    #[test]
+    fn rows_that_were_asked_for_long_ago_are_forgotten() {
+        let lately = Lately::new(1_000);
+        let ask =
+            |rows: std::ops::Range<u64>| rows.filter(|row| lately.asks_again(&(BASE, Row(*row)))).count();
+        // Two have the same mark in one of 32,768 cases.
+        assert!(ask(0..64) < 8);
+        assert!(ask(0..64) > 48);
+        assert!(ask(1_000..101_000) < 100);
+        assert!(ask(0..64) < 8);
     }
 
     #[test]
