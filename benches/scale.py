@@ -4,7 +4,8 @@
     python3 benches/scale.py PROGRAM [--members 100000,1000000] [--seconds 5] [--changes 10]
 
 For each number a new server is loaded by `memberbase bench`, gets the same load again, is asked for random members,
-and gets changes of random members on streams. One in a hundred members gets a value of an indexed attribute, and first pages
+and gets changes of random members on streams. It is asked for members twice: right after the loads, while it still
+makes a snapshot of them, and once it has nothing more to do after the loads, or a minute later. One in a hundred members gets a value of an indexed attribute, and first pages
 of these are asked for by one client. Then the server is started again after a clean stop, after kill -9, and as
 after a power cut: killed, and without the note of the running kernel (`wal/BOOT`), so that the working copy is not
 trusted and is rebuilt. The page cache stays warm, so reading from the disk is not in these times. A start lasts until
@@ -150,6 +151,8 @@ def measure(program, members, options):
                 told[f"disk a member after {phase}, bytes"] = f"{disk(store.data) / members:,.0f}"
             store.remember()
             for what in ("get, first seconds", "get, warm"):
+                if what == "get, warm":
+                    told["work after the loads, s"] = f"{server.settle(store.process.pid):.0f}"
                 measured = store.bench(members, "get", options.seconds)
                 taken = measured["server"]
                 told[f"{what}: gets/s"] = f"{measured['per_second']:,.0f}"

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -32,6 +33,18 @@ def cpu_seconds(pid):
     """User and system time of a process."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def settle(pid, patience=60):
+    """Waits until a server without callers has nothing to do, but not much longer than `patience` seconds. Returns for
+    how long it had something to do."""
+    began = time.monotonic()
+    while (worked := time.monotonic() - began) < patience:
+        before = cpu_seconds(pid)
+        time.sleep(3)
+        if cpu_seconds(pid) - before < 0.06:
+            break
+    return worked
 
 
 def memory(pid, which):
