@@ -22,6 +22,7 @@ mod folders;
 mod formats;
 mod healing;
 mod holes;
+mod known;
 mod locks;
 mod lost_log;
 mod moves;

@@ -14,6 +14,9 @@
 //! block begins a new one in its place. So the answer that a key is absent is believed only if sled gives it
 //! while nothing is written: [`Sled::get`] looks again under a lock that every single write takes. A key that
 //! is found at once needs no lock.
+//!
+//! Where a value lies may be known without asking sled ([`Known`]): then nobody has changed the key since sled
+//! said so. Every write tells which key it changes, before it returns.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
@@ -28,10 +31,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::certain::certain;
 use super::filling::filling;
 use super::position::Position;
 use super::trouble::{LOCKED, Trouble, guarded};
-use super::values::{self, Pointer, Read, Stream, Values, Writer};
+use super::values::{self, Known, Pointer, Read, Stream, Values, Writer};
 use crate::engine::lock::lock;
 use crate::engine::pending::{Op, Ops};
 use crate::engine::sled::dir::files;
@@ -45,6 +49,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// Values of at least this size are returned without copying them.
 const SHARE_FROM_BYTES: usize = 512;
+/// One part in this many of the bytes for sled's pages may be taken besides, to remember where values lie.
+const KNOWN_PART: u64 = 2;
 /// The key that holds the position.
 const POSITION_KEY: &[u8] = b"";
 
@@ -53,6 +59,8 @@ const POSITION_KEY: &[u8] = b"";
 pub(crate) struct Sled {
     db: ::sled::Db,
     pub(super) values: Values,
+    /// Where values lie that were read lately.
+    known: Known,
     /// Held by the one thread that writes, for as long as it writes a group.
     pub(super) writer: Mutex<Writer>,
     dir: PathBuf,
@@ -97,6 +105,7 @@ impl Sled {
         Ok(Self {
             db,
             values,
+            known: Known::new(cache_bytes / KNOWN_PART),
             writer: Mutex::default(),
             dir: dir.to_owned(),
             file,
@@ -121,7 +130,7 @@ impl Sled {
         let mut writer = lock(&self.writer);
         let tally = self.values.tally(&writer.emptied);
         let position = Position { timeline, last, tally }.encode();
-        self.write_one(|| self.db.insert(POSITION_KEY, position))?;
+        self.write_one(POSITION_KEY, || self.db.insert(POSITION_KEY, position))?;
         self.values.let_go(&mut writer.emptied);
         Ok(())
     }
@@ -129,10 +138,18 @@ impl Sled {
     /// The value of a key; `None` only if it is certain that the key is absent. To be certain it may wait
     /// while keys are written, usually for one of them.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
-        match self.stored_of(key)? {
-            Some(stored) => self.value_of(key, stored),
-            None => Ok(None),
+        let look = self.known.look(key);
+        // If that fails, sled may know better. Otherwise the same happens again, and is noted.
+        if let Some(pointer) = look.pointer
+            && let Ok(Read::Value(value)) = self.values.read(pointer, key)
+        {
+            return Ok(Some(value));
         }
+        let Some(stored) = self.stored_of(key)? else { return Ok(None) };
+        if let Some(pointer) = Pointer::decode(&stored) {
+            self.known.note(look, pointer);
+        }
+        self.value_of(key, stored)
     }
 
     /// What sled has for a key; `None` only if it is certain that the key is absent.
@@ -218,7 +235,7 @@ impl Sled {
         }
         writer.flush()?;
         for (key, value, place) in filling(&writes_with_places) {
-            let before = self.write_one(|| match (place, value) {
+            let before = self.write_one(key, || match (place, value) {
                 (Some(pointer), _) => self.db.insert(key, &pointer.encode()),
                 (None, Some(value)) => self.db.insert(key, value.as_ref()),
                 (None, None) => self.db.remove(key),
@@ -247,12 +264,14 @@ impl Sled {
 
     /// Replaces what sled has for a key if that is `old`, and returns whether it was.
     pub(super) fn replace(&self, key: &[u8], old: &[u8], new: &[u8]) -> Result<bool, Trouble> {
-        Ok(self.write_one(|| self.db.compare_and_swap(key, Some(old), Some(new)))?.is_ok())
+        Ok(self.write_one(key, || self.db.compare_and_swap(key, Some(old), Some(new)))?.is_ok())
     }
 
-    fn write_one<T>(&self, write: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
+    fn write_one<T>(&self, key: &[u8], write: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
         let _writing = self.writing.write().unwrap_or_else(PoisonError::into_inner);
-        self.guarded(write)
+        let written = self.guarded(write);
+        self.known.changed(key);
+        written
     }
 
     /// Brings everything applied so far to stable storage. Another thread may apply batches meanwhile.
@@ -319,20 +338,6 @@ impl Sled {
     }
 }
 
-/// Looks up a key, and once more while nothing is written if it was not found.
-fn certain<T, E>(writing: &RwLock<()>, look: impl Fn() -> Result<Option<T>, E>) -> Result<Option<T>, E> {
-    if let Some(found) = look()? {
-        return Ok(Some(found));
-    }
-    let still = writing.read().unwrap_or_else(PoisonError::into_inner);
-    let found = look()?;
-    drop(still);
-    if found.is_some() {
-        tracing::warn!("the working copy did not find a key at first; it was found on the second look");
-    }
-    Ok(found)
-}
-
 /// Syncs a file that sled may remove at any moment.
 fn sync_file(path: &Path) -> Result<(), EngineError> {
     match File::open(path).and_then(|f| f.sync_data()) {
@@ -357,41 +362,4 @@ fn remove_unfinished_snapshots(dir: &Path) -> Result<(), EngineError> {
 
 fn into_value(value: ::sled::IVec) -> Value {
     if value.len() >= SHARE_FROM_BYTES { Bytes::from_owner(value) } else { Bytes::copy_from_slice(&value) }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    #[test]
-    fn a_key_that_is_missed_once_is_found_while_nothing_is_written() {
-        let writing = RwLock::new(());
-        let looks = Cell::new(0);
-        // The second look comes while no write can begin.
-        let look = || {
-            looks.set(looks.get() + 1);
-            assert_eq!(writing.try_write().is_err(), looks.get() == 2);
-            Ok::<_, Trouble>((looks.get() == 2).then_some("value"))
-        };
-        assert_eq!(certain(&writing, look).unwrap(), Some("value"));
-        assert_eq!(looks.get(), 2);
-    }
-
-    #[test]
-    fn a_key_that_is_found_at_once_waits_for_no_write() {
-        let writing = RwLock::new(());
-        let _write = writing.write().unwrap();
-        assert_eq!(certain(&writing, || Ok::<_, Trouble>(Some(1))).unwrap(), Some(1));
-    }
-
-    #[test]
-    fn an_absent_key_stays_absent_and_failures_are_passed_on() {
-        let writing = RwLock::new(());
-        assert_eq!(certain(&writing, || Ok::<_, Trouble>(None::<u8>)).unwrap(), None);
-        let fails = || Err::<Option<u8>, _>(Trouble::Content("why".to_owned()));
-        assert!(matches!(certain(&writing, fails), Err(Trouble::Content(_))));
-        assert!(writing.try_write().is_ok(), "the lock is free again");
-    }
 }

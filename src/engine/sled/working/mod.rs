@@ -11,6 +11,7 @@
 //! | `aside` | what becomes of a working copy that is not usable |
 //! | `filling` | in which order the keys of a group go to sled |
 //! | `position` | the last batch that sled has, and what lives in the value files |
+//! | `certain` | looking twice before a key is said to be absent |
 //! | `copy` | sled and its value files, opened: reading, applying batches, syncing |
 //! | `mover` | empties value files in which little lives |
 //! | `bounded` | calls of sled that may never return |
@@ -22,6 +23,7 @@
 pub(crate) mod aside;
 pub(crate) mod boot;
 pub(crate) mod bounded;
+mod certain;
 pub(crate) mod confirmed;
 pub(crate) mod copy;
 mod filling;

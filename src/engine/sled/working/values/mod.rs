@@ -32,11 +32,13 @@
 //! | `files` | all value files: reading, syncing, and letting go of them |
 //! | `choose` | when a file is full, and which file the mover empties next |
 //! | `writer` | the files that are written |
+//! | `known` | where values lie that were read lately |
 
 mod choose;
 mod entry;
 mod file;
 mod files;
+mod known;
 mod number;
 mod pointer;
 pub(super) mod tally;
@@ -47,6 +49,7 @@ mod writer;
 pub(super) use entry::Head;
 pub(super) use file::ValueFile;
 pub(super) use files::{Read, Values};
+pub(super) use known::Known;
 pub(super) use pointer::Pointer;
 pub(super) use writer::{Emptying, Stream, Writer};
 
