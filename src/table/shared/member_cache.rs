@@ -8,7 +8,7 @@
 //! - A member is inserted only while the view lock of its base is held shared. Publishing a commit removes
 //!   the rows of the blocks that it changed, while it holds the same lock exclusively. So the cache always
 //!   agrees with the view.
-//! - A member that is read alone is inserted when it is asked for again ([`Lately`]). In a base that is larger
+//! - A member that is read alone is inserted when it is asked for again (`Lately`). In a base that is larger
 //!   than the cache most reads are of members that nobody asks for again soon: each would cost a copy, and
 //!   push out a member that is read often.
 //! - Rows are never reused, so entries of a purged base do no harm until they are evicted.
@@ -32,6 +32,9 @@ use crate::stored::block::ROWS_PER_BLOCK;
 const ENTRY_BYTES: usize = 110;
 /// The assumed size of a member when the cache's tables are created, in bytes.
 const USUAL_BYTES: usize = 220;
+/// One part in this many of the members that fit in is remembered as asked for, in two bytes each. More would
+/// let a member in after fewer reads, and would itself be in no cache of the processor.
+const LATELY_PART: usize = 4;
 /// The cache keeps at least one part in this many of the room, however large the images are.
 const LEAST_PART: u64 = 8;
 
@@ -80,7 +83,12 @@ impl MemberCache {
     pub fn new(room: usize) -> Arc<Self> {
         let members = room / (USUAL_BYTES + ENTRY_BYTES);
         let cache = Cache::with_weighter(members, bytes(room), Bytes);
-        Arc::new(Self { cache, lately: Lately::new(members), room: bytes(room), images: Mutex::default() })
+        Arc::new(Self {
+            cache,
+            lately: Lately::new(members / LATELY_PART),
+            room: bytes(room),
+            images: Mutex::default(),
+        })
     }
 
     /// What the cache and the images take now, and how often a member was found in the cache.

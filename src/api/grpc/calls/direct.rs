@@ -98,8 +98,8 @@ impl Call {
     }
 }
 
-/// What has arrived of a request of `method`. If nothing has, or the end has not, a call that has a task of its
-/// own lets others go first and looks once more: it may have begun while its connection still read.
+/// What has arrived of a request of `method`. If nothing has, or the end has not, a call that has a task of
+/// its own lets others go first and looks once more: it may have begun while its connection still read.
 ///
 /// Many clients end a request with an empty piece after its message, in the same write.
 pub async fn start<B>(call: Call, body: &mut B, method: &Method) -> Start

@@ -15,8 +15,8 @@
 //! while nothing is written: [`Sled::get`] looks again under a lock that every single write takes. A key that
 //! is found at once needs no lock.
 //!
-//! Where a value lies may be known without asking sled ([`Known`]): then nobody has changed the key since sled
-//! said so. Every write tells which key it changes, before it returns.
+//! Where a value lies may be known without asking sled ([`Known`]): then nobody has changed the key since
+//! sled said so. Every write tells which key it changes, before it returns.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
