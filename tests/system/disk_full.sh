@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests a full disk: the server refuses writes before the disk is full, and reads continue. Once there is room
-# again, writes continue without a restart. Also tests a read-only disk, which is a clear error. Needs root,
-# to mount a file system from a file.
+# again, writes continue without a restart. Also tests a read-only disk, on which no server starts, and which
+# can be backed up. Needs root, to mount a file system from a file.
 #
 #   tests/system/disk_full.sh PROGRAM
 set -euo pipefail
@@ -87,4 +87,12 @@ if timeout 20 "$program" serve --data "$disk/data" --listen 127.0.0.1:0 >"$work/
   fail "the server started on a read-only disk"
 fi
 grep -q "Read-only file system" "$work/said" || fail "wrong error on a read-only disk: $(cat "$work/said")"
+
+# 7. A file system becomes read-only after errors of its disk. What it has can still be saved.
+"$program" backup --data "$disk/data" --out "$work/backup" >"$work/said" 2>&1 || fail "no backup of a read-only disk: $(cat "$work/said")"
+"$program" verify "$work/backup" >"$work/said" || fail "the backup of a read-only disk is damaged: $(cat "$work/said")"
+"$program" restore --from "$work/backup" --data "$work/restored" >"$work/said" 2>&1 || fail "no restore: $(cat "$work/said")"
+start_server "$program" "$work/restored"
+[ "$(count)" -eq "$now" ] || fail "$now members on the read-only disk, $(count) after the restore"
+stop_server
 echo "disk_full: ok, refused at $full members"

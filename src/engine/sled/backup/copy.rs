@@ -17,7 +17,7 @@ use crate::engine::sled::working::confirmed;
 /// unchanged, and everything that it copies is on stable storage in the store.
 pub fn copy(config: &SledConfig, out: &Path) -> Result<Received, EngineError> {
     folder::need_store(&config.dir)?;
-    let _lock = flock::store(&config.dir)?;
+    let _lock = flock::store_to_read(&config.dir)?;
     let (mut receiver, held) = Receiver::open(out)?;
     let segments = segment::list(&config.log_dir())?.segments;
     let Some(newest) = segments.last() else {
