@@ -47,6 +47,7 @@ mod on {
     run_on!(memory, crate::engine::conformance::memory());
     run_on!(sled, crate::engine::conformance::sled());
     run_on!(postgres, crate::engine::conformance::postgres());
+    run_on!(tenant, crate::engine::conformance::tenant());
 }
 
 /// The content of the memory engine ends with it, so restarting keeps the engine.
@@ -83,10 +84,6 @@ fn sled() -> Option<Subject> {
 pub(crate) fn postgres() -> Option<Subject> {
     use super::postgres::tests::{TestClock, cluster, config};
     use super::postgres::{Contention, PostgresEngine};
-    // The tasks of an engine outlive the runtime of the operation that opens it.
-    static TASKS: std::sync::LazyLock<tokio::runtime::Runtime> = std::sync::LazyLock::new(|| {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-    });
     let dsn = cluster::fresh()?;
     let open = move || {
         // The owner that was killed has soon been silent for a term; the new one never is.
@@ -102,8 +99,35 @@ pub(crate) fn postgres() -> Option<Subject> {
             }
             Arc::new(engine) as Arc<dyn Engine>
         };
-        std::thread::scope(|scope| scope.spawn(|| TASKS.block_on(opened)).join().unwrap())
+        outliving(opened)
     };
+    Some(restarted(open))
+}
+
+/// A lease that has every key. It is given back, or taken back, before it is opened again.
+pub(crate) fn tenant() -> Option<Subject> {
+    use super::postgres::tests::{TestClock, cluster, config};
+    use super::postgres::{Contention, PostgresConfig, PostgresEngine};
+    let (clock, dsn) = (TestClock::new(), cluster::fresh()?);
+    let settings = PostgresConfig { lease_of: |_| Some(7), ..config(dsn.clone(), &clock) };
+    let owner = outliving(PostgresEngine::open(settings, Contention::Wait(&|_| {}))).unwrap();
+    let open = move || {
+        let opened = async {
+            // A tenant that was killed has soon been silent for a term.
+            clock.speed(100);
+            owner.take_back(7).await.unwrap();
+            clock.speed(0);
+            let grant = owner.lend(7).await.unwrap();
+            let settings = PostgresConfig { lease_of: |_| Some(7), ..config(dsn.clone(), &TestClock::new()) };
+            Arc::new(PostgresEngine::open_leased(settings, 7, grant).await.unwrap()) as Arc<dyn Engine>
+        };
+        outliving(opened)
+    };
+    Some(restarted(open))
+}
+
+/// An engine that `open` opens, at first and after each stop.
+fn restarted(open: impl Fn() -> Arc<dyn Engine> + Send + Sync + 'static) -> Subject {
     let engine = open();
     let restart = Box::new(move |engine: Arc<dyn Engine>, stop| {
         if stop == Stop::Closed {
@@ -112,7 +136,15 @@ pub(crate) fn postgres() -> Option<Subject> {
         drop(engine);
         open()
     });
-    Some(Subject { engine, restart })
+    Subject { engine, restart }
+}
+
+/// Runs in a runtime of its own: the tasks of an engine outlive that of the operation that opens it.
+fn outliving<T: Send>(future: impl Future<Output = T> + Send) -> T {
+    static TASKS: std::sync::LazyLock<tokio::runtime::Runtime> = std::sync::LazyLock::new(|| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    });
+    std::thread::scope(|scope| scope.spawn(|| TASKS.block_on(future)).join().unwrap())
 }
 
 fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {

@@ -75,6 +75,16 @@ pub struct EngineStatus {
     pub failing_reads: Option<String>,
 }
 
+/// What lets another process open the keys of a lease, once. It is a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Grant(pub [u8; 16]);
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Grant(..)")
+    }
+}
+
 /// The ordered byte store. The documentation of [`engine`](super) specifies it.
 #[async_trait]
 pub trait Engine: Send + Sync + 'static {
@@ -115,6 +125,34 @@ pub trait Engine: Send + Sync + 'static {
     async fn backup(&self, held: Held) -> Result<Backup, EngineError> {
         let _ = held;
         Err(EngineError::Unsupported("backups"))
+    }
+
+    /// Whether the keys of this lease are lent to another process: then nothing here may write them.
+    fn is_lent(&self, lease: u32) -> bool {
+        let _ = lease;
+        false
+    }
+
+    /// The leases that are lent now, in ascending order.
+    fn lent(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// Lends the keys of a lease to whoever opens the store with the grant. From the call on nothing here
+    /// writes them, and reads see what that process has made durable. Whoever calls it has published
+    /// everything that it has written there. If it fails, the keys may be lent all the same:
+    /// [`Engine::is_lent`] says so, and [`Engine::take_back`] undoes it.
+    async fn lend(&self, lease: u32) -> Result<Grant, EngineError> {
+        let _ = lease;
+        Err(EngineError::Unsupported("leases"))
+    }
+
+    /// Waits until the keys of a lease are given back, or until the process that has them has been silent
+    /// for so long that it answers nothing any more. Afterwards this process writes them again. Does nothing
+    /// if they are not lent.
+    async fn take_back(&self, lease: u32) -> Result<(), EngineError> {
+        let _ = lease;
+        Ok(())
     }
 
     /// Finishes what was appended, makes the working copy durable and releases the files. Later calls fail

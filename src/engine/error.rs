@@ -67,6 +67,10 @@ pub enum EngineError {
     /// not made, and none is made later.
     #[error("this server does not own the store: {0}")]
     NotOwner(String),
+    /// The keys are lent to another process, or are none of those that were lent to this one. Nothing was
+    /// written.
+    #[error("{0}")]
+    Lent(String),
     /// The engine does not support the operation.
     #[error("this kind of store does not support {0}")]
     Unsupported(&'static str),

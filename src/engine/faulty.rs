@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value};
+use super::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Grant, Key, KeyRange, Value};
 
 /// What happens at the chosen operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -295,6 +295,22 @@ impl Engine for Faulty {
 
     async fn unreadable(&self, most: usize) -> Result<Vec<EngineError>, EngineError> {
         Ok(self.unreadable.lock().unwrap().iter().take(most).cloned().collect())
+    }
+
+    fn is_lent(&self, lease: u32) -> bool {
+        self.inner.is_lent(lease)
+    }
+
+    fn lent(&self) -> Vec<u32> {
+        self.inner.lent()
+    }
+
+    async fn lend(&self, lease: u32) -> Result<Grant, EngineError> {
+        self.inner.lend(lease).await
+    }
+
+    async fn take_back(&self, lease: u32) -> Result<(), EngineError> {
+        self.inner.take_back(lease).await
     }
 
     fn status(&self) -> EngineStatus {

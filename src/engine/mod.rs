@@ -17,6 +17,11 @@
 //!   no other batch.
 //! - Dropping the future cancels nothing.
 //!
+//! An engine that several processes can reach may also **lend** keys. A lease is a number that follows from a key
+//! (the function for that is a setting of the engine); keys without one are not lent. While a lease is lent
+//! ([`Engine::lend`]), only the process that opened it with its grant writes those keys, and here every batch
+//! that would is refused.
+//!
 //! Scans are not snapshots: a scan may see a part of a batch that is published while the scan runs. Callers
 //! that need more hold their own locks (as the table does with its view lock).
 //!
@@ -57,7 +62,7 @@ pub mod sled;
 
 pub use batch::{Batch, Key, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, SMALL_BATCH_BYTES, Value};
 pub use caught_up::{append_caught_up, commit_caught_up};
-pub use contract::{Append, Durable, Engine, EngineStatus};
+pub use contract::{Append, Durable, Engine, EngineStatus, Grant};
 #[cfg(test)]
 pub(crate) use difference::{apply as apply_difference, put_item};
 pub use error::EngineError;

@@ -56,7 +56,9 @@ impl From<EngineError> for Error {
             EngineError::StorageFull { free, needed } => Self::StorageFull { free, needed },
             EngineError::CommitUnknown(private) => Self::CommitUnknown { private },
             EngineError::Refusing(_) => Self::StorageFailed,
-            EngineError::NotOwner(private) => Self::StorageUnavailable { private },
+            EngineError::NotOwner(private) | EngineError::Lent(private) => {
+                Self::StorageUnavailable { private }
+            }
             EngineError::Io(private) => Self::StorageUnavailable { private },
             EngineError::Closed => Self::Stopping,
             EngineError::Unsupported(what) => Self::NotSupported { what },

@@ -8,12 +8,13 @@
 //! meanwhile. What is remembered of the tables comes between: it is as new as they are, or newer than what
 //! was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Mutex;
 
 use bytes::Bytes;
 
+use super::keys::Keys;
 use super::remembered::Remembered;
 use crate::engine::lock::lock;
 use crate::engine::pending::{Ops, Pending, bytes_of};
@@ -31,6 +32,9 @@ struct State {
     beneath_bytes: usize,
     /// Values that the tables have, for keys that no pending batch writes.
     remembered: Remembered,
+    keys: Keys,
+    /// Counts the times that something was taken back: what was read before may be old.
+    taken_back: u64,
     durable: u64,
     /// Why no batch gets a number any more.
     refusing: Option<EngineError>,
@@ -45,7 +49,22 @@ pub(super) type Read = BTreeMap<Bytes, Result<Option<Value>, EngineError>>;
 pub(super) struct Shown {
     pub(super) values: Vec<Option<Option<Value>>>,
     /// That moment, for [`Backlog::keep`].
-    pub(super) next: u64,
+    pub(super) at: Moment,
+}
+
+/// When a statement was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// The number of the next batch then.
+    next: u64,
+    taken_back: u64,
+}
+
+/// What was read for batches that get a number.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Beneath {
+    pub(super) values: Read,
+    taken_back: u64,
 }
 
 /// What became of a batch that asked for a number.
@@ -62,12 +81,14 @@ pub(super) enum Numbered {
 impl Backlog {
     /// Nothing is pending; the tables have every batch up to `last`. At most `room` bytes of them are
     /// remembered.
-    pub(super) fn new(last: u64, room: usize) -> Self {
+    pub(super) fn new(last: u64, room: usize, keys: Keys) -> Self {
         Self(Mutex::new(State {
             pending: Pending::new(last.saturating_add(1)),
             beneath: BTreeMap::new(),
             beneath_bytes: 0,
             remembered: Remembered::new(room),
+            keys,
+            taken_back: 0,
             durable: last,
             refusing: None,
         }))
@@ -83,13 +104,24 @@ impl Backlog {
         unknown
     }
 
-    /// Decides the checks of a batch and numbers it. What it writes becomes part of `read`: by the next batch
-    /// it may have left the backlog, and then what was read before is old.
-    pub(super) fn number(&self, checks: &[(Key, Option<Value>)], ops: &Ops, read: &mut Read) -> Numbered {
+    /// Decides the checks of a batch and numbers it. What it writes becomes part of `beneath`: by the next
+    /// batch it may have left the backlog, and then what was read before is old.
+    pub(super) fn number(
+        &self,
+        checks: &[(Key, Option<Value>)],
+        ops: &Ops,
+        beneath: &mut Beneath,
+    ) -> Numbered {
         let mut state = lock(&self.0);
-        if let Some(error) = &state.refusing {
-            return Numbered::Refused(error.clone());
+        let keys = checks.iter().map(|(key, _)| key.as_slice()).chain(ops.iter().map(|op| op.key.as_ref()));
+        let refused = || keys.into_iter().find_map(|key| state.keys.refused(key));
+        if let Some(error) = state.refusing.clone().or_else(refused) {
+            return Numbered::Refused(error);
         }
+        if beneath.taken_back != state.taken_back {
+            *beneath = Beneath { values: Read::new(), taken_back: state.taken_back };
+        }
+        let read = &mut beneath.values;
         let mut holds = true;
         for (key, expected) in checks {
             match state.newest(key, read) {
@@ -118,6 +150,11 @@ impl Backlog {
         Numbered::As(state.pending.push(ops.clone()))
     }
 
+    /// Nothing that was read so far.
+    pub(super) fn beneath(&self) -> Beneath {
+        Beneath { values: Read::new(), taken_back: lock(&self.0).taken_back }
+    }
+
     /// The value of `key` when the tables have exactly the batches before `number`, one of which is pending.
     pub(super) fn before(&self, key: &[u8], number: u64) -> Option<Value> {
         let state = lock(&self.0);
@@ -138,7 +175,8 @@ impl Backlog {
             state.pending.forget(last);
             for op in group.iter().flat_map(|ops| ops.iter()) {
                 state.forget_beneath(&op.key);
-                state.remembered.left(last, &op.key, op.value.as_ref());
+                let kept = op.value.as_ref().filter(|_| state.keys.remembers(&op.key));
+                state.remembered.left(last, &op.key, kept);
                 if state.pending.newest(&op.key).is_some() {
                     state.set_beneath(op.key.clone(), op.value.clone());
                 }
@@ -159,19 +197,54 @@ impl Backlog {
     pub(super) fn shown(&self, keys: &[Key]) -> Shown {
         let state = lock(&self.0);
         let of = |key: &Key| state.shown(key).or_else(|| state.remembered.get(key).cloned().map(Some));
-        Shown { values: keys.iter().map(of).collect(), next: state.pending.next() }
+        let at = Moment { next: state.pending.next(), taken_back: state.taken_back };
+        Shown { values: keys.iter().map(of).collect(), at }
     }
 
-    /// Remembers what the tables had when they were asked after the moment `next`, as far as it is still so.
-    pub(super) fn keep(&self, next: u64, read: &Read) {
+    /// Remembers what the tables had when they were asked after this moment, as far as it is still so.
+    pub(super) fn keep(&self, at: Moment, read: &Read) {
         let mut state = lock(&self.0);
+        if at.taken_back != state.taken_back {
+            return;
+        }
         for (key, value) in read {
             if let Ok(Some(value)) = value
                 && !state.beneath.contains_key(key)
+                && state.keys.remembers(key)
             {
-                state.remembered.read(next, key, value);
+                state.remembered.read(at.next, key, value);
             }
         }
+    }
+
+    /// Writes no keys of this lease from now on, and remembers none that somebody else may write. `false` if
+    /// it is lent already.
+    pub(super) fn lend(&self, lease: u32) -> bool {
+        let state = &mut *lock(&self.0);
+        let is_news = state.keys.lend(lease);
+        state.remembered.retain(|key| state.keys.remembers(key));
+        is_news
+    }
+
+    /// Whether a batch that is not published, or waits for one that is not, writes keys of this lease.
+    pub(super) fn has_pending(&self, lease: u32) -> bool {
+        let state = lock(&self.0);
+        state.beneath.keys().any(|key| state.keys.is_of(lease, key))
+    }
+
+    /// Nobody else writes the keys of this lease any more.
+    pub(super) fn take_back(&self, lease: u32) {
+        let mut state = lock(&self.0);
+        state.keys.take_back(lease);
+        state.taken_back += 1;
+    }
+
+    pub(super) fn lent(&self) -> BTreeSet<u32> {
+        lock(&self.0).keys.lent().clone()
+    }
+
+    pub(super) fn is_lent(&self, lease: u32) -> bool {
+        lock(&self.0).keys.lent().contains(&lease)
     }
 
     /// What readers see of every key in the range that the backlog knows, in ascending order.

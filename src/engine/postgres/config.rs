@@ -51,6 +51,8 @@ pub struct PostgresConfig {
     pub readers: usize,
     /// How many bytes of values that were read or written are kept in memory; with 0 none are.
     pub cache_bytes: usize,
+    /// The lease that has a key, if any can: then the key may be lent, and only its writer remembers it.
+    pub lease_of: fn(&[u8]) -> Option<u32>,
     /// Tells the time.
     pub clock: BootClock,
     /// Counts how long the database takes to make a group of batches durable.
@@ -77,6 +79,7 @@ impl PostgresConfig {
             close_within: DEFAULT_CLOSE_WITHIN,
             readers: 4,
             cache_bytes: DEFAULT_CACHE_BYTES,
+            lease_of: |_| None,
             clock: BootClock::system(),
             commit_times: commit_times(),
             proven: Counter::default(),

@@ -10,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::backlog::Backlog;
 use super::config::PostgresConfig;
+use super::keys::Keys;
 use super::ownership::Ownership;
-use super::rows::{Fence, encode_waits};
+use super::rows::{Beat, Fence, encode_waits};
+use super::scope::Scope;
 use super::sql::Sql;
 use super::tables;
-use super::wire::{Failure, Hello, Known, Link, Tls, connect};
+use super::wire::{Failure, Hello, Kept, Known, Link, Tls, connect};
 use crate::engine::EngineError;
 use crate::engine::lock::lock;
 
@@ -30,6 +32,10 @@ pub(super) struct Core {
     pub(super) backlog: Backlog,
     /// The front of every fence and beat of this owner.
     pub(super) who: Vec<u8>,
+    /// Its last beat.
+    beat: Mutex<Beat>,
+    /// Held by whoever changes who has a lease; with a connection for that.
+    pub(super) lending: tokio::sync::Mutex<Kept>,
     /// The tasks end at once.
     pub(super) stop: CancellationToken,
     /// The store is being closed, and has waited long enough for the database.
@@ -45,15 +51,21 @@ impl Core {
         config: PostgresConfig,
         tls: Tls,
         known: Known,
+        scope: Scope,
         fence: &Fence,
         ownership: Ownership,
     ) -> Self {
+        let (name, address) = (config.name.clone(), config.address.clone());
+        let beat = Beat { epoch: fence.epoch, owner: fence.owner, count: 0, name, address };
+        let keys = Keys::new(scope, config.lease_of);
         Self {
-            sql: Sql::new(&config.dsn.schema),
+            sql: Sql::new(&config.dsn.schema, scope),
             tls,
             ownership,
-            backlog: Backlog::new(fence.last, config.cache_bytes),
+            backlog: Backlog::new(fence.last, config.cache_bytes, keys),
             who: fence.who(),
+            beat: Mutex::new(beat),
+            lending: tokio::sync::Mutex::default(),
             stop: CancellationToken::new(),
             hurry: CancellationToken::new(),
             is_closed: AtomicBool::new(false),
@@ -62,6 +74,13 @@ impl Core {
             stalled: Mutex::default(),
             config,
         }
+    }
+
+    /// The bytes of the next beat. No two are the same.
+    pub(super) fn next_beat(&self) -> Vec<u8> {
+        let mut beat = lock(&self.beat);
+        beat.count = beat.count.saturating_add(1);
+        beat.encode()
     }
 
     /// A new connection to the primary; never to one of an earlier timeline than one seen before.
@@ -73,6 +92,11 @@ impl Core {
             return Err(failure);
         }
         Ok(link)
+    }
+
+    /// Whether a connection leads to a former primary.
+    pub(super) fn is_former(&self, link: &Link) -> bool {
+        self.known.is_former(link)
     }
 
     /// Fails if another server owns the store, or if this is a former primary.
@@ -130,13 +154,18 @@ impl Core {
             ));
         }
         if fence.who() != self.who {
-            self.ownership.lose("another server has taken over the store");
-            return Err(Failure::Engine(self.not_owner()));
+            return Err(self.taken_over());
         }
         if fence.last < least {
             return Err(Failure::Lost("it lacks writes that were acknowledged".to_owned()));
         }
         Ok(())
+    }
+
+    /// The rows have another owner.
+    pub(super) fn taken_over(&self) -> Failure {
+        self.ownership.lose(self.sql.scope.taken_over());
+        Failure::Engine(self.not_owner())
     }
 
     /// Why reads are not answered now.

@@ -5,6 +5,9 @@
 //! - **One row orders everything.** Every write changes the row `fence`, which names the owner, and does
 //!   nothing if it is not what the owner left there. So nobody writes over anybody, however late a write
 //!   arrives.
+//! - **What is lent has rows of its own**, a fence and a beat for each lease, and whoever they name writes its
+//!   keys: everything that is said here of the owner of the store is said of the tenant of a lease too. Only
+//!   the owner of the store moves a lease, by a change of its own beat.
 //! - **The contract is that of one process** because the owner alone writes: numbers and checks are decided
 //!   in its memory, against batches that the database does not have yet.
 //! - **Durable, then visible.** A batch is in the tables before it is published. Readers ask the tables, and
@@ -22,7 +25,9 @@
 //! | --- | --- |
 //! | `clock`, `dsn`, `config` | the clock since boot; where the database is; the settings |
 //! | `ownership` | whether this server may answer |
-//! | `rows`, `peer`, `pieces` | the rows of the table `hot`; the key that its readers share; values in pieces that fit the rows of the table `kv` |
+//! | `rows`, `scope` | the rows of the table `hot`; which of them decide who writes something |
+//! | `peer`, `pieces` | the key that readers of `hot` share; values in pieces that fit the rows of the table `kv` |
+//! | `keys` | which keys this process writes and remembers |
 //! | `remembered` | values of the tables that memory has |
 //! | `backlog` | batches between their number and their publication, and what lies beneath them |
 //! | `sql`, `wire` | the statements; connections with limits, TLS and warnings |
@@ -36,6 +41,7 @@ pub mod clock;
 mod config;
 mod core;
 mod dsn;
+mod keys;
 mod ownership;
 mod peer;
 mod pieces;
@@ -43,6 +49,7 @@ mod reading;
 mod remembered;
 mod rows;
 mod running;
+mod scope;
 mod sql;
 mod tables;
 #[cfg(test)]

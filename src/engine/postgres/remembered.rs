@@ -1,6 +1,6 @@
 //! Values of the tables in memory, so that the owner reads them without a statement.
 //!
-//! Nobody but the owner changes the tables, so what it wrote or read stays true for as long as it owns the
+//! Nobody else changes the values that are here, so what it wrote or read stays true for as long as it owns the
 //! store. Whoever answers looks at the ownership *after* it has read here. If it still holds then, nobody
 //! else had written when the value was read, and the call had begun by then; so the answer is that of a
 //! moment within the call, however long the process is paused before it, or between the look and the
@@ -14,6 +14,7 @@
 //!   the statement was asked for. The number of the last one that left is noted by the hash of the key, in
 //!   one of a few thousand places. Keys that share a place may keep each other's values out, and never an
 //!   old one in.
+//! - Keys that others write too are not here: see [`keys`](super::keys).
 
 use std::hash::BuildHasher;
 
@@ -90,6 +91,11 @@ impl Remembered {
         if self.fits(key, value) && self.place(key).is_some_and(|left| *left < next) {
             self.values.insert(key.clone(), value.clone());
         }
+    }
+
+    /// Keeps only the values of these keys.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&[u8]) -> bool) {
+        self.values.retain(|key, _| is_kept(key));
     }
 
     fn fits(&self, key: &Bytes, value: &Value) -> bool {

@@ -6,6 +6,10 @@ use crate::engine::EngineError;
 
 /// The version of the tables and of every row here.
 pub(super) const FORMAT: u8 = 1;
+/// The version of the row `meta` while something may be lent: a program that knows no leases refuses it.
+const LENDING_FORMAT: u8 = 2;
+/// What the keys of the fence and the beat of a lease begin with; its number follows.
+pub(super) const KEYS_OF_LEASES: (&str, &str) = ("fence/", "beat/");
 /// A random number that names a server's ownership, a write or a store.
 pub(super) type Id = [u8; 16];
 /// The owner of a store that nobody owns.
@@ -93,13 +97,36 @@ impl Beat {
     }
 }
 
-/// The row `meta`: the version, and the id of the store.
-pub(super) fn encode_meta(store: &Id) -> Vec<u8> {
-    [&[FORMAT], &store[..]].concat()
+/// The row `meta`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Meta {
+    /// The id of the store.
+    pub(super) store: Id,
+    /// The last change of a lease, while something may be lent.
+    pub(super) lending: Option<Id>,
 }
 
-pub(super) fn decode_meta(bytes: &[u8]) -> Result<Id, EngineError> {
-    version(bytes, "meta")?.try_into().map_err(|_| damaged("meta"))
+impl Meta {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        match &self.lending {
+            None => [&[FORMAT], &self.store[..]].concat(),
+            Some(change) => [&[LENDING_FORMAT], &self.store[..], &change[..]].concat(),
+        }
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, EngineError> {
+        let (version, rest) = bytes.split_first().ok_or_else(|| damaged("meta"))?;
+        let (store, rest) = match *version {
+            newer if newer > LENDING_FORMAT => return Err(too_new("meta", newer, LENDING_FORMAT)),
+            _ => rest.split_first_chunk().ok_or_else(|| damaged("meta"))?,
+        };
+        let lending = match (*version, rest) {
+            (FORMAT, []) => None,
+            (LENDING_FORMAT, change) => Some(change.try_into().map_err(|_| damaged("meta"))?),
+            _ => return Err(damaged("meta")),
+        };
+        Ok(Self { store: *store, lending })
+    }
 }
 
 /// The row `waits`, which a store has once its database waits for standbys: the version.
@@ -144,13 +171,14 @@ fn number<'a>(bytes: &'a [u8], what: &str) -> Result<(u64, &'a [u8]), EngineErro
 fn version<'a>(bytes: &'a [u8], what: &str) -> Result<&'a [u8], EngineError> {
     match bytes.split_first() {
         Some((&FORMAT, rest)) => Ok(rest),
-        Some((&found, _)) if found > FORMAT => Err(EngineError::NewerFormat {
-            file: format!("the row {what} of the database"),
-            found: found.into(),
-            supported: FORMAT.into(),
-        }),
+        Some((&found, _)) if found > FORMAT => Err(too_new(what, found, FORMAT)),
         _ => Err(damaged(what)),
     }
+}
+
+fn too_new(what: &str, found: u8, supported: u8) -> EngineError {
+    let file = format!("the row {what} of the database");
+    EngineError::NewerFormat { file, found: found.into(), supported: supported.into() }
 }
 
 fn damaged(what: &str) -> EngineError {
@@ -161,23 +189,23 @@ fn damaged(what: &str) -> EngineError {
     }
 }
 
+/// The bytes of the block of `docs/formats.md` that begins with this comment.
+#[cfg(test)]
+pub(super) fn golden(name: &str) -> Vec<u8> {
+    let page = include_str!("../../../docs/formats.md");
+    let start = page.find(&format!("```golden\n# {name}\n")).unwrap_or_else(|| panic!("no golden {name}"));
+    let block = page[start..].split("```").nth(1).unwrap();
+    let lines = block.lines().skip(1).map(|line| line.split('#').next().unwrap());
+    let digits: String = lines.collect::<String>().split_whitespace().collect();
+    (0..digits.len() / 2).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).unwrap()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn fence() -> Fence {
         Fence { epoch: 2, owner: [0xaa; 16], last: 1000, write: [0xbb; 16] }
-    }
-
-    /// The bytes of the block of `docs/formats.md` that begins with this comment.
-    fn golden(name: &str) -> Vec<u8> {
-        let page = include_str!("../../../docs/formats.md");
-        let start =
-            page.find(&format!("```golden\n# {name}\n")).unwrap_or_else(|| panic!("no golden {name}"));
-        let block = page[start..].split("```").nth(1).unwrap();
-        let lines = block.lines().skip(1).map(|line| line.split('#').next().unwrap());
-        let digits: String = lines.collect::<String>().split_whitespace().collect();
-        (0..digits.len() / 2).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).unwrap()).collect()
     }
 
     #[test]
@@ -188,11 +216,16 @@ mod tests {
         assert_eq!(beat.encode(), golden("the row beat"));
         assert_eq!(there.encode(), golden("the row beat with an address"));
         assert_eq!(Beat::decode(&golden("the row beat with an address")).unwrap(), there);
-        assert_eq!(encode_meta(&[0xcc; 16]), golden("the row meta"));
+        for (lending, name) in
+            [(None, "the row meta"), (Some([0xdd; 16]), "the row meta while something is lent")]
+        {
+            let meta = Meta { store: [0xcc; 16], lending };
+            assert_eq!(meta.encode(), golden(name));
+            assert_eq!(Meta::decode(&golden(name)).unwrap(), meta);
+        }
         assert_eq!(encode_waits(), golden("the row waits"));
         assert_eq!(Fence::decode(&golden("the row fence")).unwrap(), fence());
         assert_eq!(Beat::decode(&golden("the row beat")).unwrap(), beat);
-        assert_eq!(decode_meta(&golden("the row meta")).unwrap(), [0xcc; 16]);
     }
 
     #[test]
@@ -211,8 +244,11 @@ mod tests {
         }
         let newer = [&[2], &bytes[1..]].concat();
         assert!(matches!(Fence::decode(&newer), Err(EngineError::NewerFormat { found: 2, .. })));
-        assert!(matches!(decode_meta(&[9; 17]), Err(EngineError::NewerFormat { found: 9, .. })));
-        assert!(matches!(decode_meta(&[1; 16]), Err(EngineError::Corrupt { .. })));
+        let meta = |version: u8, len: usize| Meta::decode(&[&[version], &vec![5; len][..]].concat());
+        assert!(matches!(meta(9, 16), Err(EngineError::NewerFormat { found: 9, supported: 2, .. })));
+        for (version, lens) in [(0, [16, 32]), (1, [15, 32]), (2, [16, 31])] {
+            assert!(lens.iter().all(|len| matches!(meta(version, *len), Err(EngineError::Corrupt { .. }))));
+        }
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! The tables of a store: makes them in a database that has none, and refuses whatever is not what it makes.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::config::PostgresConfig;
-use super::rows::{Beat, Fence, Id, NOBODY, decode_meta, encode_meta, random_id};
+use super::rows::{Beat, Fence, KEYS_OF_LEASES, Meta, NOBODY, random_id};
+use super::scope::Scope;
 use super::sql::Sql;
 use super::wire::{Failure, Hello, Known, Link};
 use crate::engine::EngineError;
@@ -21,7 +24,7 @@ const FOUND: &str = "SELECT c.relname::text, c.relkind::text, c.relpersistence::
     FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace \
     WHERE s.nspname = $1 AND c.relname IN ('hot', 'kv')";
 
-/// The rows of the table `hot`.
+/// The rows of the table `hot` that decide who writes something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rows {
     pub(super) fence: Fence,
@@ -29,7 +32,8 @@ pub(super) struct Rows {
     pub(super) fence_bytes: Vec<u8>,
     pub(super) beat: Beat,
     pub(super) beat_bytes: Vec<u8>,
-    pub(super) store: Id,
+    pub(super) meta: Meta,
+    pub(super) meta_bytes: Vec<u8>,
     /// Whether its database has to wait for standbys.
     pub(super) waits: bool,
 }
@@ -133,7 +137,7 @@ async fn make(link: &mut Link, schema: &str) -> Result<(), Failure> {
     let write = random_id()?;
     let fence = Fence { epoch: 0, owner: NOBODY, last: 0, write }.encode();
     let beat = Beat { epoch: 0, owner: NOBODY, count: 0, name: String::new(), address: None }.encode();
-    let meta = encode_meta(&store);
+    let meta = Meta { store, lending: None }.encode();
     let unit = link.begin().await?;
     let has_schema =
         unit.query("SELECT 1 WHERE to_regnamespace($1) IS NOT NULL", &[(&schema, Type::TEXT)]).await?;
@@ -156,26 +160,66 @@ async fn make(link: &mut Link, schema: &str) -> Result<(), Failure> {
     unit.commit().await
 }
 
-/// Reads the rows of `hot`.
+/// Rows of `hot`.
+type Found = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Reads the rows of `hot` that decide who writes.
 pub(super) async fn rows(link: &Link, sql: &Sql) -> Result<Rows, Failure> {
-    let found = link.query(&sql.rows, &[]).await?;
-    let find =
-        |name: &str| found.iter().find(|row| row.try_get::<_, &[u8]>(0).is_ok_and(|k| k == name.as_bytes()));
-    let row = |name: &str| {
-        let value = find(name).and_then(|row| row.try_get::<_, &[u8]>(1).ok());
-        value.map(<[u8]>::to_vec).ok_or_else(|| EngineError::Corrupt {
-            file: "the table hot of the database".to_owned(),
-            offset: 0,
-            detail: format!("it has no row {name}"),
+    let found = found(link, &sql.rows).await?;
+    Ok(Rows::of(&found, sql.scope)?)
+}
+
+/// Reads those of a lease, if it was ever lent.
+pub(super) async fn lease(link: &Link, sql: &Sql) -> Result<Option<Rows>, Failure> {
+    let found = found(link, &sql.rows).await?;
+    let was_lent = found.contains_key(sql.scope.fence().as_bytes());
+    Ok(was_lent.then(|| Rows::of(&found, sql.scope)).transpose()?)
+}
+
+/// Reads those of the store and of every lease.
+pub(super) async fn all(link: &Link, sql: &Sql) -> Result<(Rows, BTreeMap<u32, Rows>), Failure> {
+    let found = found(link, &sql.all_rows).await?;
+    let mut leases = BTreeMap::new();
+    for lease in found.keys().filter_map(|key| lease_of_fence(key)) {
+        leases.insert(lease, Rows::of(&found, Scope::Lease(lease))?);
+    }
+    Ok((Rows::of(&found, Scope::Store)?, leases))
+}
+
+fn lease_of_fence(key: &[u8]) -> Option<u32> {
+    let digits = std::str::from_utf8(key).ok()?.strip_prefix(KEYS_OF_LEASES.0)?;
+    u32::from_str_radix(digits, 16).ok()
+}
+
+async fn found(link: &Link, statement: &str) -> Result<Found, Failure> {
+    let rows = link.query(statement, &[]).await?;
+    let pair = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
+    rows.iter().map(pair).collect::<Result<_, tokio_postgres::Error>>().map_err(|error| Failure::of(&error))
+}
+
+impl Rows {
+    fn of(found: &Found, scope: Scope) -> Result<Self, EngineError> {
+        let row = |name: &str| {
+            found.get(name.as_bytes()).cloned().ok_or_else(|| EngineError::Corrupt {
+                file: "the table hot of the database".to_owned(),
+                offset: 0,
+                detail: format!("it has no row {name}"),
+            })
+        };
+        let (meta_bytes, fence_bytes, beat_bytes) = (row("meta")?, row(&scope.fence())?, row(&scope.beat())?);
+        Ok(Self {
+            meta: Meta::decode(&meta_bytes)?,
+            fence: Fence::decode(&fence_bytes)?,
+            beat: Beat::decode(&beat_bytes)?,
+            waits: found.contains_key(&b"waits"[..]),
+            meta_bytes,
+            fence_bytes,
+            beat_bytes,
         })
-    };
-    let (meta, fence_bytes, beat_bytes) = (row("meta")?, row("fence")?, row("beat")?);
-    Ok(Rows {
-        store: decode_meta(&meta)?,
-        fence: Fence::decode(&fence_bytes)?,
-        beat: Beat::decode(&beat_bytes)?,
-        waits: find("waits").is_some(),
-        fence_bytes,
-        beat_bytes,
-    })
+    }
+
+    /// Whether somebody was allowed to take what these rows are for, and has not done it.
+    pub(super) fn is_granted(&self) -> bool {
+        !self.fence.is_free() && self.beat.owner == NOBODY
+    }
 }

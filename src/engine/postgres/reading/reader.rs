@@ -131,7 +131,8 @@ impl Reader<'_> {
     /// Runs a statement that returns rows of the data with 1 in front and the fence of its snapshot with 0.
     async fn fenced(&mut self, statement: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failure> {
         self.core.may_read()?;
-        let link = match self.link.take() {
+        // The fence of the store does not tell what tenants have written: at a former primary it may be the last one.
+        let link = match self.link.take().filter(|link| !self.core.is_former(link)) {
             Some(link) => link,
             None => self.core.link(&self.core.config).await?,
         };

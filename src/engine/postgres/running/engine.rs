@@ -7,8 +7,11 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::leases::marked;
+use super::lending::{self, change};
 use super::opening::{self, Contention, Opened};
 use super::scan::scan;
+use super::tenant;
 use super::unreadable::unreadable;
 use crate::engine::backup::{Backup, Held};
 use crate::engine::lock::lock;
@@ -19,14 +22,22 @@ use crate::engine::postgres::ownership::Ownership;
 use crate::engine::postgres::peer::PeerKey;
 use crate::engine::postgres::reading::{Reads, serve};
 use crate::engine::postgres::rows::random_id;
+use crate::engine::postgres::scope::Scope;
+use crate::engine::postgres::tables;
+use crate::engine::postgres::wire::{Failure, Link};
 use crate::engine::postgres::writing::{Waiting, number, prove, renew, watch, write};
-use crate::engine::{Append, Batch, Direction, Engine, EngineError, EngineStatus, Key, KeyRange, Value};
+use crate::engine::{
+    Append, Batch, Direction, Engine, EngineError, EngineStatus, Grant, Key, KeyRange, Value,
+};
 use crate::tasks;
+
+/// How often a lease is opened whose connection was lost before it was open.
+const LEASE_TRIES: u32 = 3;
 
 /// An open store, which this process owns. Dropping it without [`Engine::close`] leaves it as a crash would:
 /// others wait for a term before they take over.
 pub struct PostgresEngine {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     reads: Arc<Reads>,
     key: PeerKey,
     /// `None` once the store is closed.
@@ -46,7 +57,7 @@ impl PostgresEngine {
         let me = random_id()?;
         loop {
             let opened = opening::open(&config, &contention, me).await?;
-            match Self::start(config.clone(), opened).await {
+            match Self::start(config.clone(), Scope::Store, opened).await {
                 Err(EngineError::NotOwner(why)) if matches!(contention, Contention::Wait(_)) => {
                     tracing::warn!(why, "the store was lost before it was open");
                 }
@@ -60,24 +71,47 @@ impl PostgresEngine {
         }
     }
 
-    async fn start(config: PostgresConfig, opened: Opened) -> Result<Self, EngineError> {
+    /// Opens the keys of a lease that the owner of the store has lent with this grant: the handle of a
+    /// tenant. It reads the whole store, remembers the keys of its lease alone, and writes those and keys that
+    /// have no lease. It waits for nobody: if the grant is no longer valid, this fails with
+    /// [`EngineError::NotOwner`]. Closing it gives the lease back.
+    pub async fn open_leased(config: PostgresConfig, lease: u32, grant: Grant) -> Result<Self, EngineError> {
+        let (me, mut tries) = (random_id()?, 1);
+        loop {
+            let opened = tenant::open(&config, lease, grant.0, me).await?;
+            match Self::start(config.clone(), Scope::Lease(lease), opened).await {
+                // It was taken, and the connection lost before that was proven.
+                Err(EngineError::Io(why)) if tries < LEASE_TRIES => {
+                    tracing::warn!(why, lease, "a lease could not be opened; it is tried again");
+                    tokio::time::sleep(config.beat()).await;
+                }
+                started => return started,
+            }
+            tries += 1;
+        }
+    }
+
+    async fn start(config: PostgresConfig, scope: Scope, opened: Opened) -> Result<Self, EngineError> {
         let Opened { link, hello, taken, tls, known } = opened;
         let ownership = Ownership::new(taken.fence.epoch, config.clock.clone(), config.term, taken.sent);
         let readers = config.readers.max(1);
-        let core = Arc::new(Core::new(config, tls, known, &taken.fence, ownership));
+        let core = Arc::new(Core::new(config, tls, known, scope, &taken.fence, ownership));
         let reads = Arc::new(Reads::default());
-        let failed = |failure: crate::engine::postgres::wire::Failure| failure.into_engine();
+        let failed = |failure: Failure| failure.into_engine();
         core.seen(&hello).map_err(failed)?;
         // Whatever the takeover saw is on a quorum once this is.
         let sent = core.config.clock.now();
         let fence = prove(&core, &link, taken.fence.last).await.map_err(failed)?;
         core.ownership.renewed(sent);
-        core.note_waiting(&link, &hello, taken.waits).await.map_err(failed)?;
+        if scope == Scope::Store {
+            core.note_waiting(&link, &hello, taken.waits).await.map_err(failed)?;
+            note_lent(&core, &link).await.map_err(failed)?;
+            tasks::vital("store-statistics", watch(Arc::clone(&core)));
+        }
         for _ in 0..readers {
             tasks::vital("store-reader", serve(Arc::clone(&core), Arc::clone(&reads)));
         }
-        tasks::vital("store-beat", renew(Arc::clone(&core), fence));
-        tasks::vital("store-statistics", watch(Arc::clone(&core)));
+        tasks::vital("store-beat", renew(Arc::clone(&core)));
         let (appended, waiting) = mpsc::unbounded_channel();
         let (numbered, ready) = mpsc::unbounded_channel();
         let numbering =
@@ -110,6 +144,21 @@ impl PostgresEngine {
     }
 }
 
+/// Marks what a former owner has lent; and if it is nothing, programs that know no leases may have the store
+/// again.
+async fn note_lent(core: &Core, link: &Link) -> Result<(), Failure> {
+    let (rows, leases) = tables::all(link, &core.sql).await?;
+    let lent: Vec<u32> =
+        leases.into_iter().filter(|(_, rows)| !rows.fence.is_free()).map(|(lease, _)| lease).collect();
+    if lent.is_empty() && rows.meta.lending.is_some() {
+        change(core, link, &[marked(&rows, None)]).await?;
+    }
+    for lease in lent {
+        core.backlog.lend(lease);
+    }
+    Ok(())
+}
+
 type Answer = Result<crate::engine::Durable, EngineError>;
 
 #[async_trait]
@@ -134,7 +183,7 @@ impl Engine for PostgresEngine {
                 return values.into_iter().flatten().collect();
             }
             let mut found = self.reads.get(&self.core, unknown).await?;
-            self.core.backlog.keep(shown.next, &found);
+            self.core.backlog.keep(shown.at, &found);
             read.append(&mut found);
         }
     }
@@ -179,6 +228,22 @@ impl Engine for PostgresEngine {
 
     async fn backup(&self, _: Held) -> Result<Backup, EngineError> {
         Err(EngineError::Unsupported("backups: back the database up with its own tools, for example pg_dump"))
+    }
+
+    fn is_lent(&self, lease: u32) -> bool {
+        self.core.backlog.is_lent(lease)
+    }
+
+    fn lent(&self) -> Vec<u32> {
+        self.core.backlog.lent().into_iter().collect()
+    }
+
+    async fn lend(&self, lease: u32) -> Result<Grant, EngineError> {
+        lending::lend(&self.core, lease).await
+    }
+
+    async fn take_back(&self, lease: u32) -> Result<(), EngineError> {
+        lending::take_back(&self.core, lease).await
     }
 
     async fn close(&self) -> Result<(), EngineError> {

@@ -1,9 +1,12 @@
 //! The handle of an open store, and how it is opened.
 
 mod engine;
+mod leases;
+mod lending;
 mod opening;
 mod scan;
 mod takeover;
+mod tenant;
 mod unreadable;
 
 pub use engine::PostgresEngine;

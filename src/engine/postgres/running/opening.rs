@@ -1,5 +1,6 @@
 //! Opening: finds the database, makes or checks the tables, and takes the ownership.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::takeover::{Taken, Verdict, Watch, take};
@@ -7,8 +8,9 @@ use crate::engine::EngineError;
 use crate::engine::postgres::config::PostgresConfig;
 use crate::engine::postgres::peer::PeerKey;
 use crate::engine::postgres::rows::{Beat, Id};
+use crate::engine::postgres::scope::Scope;
 use crate::engine::postgres::sql::Sql;
-use crate::engine::postgres::tables;
+use crate::engine::postgres::tables::{self, Rows};
 use crate::engine::postgres::wire::{Failure, Hello, Known, Link, Tls, connect};
 
 /// How long one statement of a server that opens the store or stands by may take.
@@ -47,7 +49,8 @@ pub enum Standing {
 /// What to do if another server owns the store.
 pub enum Contention<'a> {
     /// Watches for somewhat longer than a term whether it is alive, then fails with [`EngineError::InUse`];
-    /// fails too if no database is reached.
+    /// fails too if no database is reached. What is lent is taken back; if its tenant is alive, this fails so
+    /// as well.
     Refuse,
     /// Waits until the store is given up or its owner is silent for longer than a term, for ever if need be,
     /// and tells what it waits for.
@@ -97,6 +100,7 @@ pub(super) async fn open(
         known: &known,
         owner: me,
         watch: Watch::default(),
+        leases: BTreeMap::new(),
     };
     let begun = config.clock.now();
     loop {
@@ -125,27 +129,38 @@ struct Opening<'a> {
     known: &'a Known,
     owner: Id,
     watch: Watch,
+    /// One for each lease that has to be free.
+    leases: BTreeMap<u32, Watch>,
 }
+
+/// What an attempt ends with that took over.
+pub(super) type Attempt = (Link, Hello, Taken);
 
 impl Opening<'_> {
     /// Connects, and watches the owner until the store can be taken over.
-    async fn attempt(&mut self, begun: Duration) -> Result<(Link, Hello, Taken), Failure> {
+    async fn attempt(&mut self, begun: Duration) -> Result<Attempt, Failure> {
         let (config, schema) = (self.config, self.config.dsn.schema());
-        let sql = Sql::new(schema);
+        let sql = Sql::new(schema, Scope::Store);
         let (mut link, hello) = connect(config, self.tls, self.known).await?;
         tables::check_server(config, &hello)?;
         tables::ensure(&mut link, schema).await?;
         self.known.saw(&hello);
         let mut told = None;
         loop {
-            let rows = tables::rows(&link, &sql).await?;
+            // Who does not wait takes everything back that is lent; who waits is a server, and knows what is.
+            let (rows, leases) = match self.contention {
+                Contention::Refuse => tables::all(&link, &sql).await?,
+                Contention::Wait(_) => (tables::rows(&link, &sql).await?, BTreeMap::new()),
+            };
             if rows.waits {
                 self.known.must_wait();
             }
             tables::check_waits(config, &hello, self.known)?;
-            match self.watch.look(&rows, &self.owner, config.clock.now(), config.term) {
-                Verdict::Free => {
-                    if let Some(taken) = take(config, &sql, &mut link, &rows, self.owner).await? {
+            let now = config.clock.now();
+            let leased = self.look_at_leases(&leases, now)?;
+            match self.watch.look(&rows, &self.owner, now, config.term) {
+                Verdict::Free if !leased => {
+                    if let Some(taken) = take(config, &sql, &mut link, &rows, self.owner, &leases).await? {
                         return Ok((link, hello, taken));
                     }
                     continue;
@@ -153,7 +168,7 @@ impl Opening<'_> {
                 Verdict::Alive if matches!(self.contention, Contention::Refuse) => {
                     return Err(Failure::Engine(EngineError::InUse(in_use(config, &rows.beat))));
                 }
-                Verdict::Alive | Verdict::Unknown => {}
+                Verdict::Free | Verdict::Alive | Verdict::Unknown => {}
             }
             let owner = owner_of(&rows);
             if let (Contention::Wait(tell), Some(owner)) = (self.contention, owner)
@@ -164,20 +179,41 @@ impl Opening<'_> {
             tokio::time::sleep(config.beat()).await;
         }
     }
+
+    /// Whether one of these leases may still have a tenant. Fails if one is alive.
+    fn look_at_leases(&mut self, leases: &BTreeMap<u32, Rows>, now: Duration) -> Result<bool, Failure> {
+        let mut may_have = false;
+        for (lease, rows) in leases {
+            let watch = self.leases.entry(*lease).or_default();
+            match watch.look(rows, &self.owner, now, self.config.term) {
+                Verdict::Free => {}
+                Verdict::Unknown => may_have = true,
+                Verdict::Alive => {
+                    let name = named(&rows.beat);
+                    let text = format!("{}, of which {name} serves a memberbase", self.config.dsn);
+                    return Err(Failure::Engine(EngineError::InUse(text)));
+                }
+            }
+        }
+        Ok(may_have)
+    }
 }
 
 fn in_use(config: &PostgresConfig, beat: &Beat) -> String {
-    let name = if beat.name.is_empty() { "another server" } else { &beat.name };
-    format!("{}, owned by {name}", config.dsn)
+    format!("{}, owned by {}", config.dsn, named(beat))
 }
 
-fn owner_of(rows: &tables::Rows) -> Option<Owner> {
-    let tables::Rows { fence, beat, store, .. } = rows;
+fn named(beat: &Beat) -> &str {
+    if beat.name.is_empty() { "another server" } else { &beat.name }
+}
+
+fn owner_of(rows: &Rows) -> Option<Owner> {
+    let Rows { fence, beat, meta, .. } = rows;
     (!fence.is_free()).then(|| Owner {
         name: beat.name.clone(),
         epoch: fence.epoch,
         address: beat.address.clone(),
-        key: PeerKey::of(&fence.owner, store),
+        key: PeerKey::of(&fence.owner, &meta.store),
     })
 }
 
@@ -194,7 +230,7 @@ async fn look_for(config: &PostgresConfig) -> Result<StoreLook, Failure> {
     if !tables::exist(&link, schema).await? {
         return Ok(StoreLook::Missing);
     }
-    let rows = tables::rows(&link, &Sql::new(schema)).await?;
+    let rows = tables::rows(&link, &Sql::new(schema, Scope::Store)).await?;
     let owner = owner_of(&rows);
     Ok(StoreLook::Present { is_empty: rows.fence.last == 0, owner, last: rows.fence.last })
 }

@@ -1,4 +1,4 @@
-//! When a server may take the store over, and how.
+//! When a server may take over the store or a lease, and how.
 //!
 //! The owner counts its term from before it sent a renewal that was acknowledged. Whoever watches has seen
 //! that renewal at the earliest when it was committed, so later. Having seen the rows unchanged for longer
@@ -6,22 +6,25 @@
 //! that it watched are still there when it writes: a renewal that slipped in between makes the takeover fail,
 //! or is made to fail by it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
+use super::leases::{Change, Holder, marked, moved};
+use crate::engine::EngineError;
 use crate::engine::postgres::config::PostgresConfig;
 use crate::engine::postgres::peer::PeerKey;
 use crate::engine::postgres::rows::{Beat, Fence, Id, random_id};
 use crate::engine::postgres::sql::Sql;
 use crate::engine::postgres::tables::Rows;
-use crate::engine::postgres::wire::{Failure, Link};
+use crate::engine::postgres::wire::{Failure, Link, Param};
 
 /// What this process has seen of the owner's rows.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    /// The rows, and when they were first seen to be so, on this process's clock.
-    seen: Option<(Rows, Duration)>,
+    /// Fence and beat, and when they were first seen to be so, on this process's clock.
+    seen: Option<([Vec<u8>; 2], Duration)>,
 }
 
 /// What a look at the rows says.
@@ -38,17 +41,18 @@ pub(super) enum Verdict {
 impl Watch {
     /// `now` is a time after the rows were read.
     pub(super) fn look(&mut self, rows: &Rows, me: &Id, now: Duration, term: Duration) -> Verdict {
-        if rows.fence.is_free() || rows.fence.owner == *me {
+        if rows.fence.is_free() || rows.fence.owner == *me || rows.is_granted() {
             return Verdict::Free;
         }
+        let bytes = [rows.fence_bytes.clone(), rows.beat_bytes.clone()];
         match &self.seen {
-            Some((seen, since)) if seen == rows => {
+            Some((seen, since)) if *seen == bytes => {
                 // Clocks may run at slightly different speeds.
                 if now.saturating_sub(*since) > term + term / 6 { Verdict::Free } else { Verdict::Unknown }
             }
             seen => {
                 let verdict = if seen.is_some() { Verdict::Alive } else { Verdict::Unknown };
-                self.seen = Some((rows.clone(), now));
+                self.seen = Some((bytes, now));
                 verdict
             }
         }
@@ -67,13 +71,15 @@ pub(super) struct Taken {
     pub(super) waits: bool,
 }
 
-/// Takes the store over if its rows are still these.
+/// Takes over what the rows are for, if they are still these. Leases of the store are taken back with it, if
+/// their rows are still these too.
 pub(super) async fn take(
     config: &PostgresConfig,
     sql: &Sql,
     link: &mut Link,
     rows: &Rows,
     me: Id,
+    leases: &BTreeMap<u32, Rows>,
 ) -> Result<Option<Taken>, Failure> {
     let sent = config.clock.now();
     let epoch = rows.fence.epoch.saturating_add(1);
@@ -92,15 +98,35 @@ pub(super) async fn take(
     if fenced.is_empty() {
         return Ok(None);
     }
+    for Change { key, old, new } in given_back(rows, leases)? {
+        let params: [Param<'_>; 3] =
+            [(&new, Type::BYTEA), (&old, Type::BYTEA), (&key.as_bytes(), Type::BYTEA)];
+        if unit.query(&sql.steal_row, &params).await?.is_empty() {
+            return Ok(None);
+        }
+    }
     unit.commit().await?;
-    Ok(Some(Taken { fence, key: PeerKey::of(&me, &rows.store), sent, waits: rows.waits }))
+    Ok(Some(Taken { fence, key: PeerKey::of(&me, &rows.meta.store), sent, waits: rows.waits }))
+}
+
+/// What takes back all of these leases that are lent.
+fn given_back(rows: &Rows, leases: &BTreeMap<u32, Rows>) -> Result<Vec<Change>, EngineError> {
+    let mut changes = Vec::new();
+    for (lease, rows) in leases.iter().filter(|(_, rows)| !rows.fence.is_free()) {
+        changes.extend(moved(*lease, rows, Holder::Nobody)?);
+    }
+    if !changes.is_empty() {
+        changes.push(marked(rows, None));
+    }
+    Ok(changes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::Engine;
-    use crate::engine::postgres::rows::NOBODY;
+    use crate::engine::postgres::rows::{Meta, NOBODY};
+    use crate::engine::postgres::scope::Scope;
     use crate::engine::postgres::tables;
     use crate::engine::postgres::tests::{TestClock, cluster, config, link, open, put};
 
@@ -112,7 +138,8 @@ mod tests {
             beat_bytes: beat.encode(),
             fence,
             beat,
-            store: [4; 16],
+            meta: Meta { store: [4; 16], lending: None },
+            meta_bytes: Vec::new(),
             waits: false,
         }
     }
@@ -136,7 +163,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_takeover_that_a_renewal_or_a_write_overtakes_does_nothing() {
         let Some(dsn) = cluster::fresh() else { return };
-        let (clock, sql) = (TestClock::new(), Sql::new(dsn.schema()));
+        let (clock, sql) = (TestClock::new(), Sql::new(dsn.schema(), Scope::Store));
         // It renews at the beginning and then never again, unless its term is short.
         for term in [Duration::from_secs(3600), Duration::from_millis(600)] {
             let config = PostgresConfig { term, ..config(dsn.clone(), &clock) };
@@ -153,7 +180,7 @@ mod tests {
             while tables::rows(&link, &sql).await.unwrap() == watched {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            let taken = take(&config, &sql, &mut link, &watched, [7; 16]).await.unwrap();
+            let taken = take(&config, &sql, &mut link, &watched, [7; 16], &BTreeMap::new()).await.unwrap();
             assert!(taken.is_none());
             let now = tables::rows(&link, &sql).await.unwrap();
             assert_eq!((now.fence.owner, now.beat.owner), (watched.fence.owner, watched.beat.owner));

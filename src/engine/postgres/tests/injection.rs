@@ -6,7 +6,7 @@ use crate::engine::{Direction, KeyRange};
 
 /// A serialization failure, a deadlock, a completion that the database does not know itself, and lost
 /// connections. The database either did nothing, or everything and nobody was told.
-const FAULTS: [Fault; 6] = [
+pub(super) const FAULTS: [Fault; 6] = [
     Fault::Refused("40001"),
     Fault::Refused("40P01"),
     Fault::Refused("40003"),

@@ -7,6 +7,7 @@ mod damage;
 mod encryption;
 mod injection;
 mod large;
+mod leases;
 mod outcomes;
 mod ownership;
 mod proxy;

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::engine::postgres::core::Core;
 use crate::engine::postgres::rows::Fence;
+use crate::engine::postgres::scope::Scope;
 use crate::engine::postgres::sql::Sql;
 use crate::engine::postgres::wire::Failure;
 use crate::engine::{Direction, KeyRange};
@@ -156,12 +157,12 @@ async fn a_primary_that_is_not_believed_still_shows_that_another_server_has_take
     let config = config(dsn.clone(), &TestClock::new());
     open(&config).await.close().await.unwrap();
     let owner = open(&config).await;
-    let rows = tables::rows(&link(&dsn).await, &Sql::new(dsn.schema())).await.unwrap();
+    let rows = tables::rows(&link(&dsn).await, &Sql::new(dsn.schema(), Scope::Store)).await.unwrap();
     let former = Fence { epoch: 1, owner: [9; 16], ..rows.fence };
     for (fence, is_lost) in [(former, true), (rows.fence, false)] {
         let ownership = Ownership::new(fence.epoch, config.clock.clone(), config.term, config.clock.now());
         let tls = Tls::load(&dsn).unwrap();
-        let core = Core::new(config.clone(), tls, Known::default(), &fence, ownership.clone());
+        let core = Core::new(config.clone(), tls, Known::default(), Scope::Store, &fence, ownership.clone());
         core.acknowledged("ANY 1 (db2)").unwrap();
         let failure = core.link(&config).await.unwrap_err();
         assert_eq!(matches!(failure, Failure::Engine(EngineError::NotOwner(_))), is_lost, "{failure}");

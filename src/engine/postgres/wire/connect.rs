@@ -66,6 +66,12 @@ impl Known {
         self.waits_for(&hello.synchronous_standbys);
     }
 
+    /// Whether a later timeline than that of this connection was seen since. Then it leads to a former primary,
+    /// which lacks what was written elsewhere meanwhile.
+    pub(in crate::engine::postgres) fn is_former(&self, link: &Link) -> bool {
+        link.timeline() < self.timeline.load(Ordering::Acquire)
+    }
+
     /// A server had to wait for these standbys.
     pub(in crate::engine::postgres) fn waits_for(&self, standbys: &str) {
         if !standbys.is_empty() {
@@ -203,7 +209,7 @@ async fn to(
     let mark = hex(&random_id()?);
     let connected = settings(dsn, host, &mark).connect_raw(socket, tls.to(host)).await;
     let (client, connection) = connected.map_err(|error| explained(dsn, &error))?;
-    let link = Link::new(client, connection, config.statement_within);
+    let mut link = Link::new(client, connection, config.statement_within);
     let rows = link.query(HELLO, &[]).await?;
     let row = rows.first().ok_or_else(|| Failure::Lost("the first query had no answer".to_owned()))?;
     let (hello, direct, refuses) = hello(row).map_err(|error| lost(&error))?;
@@ -219,6 +225,7 @@ async fn to(
     if !dsn.transaction_pooler && direct != mark {
         return Err(Failure::Unfit(pooler_between()));
     }
+    link.set_timeline(hello.timeline);
     Ok((link, hello))
 }
 

@@ -44,6 +44,7 @@ pub(in crate::engine::postgres) struct Link {
     warned: Arc<AtomicBool>,
     driver: JoinHandle<()>,
     within: Duration,
+    timeline: u32,
 }
 
 impl Link {
@@ -54,7 +55,17 @@ impl Link {
     {
         let warned = Arc::new(AtomicBool::new(false));
         let driver = tasks::for_caller(drive(connection, Arc::clone(&warned)));
-        Self { client, warned, driver, within }
+        Self { client, warned, driver, within, timeline: 0 }
+    }
+
+    /// The server was on this timeline when it was connected.
+    pub(super) fn set_timeline(&mut self, timeline: u32) {
+        self.timeline = timeline;
+    }
+
+    /// The timeline of the server when it was connected.
+    pub(super) fn timeline(&self) -> u32 {
+        self.timeline
     }
 
     /// From now on each statement may take this long.

@@ -8,29 +8,26 @@ use tokio_postgres::types::Type;
 
 use super::commit::{cell, check_last};
 use crate::engine::postgres::core::Core;
-use crate::engine::postgres::rows::{Beat, Fence};
+use crate::engine::postgres::rows::Fence;
 use crate::engine::postgres::wire::{Failure, Link};
 
 /// Renews until the store stops or the ownership is lost.
-pub(in crate::engine::postgres) async fn renew(core: Arc<Core>, fence: Fence) {
+pub(in crate::engine::postgres) async fn renew(core: Arc<Core>) {
     let work = async {
         let mut config = core.config.clone();
         // A renewal that takes longer would come too late for the next one.
         config.statement_within = config.statement_within.min(config.term / 2);
         let mut rounds = tokio::time::interval(config.beat());
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (name, address) = (core.config.name.clone(), core.config.address.clone());
-        let mut beat = Beat { epoch: fence.epoch, owner: fence.owner, count: 0, name, address };
         let mut link = None;
         loop {
             rounds.tick().await;
-            beat.count += 1;
             let connected = match link.take() {
                 Some(link) => Ok(link),
                 None => core.link(&config).await,
             };
             let renewed = match connected {
-                Ok(fresh) => once(&core, &fresh, &beat).await.map(|()| fresh),
+                Ok(fresh) => once(&core, &fresh).await.map(|()| fresh),
                 Err(failure) => Err(failure),
             };
             match renewed {
@@ -52,14 +49,13 @@ pub(in crate::engine::postgres) async fn renew(core: Arc<Core>, fence: Fence) {
     core.stop.run_until_cancelled(work).await;
 }
 
-async fn once(core: &Core, link: &Link, beat: &Beat) -> Result<(), Failure> {
+async fn once(core: &Core, link: &Link) -> Result<(), Failure> {
     let sent = core.config.clock.now();
     let (least, _) = core.backlog.counts();
     let rows =
-        link.write(&core.sql.renew, &[(&beat.encode(), Type::BYTEA), (&core.who, Type::BYTEA)]).await?;
+        link.write(&core.sql.renew, &[(&core.next_beat(), Type::BYTEA), (&core.who, Type::BYTEA)]).await?;
     if rows.is_empty() {
-        core.ownership.lose("another server has taken over the store");
-        return Err(Failure::Engine(core.not_owner()));
+        return Err(core.taken_over());
     }
     core.acknowledged(cell(rows.first(), 0)?)?;
     check_last(core, &Fence::decode(cell(rows.first(), 2)?)?, least)?;

@@ -75,8 +75,7 @@ pub(in crate::engine::postgres) async fn prove(
     let write = write.as_slice();
     let rows = link.write(&core.sql.prove, &[(&write, Type::BYTEA), (&core.who, Type::BYTEA)]).await?;
     if rows.is_empty() {
-        core.ownership.lose("another server has taken over the store");
-        return Err(Failure::Engine(core.not_owner()));
+        return Err(core.taken_over());
     }
     acknowledged(core, rows.first())?;
     let fence = Fence::decode(cell(rows.first(), 2)?)?;
@@ -85,7 +84,11 @@ pub(in crate::engine::postgres) async fn prove(
 }
 
 /// Whether the tables, in which a write has just been acknowledged, have the batches up to `durable`.
-pub(super) fn check_last(core: &Core, fence: &Fence, durable: u64) -> Result<(), Failure> {
+pub(in crate::engine::postgres) fn check_last(
+    core: &Core,
+    fence: &Fence,
+    durable: u64,
+) -> Result<(), Failure> {
     if fence.last < durable {
         core.ownership.lose(&format!(
             "the database has lost acknowledged writes: it has batches up to {}, and {durable} was acknowledged",
@@ -113,7 +116,7 @@ fn acknowledged(core: &Core, row: Option<&Row>) -> Result<(), Failure> {
     core.acknowledged(cell(row, 0)?)
 }
 
-pub(super) fn cell<'a, T: tokio_postgres::types::FromSql<'a>>(
+pub(in crate::engine::postgres) fn cell<'a, T: tokio_postgres::types::FromSql<'a>>(
     row: Option<&'a Row>,
     column: usize,
 ) -> Result<T, Failure> {

@@ -16,7 +16,7 @@ mod statistics;
 mod writer;
 
 pub(super) use beat::renew;
-pub(super) use commit::prove;
+pub(super) use commit::{cell, check_last, prove};
 pub(super) use numbering::{Waiting, number};
 pub(super) use statistics::watch;
 pub(super) use writer::write;

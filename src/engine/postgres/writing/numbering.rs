@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::writer::Ready;
 use crate::engine::pending::{Ops, ops_of};
-use crate::engine::postgres::backlog::{Numbered, Read};
+use crate::engine::postgres::backlog::{Beneath, Numbered};
 use crate::engine::postgres::core::Core;
 use crate::engine::postgres::reading::Reads;
 use crate::engine::{Batch, Durable, EngineError, Key, Value};
@@ -39,13 +39,13 @@ pub(in crate::engine::postgres) async fn number(
         let mut waiting = Vec::new();
         while appended.recv_many(&mut waiting, TOGETHER).await > 0 {
             let batches: Vec<_> = waiting.drain(..).map(unnumbered).collect();
-            let mut read = Read::new();
+            let mut beneath = core.backlog.beneath();
             let mut batches = batches.into_iter().peekable();
             // Once, unless a batch has left the backlog since its keys were looked for there.
             while batches.peek().is_some() {
                 let left: Vec<_> = batches.collect();
-                batches = match read_beneath(&core, &reads, &left, &mut read).await {
-                    Ok(()) => number_all(&core, left, &mut read, &numbered).into_iter().peekable(),
+                batches = match read_beneath(&core, &reads, &left, &mut beneath).await {
+                    Ok(()) => number_all(&core, left, &mut beneath, &numbered).into_iter().peekable(),
                     Err(error) => {
                         left.into_iter().for_each(|batch| drop(batch.reply.send(Err(error.clone()))));
                         Vec::new().into_iter().peekable()
@@ -62,26 +62,26 @@ fn unnumbered(Waiting { mut batch, reply }: Waiting) -> Unnumbered {
     Unnumbered { checks, ops: ops_of(batch), reply }
 }
 
-/// Reads the values beneath the keys of the batches that neither the backlog knows nor `read` has.
+/// Reads the values beneath the keys of the batches that neither the backlog knows nor `beneath` has.
 async fn read_beneath(
     core: &Core,
     reads: &Reads,
     batches: &[Unnumbered],
-    read: &mut Read,
+    beneath: &mut Beneath,
 ) -> Result<(), EngineError> {
     let keys = batches.iter().flat_map(|batch| {
         let checked = batch.checks.iter().map(|(key, _)| key.as_slice());
         checked.chain(batch.ops.iter().map(|op| op.key.as_ref()))
     });
-    let unknown = core.backlog.unknown(keys.filter(|key| !read.contains_key(*key)));
+    let unknown = core.backlog.unknown(keys.filter(|key| !beneath.values.contains_key(*key)));
     if unknown.is_empty() {
         return Ok(());
     }
     // What was numbered meanwhile is newer than what is read now, and stays.
     let reading = core.hurry.run_until_cancelled(reads.get(core, unknown));
     let mut found = reading.await.unwrap_or(Err(EngineError::Closed))?;
-    found.append(read);
-    *read = found;
+    found.append(&mut beneath.values);
+    beneath.values = found;
     Ok(())
 }
 
@@ -89,13 +89,13 @@ async fn read_beneath(
 fn number_all(
     core: &Core,
     batches: Vec<Unnumbered>,
-    read: &mut Read,
+    beneath: &mut Beneath,
     numbered: &UnboundedSender<Ready>,
 ) -> Vec<Unnumbered> {
     let mut batches = batches.into_iter();
     while let Some(batch) = batches.next() {
         let outcome = match core.may_number() {
-            Ok(()) => core.backlog.number(&batch.checks, &batch.ops, read),
+            Ok(()) => core.backlog.number(&batch.checks, &batch.ops, beneath),
             Err(error) => Numbered::Refused(error),
         };
         match outcome {

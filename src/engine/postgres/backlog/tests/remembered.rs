@@ -48,8 +48,8 @@ struct Model {
     durable: usize,
     published: BTreeSet<usize>,
     /// Statements: the moment, the key, and the answer once they were run.
-    asked: Vec<(u64, Bytes)>,
-    run: Vec<(u64, Bytes, Option<Value>)>,
+    asked: Vec<(Moment, Bytes)>,
+    run: Vec<(Moment, Bytes, Option<Value>)>,
     /// How often an answer was kept.
     kept: usize,
 }
@@ -62,7 +62,7 @@ impl Model {
     fn new(room: usize) -> Self {
         let (batches, published) = (Vec::new(), BTreeSet::new());
         let (asked, run) = (Vec::new(), Vec::new());
-        Self { backlog: Backlog::new(0, room), batches, durable: 0, published, asked, run, kept: 0 }
+        Self { backlog: Backlog::new(0, room, keys()), batches, durable: 0, published, asked, run, kept: 0 }
     }
 
     /// The values after the batches that `counts` says.
@@ -101,7 +101,7 @@ impl Model {
                 let tables = self.tables();
                 let known =
                     |key: Vec<u8>| (Bytes::from(key.clone()), Ok(tables.get(key.as_slice()).cloned()));
-                let mut read: Read = unknown.into_iter().map(known).collect();
+                let mut read = of(&unknown.into_iter().map(known).collect());
                 // Each batch is checked against the newest value of its first key.
                 let newest = self.values(|_| true).get(&writes[0].0).cloned();
                 let checks = vec![(writes[0].0.to_vec(), newest)];
@@ -123,18 +123,18 @@ impl Model {
             Step::Ask(key) => {
                 let shown = self.backlog.shown(&[name(key).to_vec()]);
                 if shown.values[0].is_none() {
-                    self.asked.push((shown.next, name(key)));
+                    self.asked.push((shown.at, name(key)));
                 }
             }
             Step::Run(which) if !self.asked.is_empty() => {
-                let (next, key) = self.asked.swap_remove(which % self.asked.len());
+                let (at, key) = self.asked.swap_remove(which % self.asked.len());
                 let value = self.tables().get(&key).cloned();
-                self.run.push((next, key, value));
+                self.run.push((at, key, value));
             }
             Step::Answer(which) if !self.run.is_empty() => {
-                let (next, key, value) = self.run.swap_remove(which % self.run.len());
+                let (at, key, value) = self.run.swap_remove(which % self.run.len());
                 let before = self.backlog.shown(&[key.to_vec()]).values.remove(0);
-                self.backlog.keep(next, &Read::from([(key.clone(), Ok(value))]));
+                self.backlog.keep(at, &Read::from([(key.clone(), Ok(value))]));
                 let after = self.backlog.shown(&[key.to_vec()]).values.remove(0);
                 self.kept += usize::from(before.is_none() && after.is_some());
             }
