@@ -4,6 +4,7 @@
 
 mod costly;
 mod indexing;
+mod lease;
 mod origins;
 mod plain;
 mod same_members;

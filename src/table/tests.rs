@@ -13,6 +13,7 @@ mod history;
 mod idempotency;
 mod indexes;
 mod large;
+mod leases;
 mod levels;
 mod lists;
 mod lives;

@@ -64,13 +64,23 @@ impl Guarded {
     /// The table, for a list over all memberbases, which leaves out those that [`Self::sees_base`] excludes.
     pub async fn bases(&self, needs: AccessLevel) -> Result<&Table, Error> {
         self.check(needs).await?;
+        self.check_owner()?;
         Ok(&self.table)
     }
 
     /// The table, for a call about the whole store. Rejects a caller whose token is bound to one memberbase.
     pub async fn store(&self, needs: AccessLevel) -> Result<&Arc<Table>, Error> {
         self.check(needs).await?;
-        if self.bound_to().is_some() { Err(Lacking::Store.into()) } else { Ok(&self.table) }
+        if self.bound_to().is_some() {
+            return Err(Lacking::Store.into());
+        }
+        self.check_owner()?;
+        Ok(&self.table)
+    }
+
+    /// Refuses what this process cannot do if it has only one memberbase on lease.
+    fn check_owner(&self) -> Result<(), Error> {
+        Ok(self.table.check_owner()?)
     }
 
     /// The table, for a call that shows everything in it: the caller must also see personal data.
@@ -96,12 +106,14 @@ impl Guarded {
     /// The jobs of the store, for a caller with this level of access to a memberbase.
     pub async fn jobs(&self, needs: AccessLevel, number: BaseNumber) -> Result<&Arc<Jobs>, Error> {
         self.check_base(needs, number).await?;
+        self.check_owner()?;
         Ok(self.table.jobs())
     }
 
     /// The table, for the plan of a list that arrives from this caller.
     pub async fn planning(&self, number: BaseNumber) -> Result<&Arc<Table>, Error> {
         self.check_base(AccessLevel::Write, number).await?;
+        self.check_owner()?;
         Ok(&self.table)
     }
 

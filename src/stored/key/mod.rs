@@ -75,4 +75,4 @@ pub(super) use self::table::{
     AUDIENCE, AUDIENCE_SET, BASE_BYTES, JOB, JOB_DATA, NARROW_SET, RECORD, RECORD_COUNTS, RECORD_NAME,
     RECORD_PURGE, REQUEST, REQUEST_TIME, SEARCH, SET, TRANSACTION, of_base, own_part,
 };
-pub use self::table::{after_base, all_of, base_of, tables_of_bases, unclaimed};
+pub use self::table::{after_base, all_of, base_of, lease_of, tables_of_bases, unclaimed};

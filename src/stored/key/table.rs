@@ -98,6 +98,15 @@ pub fn base_of(key: &[u8]) -> Option<BaseNumber> {
     Some(BaseNumber(u32::from_be_bytes(key.get(1..BASE_BYTES)?.try_into().ok()?)))
 }
 
+/// The lease that a key belongs to: the number of its base. `None` for the keys of the store, and for those of
+/// jobs, which the server that owns the store writes even while the base is lent.
+#[must_use]
+pub fn lease_of(key: &[u8]) -> Option<u32> {
+    let table = key.first()?;
+    let is_lent = BASE_TABLES.contains(table) && ![JOB, JOB_DATA].contains(table);
+    base_of(key).filter(|_| is_lent).map(|base| base.0)
+}
+
 /// `range` without the keys up to and including those of `base` in the table of `key`, which is one of them.
 #[must_use]
 pub fn after_base(mut range: KeyRange, key: &[u8], base: BaseNumber) -> KeyRange {

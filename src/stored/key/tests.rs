@@ -123,3 +123,15 @@ fn a_range_of_one_base_excludes_its_neighbours() {
 fn hex(key: &[u8]) -> String {
     key.iter().map(|b| format!("{b:02x}")).collect()
 }
+
+#[test]
+fn the_keys_of_a_base_have_its_lease_except_those_of_jobs() {
+    for table in BASE_TABLES {
+        let expected = Some(BASE.0).filter(|_| ![JOB, JOB_DATA].contains(&table));
+        assert_eq!(lease_of(&of_base(table, BASE, 0)), expected, "{table}");
+    }
+    for table in STORE_TABLES {
+        assert_eq!(lease_of(&of_base(table, BASE, 0)), None, "{table}");
+    }
+    assert_eq!([meta(), next_base(), Vec::new(), vec![BLOCK]].map(|key| lease_of(&key)), [None; 4]);
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard, RwLock, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::model::{BaseNumber, Fold, GuardState, MemberRow, Origin, RowError, StatusCounts, UpsertOptions};
+use crate::model::{BaseNumber, Fold, GuardState, MemberRow, Origin, RowError, UpsertOptions};
 use crate::stored::job::{Reversal, Undo};
 use crate::table::checkpoint;
 use crate::table::index::replay;
@@ -53,21 +53,6 @@ const HAND_BYTES: usize = 512;
 /// Bytes of a change of the base: its tiers and its schema, or an audience.
 const SETTINGS_BYTES: usize = 32 * 1024;
 
-/// The counters and health of an open base.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseStatus {
-    /// Its number.
-    pub number: BaseNumber,
-    /// Its members.
-    pub counts: StatusCounts,
-    /// The requests that wait in its queue; those that its lane took already are not counted.
-    pub queue: usize,
-    /// The changes of lookups that no checkpoint has begun to write.
-    pub overlay_entries: usize,
-    /// The commits since the one up to which the stored indexes are written.
-    pub commits_behind: u64,
-}
-
 /// The reply to a queued request. Dropping it cancels nothing.
 pub struct Pending<T>(oneshot::Receiver<Result<T, TableError>>);
 
@@ -92,7 +77,7 @@ fn bytes_of(request: &UpsertRequest) -> usize {
 pub struct Base {
     pub(super) open: Arc<OpenBase>,
     /// Taken when the base closes.
-    jobs: RwLock<Option<mpsc::Sender<Job>>>,
+    pub(super) jobs: RwLock<Option<mpsc::Sender<Job>>>,
     /// Lane and publisher.
     writing: Mutex<Vec<JoinHandle<()>>>,
     checkpoints: Mutex<Option<JoinHandle<()>>>,
@@ -106,6 +91,8 @@ impl Base {
         let published = replay::load(&parts.engine, number, &parts.sealer, fold, at_once).await?;
         parts.member_cache.set_images(number, published.image_bytes());
         let header = published.header.clone();
+        // Its last commit may have been made elsewhere.
+        parts.latest.note(header.committed_at);
         let audiences = (Arc::clone(&published.definitions), published.build.clone());
         let indexing = Indexing::of(&published.sets);
         let (closing, closed) = watch::channel(false);
@@ -309,6 +296,7 @@ impl Base {
 
     /// Changes the base itself, and returns the changed base.
     pub async fn change_settings(&self, request: SettingsRequest) -> Result<BaseSummary, TableError> {
+        self.open.parts.check_owner()?;
         let permit = self.open.parts.budget.turn(self.party(), SETTINGS_BYTES).await?;
         let (reply, answer) = reply::channel();
         self.submit(Job::Settings { request: Box::new(request), reply, permit }).await?;
@@ -318,19 +306,6 @@ impl Base {
     /// The party whose share of the memory budget its requests use.
     fn party(&self) -> Party {
         Party::Base(self.open.number)
-    }
-
-    /// Counters and health, for operators.
-    pub async fn status(&self) -> BaseStatus {
-        let queue = self.jobs.read().await.as_ref().map_or(0, |jobs| jobs.max_capacity() - jobs.capacity());
-        let published = self.open.published.read().await;
-        BaseStatus {
-            number: self.open.number,
-            counts: published.header.counts,
-            queue,
-            overlay_entries: published.overlay_entries(),
-            commits_behind: published.header.revision.saturating_sub(published.stored.watermark),
-        }
     }
 
     /// What the guard judges a request by, as of now. The lane judges it again.
@@ -393,6 +368,12 @@ impl Base {
     }
 
     async fn submit(&self, job: Job) -> Result<(), TableError> {
+        let idempotency = &self.open.parts.idempotency;
+        if let Some(claim) = job.claim()
+            && !idempotency.is_as_found(claim).await?
+        {
+            return Err(TableError::RequestRunning);
+        }
         // The sender is cloned so that no lock is held while the queue is full.
         let jobs = self.jobs.read().await.clone().ok_or(TableError::Closing)?;
         jobs.send(job).await.map_err(|_| TableError::Closing)

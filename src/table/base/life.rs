@@ -174,6 +174,14 @@ impl<K: Kind> Lives<K> {
         if self.begin_work(number, work) { result.await.ok() } else { None }
     }
 
+    /// Whether a caller waits for a base that is not open.
+    pub fn is_awaited(&self, number: BaseNumber) -> bool {
+        let states = self.states();
+        let state = states.lives.get(&number).map(|life| &life.state);
+        matches!(state, Some(State::Opening(waiting) | State::Closing(waiting))
+            if waiting.iter().any(|asked| !asked.is_closed()))
+    }
+
     /// Closes all bases, one after another, and opens none any more. Returns the first error.
     pub async fn end(&self) -> Result<(), TableError> {
         self.states().is_ending = true;

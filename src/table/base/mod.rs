@@ -9,4 +9,5 @@
 pub mod handle;
 pub mod life;
 pub mod log;
+pub mod status;
 pub mod stored;

@@ -1,4 +1,5 @@
-//! The bases of a store, as [`life`](crate::table::base::life) opens and closes them.
+//! The bases of a store, as [`life`](crate::table::base::life) opens and closes them. A base that is lent to
+//! another process comes back before it is opened.
 
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ impl Kind for StoredBases {
     type Open = Base;
 
     async fn open(&self, number: BaseNumber) -> Result<Arc<Base>, TableError> {
+        self.0.check_base(number)?;
+        self.0.leases.take_back(number).await?;
         Base::open(number, self.0.clone()).await
     }
 

@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::{Engine, Key};
+use tokio::sync::watch;
+
+use crate::engine::{Engine, EngineError, Key, Value};
 use crate::model::origin::Cause;
 use crate::model::token::TokenId;
 use crate::model::{IdempotencyKey, Reason, Refusal, RequestIdentity, Timestamp};
@@ -15,9 +17,14 @@ use crate::table::TableError;
 use crate::table::idempotency::running::{Running, Turn};
 use crate::table::idempotency::weight::weight;
 use crate::table::index::hash::Hashes;
+use crate::table::shared::leases::Leases;
 
 /// How many parts of a stored result are read at once.
 const PARTS_TOGETHER: usize = 64;
+/// What a process does that has only one base on lease with results that are younger than this, in
+/// microseconds: it continues and replaces them. Meanwhile the owner of the store deletes only those that
+/// are older than twice this time, so that the two never write the same one.
+pub(super) const LENT_MICROS: i64 = 5 * 60 * 1_000_000;
 
 /// How long, and up to what size, results of requests with a request id are stored.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +67,12 @@ pub struct Idempotency {
     /// The results stored for the first time since the store opened, until the older ones are counted. Their
     /// times say nothing about that: another server's clock may have been ahead.
     pub(super) fresh: Mutex<Fresh>,
+    /// When they were counted last, and how many bases had been lent by then. `None` if one was lent then.
+    pub(super) counted: Mutex<(Timestamp, Option<u64>)>,
+    pub(super) leases: Arc<Leases>,
+    /// Whether this process has only one base of the store, on lease: then it deletes no old results. Set
+    /// once a request came that only the owner of the store can do.
+    pub(super) unfit: Option<watch::Sender<bool>>,
     /// Whether a background task is deleting old results.
     pub(super) is_tidying: AtomicBool,
     /// Held while old results are deleted, so that only one task does so at a time.
@@ -80,7 +93,15 @@ pub struct Claim {
     pub(super) begun: Option<StoredResult>,
     /// Keys of an earlier result that is void: this request deletes or replaces them.
     pub(super) stale: Stale,
+    found: Found,
     _turn: Turn,
+}
+
+/// What was stored of a request when its claim was taken.
+struct Found {
+    first: Option<Value>,
+    /// How many bases had come back by then.
+    returns: u64,
 }
 
 /// The keys of a void result, and the bytes that it takes.
@@ -113,16 +134,26 @@ impl Idempotency {
         (u64::try_from(stored).unwrap_or(0), self.limits.bytes)
     }
 
-    /// The requests with a request id of the store in `engine`.
-    pub fn new(engine: Arc<dyn Engine>, hashes: Hashes, limits: IdempotencyLimits) -> Arc<Self> {
+    /// The requests with a request id of the store in `engine`, or only those of one base that this process has
+    /// on lease (`is_lent`).
+    pub fn new(
+        leases: Arc<Leases>,
+        (engine, is_lent): (Arc<dyn Engine>, bool),
+        hashes: Hashes,
+        limits: IdempotencyLimits,
+    ) -> Arc<Self> {
         Arc::new(Self {
             engine,
             hashes,
             limits,
             running: Arc::default(),
             stored_bytes: AtomicI64::new(0),
-            is_counted: AtomicBool::new(false),
+            // What the owner of the store counts, others need not count.
+            is_counted: AtomicBool::new(is_lent),
             fresh: Mutex::default(),
+            counted: Mutex::new((Timestamp::from_micros(0), None)),
+            leases,
+            unfit: is_lent.then(|| watch::Sender::new(false)),
             is_tidying: AtomicBool::new(false),
             tidying: tokio::sync::Mutex::default(),
         })
@@ -148,12 +179,20 @@ impl Idempotency {
             IdempotencyKey::Given(_) => Cause::Request(id),
             IdempotencyKey::Chunk(import, _) => Cause::Import(import.0),
         };
+        let returns = self.leases.returns();
+        let (first, stored) = match self.stored(id).await? {
+            Some((first, stored, bytes)) => (Some(first), Some((stored, bytes))),
+            None => (None, None),
+        };
         let claim = |begun, stale| {
             let (fingerprint, keeps_failures) = (identity.fingerprint, identity.keeps_failures);
-            Begun::New(Arc::new(Claim { id, cause, fingerprint, keeps_failures, begun, stale, _turn: turn }))
+            let found = Found { first, returns };
+            let claim = Claim { id, cause, fingerprint, keeps_failures, begun, stale, found, _turn: turn };
+            Begun::New(Arc::new(claim))
         };
-        let Some((stored, bytes)) = self.stored(id).await? else { return Ok(claim(None, Stale::default())) };
+        let Some((stored, bytes)) = stored else { return Ok(claim(None, Stale::default())) };
         if self.is_too_old(stored.at, now) {
+            self.check_young(stored.at, now)?;
             return Ok(claim(None, Stale { keys: keys_of(id, &stored), bytes }));
         }
         if stored.fingerprint != identity.fingerprint {
@@ -166,14 +205,53 @@ impl Idempotency {
             return Err(Refusal::field(Reason::RequestIdReused, identity.key.field(), description).into());
         }
         match stored.result {
+            _ if stored.result.is_complete() => Ok(Begun::Done(stored)),
             // An older version began it, under keys of the old width: all of it is stored again under today's
             // keys.
-            RequestResult::Rows { is_complete: false, .. } if stored.width == PartWidth::Narrow => {
+            RequestResult::Rows { .. } if stored.width == PartWidth::Narrow => {
+                self.check_young(stored.at, now)?;
                 let stale = Stale { keys: keys_of(id, &stored), bytes };
                 Ok(claim(Some(stored), stale))
             }
-            _ if stored.result.is_complete() => Ok(Begun::Done(stored)),
-            _ => Ok(claim(Some(stored), Stale::default())),
+            _ => {
+                self.check_young(stored.at, now)?;
+                Ok(claim(Some(stored), Stale::default()))
+            }
+        }
+    }
+
+    /// Whether nothing else was stored of a request since its claim was taken. While the base was lent, another
+    /// process may have done it. The caller holds the base, so that it is not lent again.
+    pub async fn is_as_found(&self, claim: &Claim) -> Result<bool, TableError> {
+        let Found { first, returns } = &claim.found;
+        Ok(*returns == self.leases.returns() || *first == self.first(claim.id).await?)
+    }
+
+    /// Refuses to write over an old result, if this process has only one base on lease: the owner of the store
+    /// may be deleting it.
+    fn check_young(&self, at: Timestamp, now: Timestamp) -> Result<(), TableError> {
+        let is_young = now.micros().saturating_sub(at.micros()) < LENT_MICROS;
+        if is_young || self.unfit.is_none() {
+            return Ok(());
+        }
+        self.note_unfit();
+        let text = "only the owner of the store can replace an old result of a request";
+        Err(EngineError::NotOwner(text.to_owned()).into())
+    }
+
+    /// A request came that only the owner of the store can do.
+    pub fn note_unfit(&self) {
+        if let Some(unfit) = &self.unfit {
+            unfit.send_replace(true);
+        }
+    }
+
+    /// Waits for a request that only the owner of the store can do, if this process has one base on lease.
+    pub async fn until_unfit(&self) {
+        match &self.unfit {
+            // The sender is here, so it does not end.
+            Some(unfit) => drop(unfit.subscribe().wait_for(|unfit| *unfit).await),
+            None => std::future::pending().await,
         }
     }
 
@@ -193,12 +271,15 @@ impl Idempotency {
         at.micros().saturating_add(self.limits.retention_micros) <= now.micros()
     }
 
-    /// The stored result of this request id, and the bytes that it takes.
-    async fn stored(&self, id: u128) -> Result<Option<(StoredResult, i64)>, TableError> {
+    /// The first part of the stored result of this request id.
+    async fn first(&self, id: u128) -> Result<Option<Value>, TableError> {
         let firsts = [PartWidth::Wide, PartWidth::Narrow].map(|width| request_of(width, id, 0));
-        let Some(first) = self.engine.get_many(&firsts).await?.into_iter().flatten().next() else {
-            return Ok(None);
-        };
+        Ok(self.engine.get_many(&firsts).await?.into_iter().flatten().next())
+    }
+
+    /// The stored result of this request id: its first part, all of it, and the bytes that it takes.
+    async fn stored(&self, id: u128) -> Result<Option<(Value, StoredResult, i64)>, TableError> {
+        let Some(first) = self.first(id).await? else { return Ok(None) };
         let mut stored = StoredResult::decode(&first)?;
         let mut bytes = Vec::new();
         let keys: Vec<Key> = (1..=stored.parts).map(|part| request_of(stored.width, id, part)).collect();
@@ -210,7 +291,7 @@ impl Idempotency {
         }
         stored.join(&bytes)?;
         let taken = weight(first.len() + bytes.len(), stored.parts);
-        Ok(Some((stored, taken)))
+        Ok(Some((first, stored, taken)))
     }
 }
 

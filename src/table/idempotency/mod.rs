@@ -13,6 +13,10 @@
 //! - Stored results are deleted after [`IdempotencyLimits::retention_micros`]. If all of them together take
 //!   more than [`IdempotencyLimits::bytes`], the oldest are deleted earlier ([`tidy`]). A request whose
 //!   result was deleted runs as if it were new.
+//! - A process that has a base on lease stores the results of its requests too, and deletes none. Whoever does
+//!   the request next has the base, and then looks again whether it was done
+//!   ([`Idempotency::is_as_found`]). Two requests with the same id for different bases may run at once in
+//!   two processes: then the result is that of either, or unreadable until it is deleted.
 
 mod claim;
 mod results;

@@ -105,8 +105,26 @@ impl Jobs {
             }
         }
         memory.note_cancelled(&engine).await?;
-        let (memory, changing, wake) = (Mutex::new(memory), Arc::default(), Notify::new());
-        Ok(Arc::new(Self { engine, idempotency, clock, limits, memory, changing, wake }))
+        let none = Self::none(engine, idempotency, clock, limits);
+        *none.memory() = memory;
+        Ok(none)
+    }
+
+    /// No jobs, for a process that has only one base on lease: the owner of the store does them all.
+    pub fn none(
+        engine: Arc<dyn Engine>,
+        idempotency: Arc<Idempotency>,
+        clock: Clock,
+        limits: JobLimits,
+    ) -> Arc<Self> {
+        let (memory, changing, wake) = (Mutex::default(), Arc::default(), Notify::new());
+        Arc::new(Self { engine, idempotency, clock, limits, memory, changing, wake })
+    }
+
+    /// Whether a base has a job that waits, is planned, is applied or is being received.
+    pub fn is_busy(&self, base: BaseNumber) -> bool {
+        let is_receiving = self.memory().uploads.iter().any(|(of, _)| *of == base);
+        is_receiving || self.unfinished().iter().any(|(of, _)| *of == base)
     }
 
     /// The counters of the jobs.

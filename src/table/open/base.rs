@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, Notify, RwLock, watch};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
 use crate::model::{BaseNumber, Row, Sealer, Timestamp};
 use crate::stored::header::Header;
+use crate::table::TableError;
 use crate::table::idempotency::Idempotency;
 use crate::table::index::hash::Hashes;
 use crate::table::index::published::Published;
 use crate::table::shared::budget::Budget;
 use crate::table::shared::clock::{Clock, LatestWrite};
+use crate::table::shared::leases::Leases;
 use crate::table::shared::member_cache::MemberCache;
 use crate::table::shared::metrics::TableMetrics;
 use crate::table::shared::naming::Naming;
@@ -66,6 +68,9 @@ pub struct Parts {
     pub in_flight: RoomOfAll,
     pub naming: Naming,
     pub idempotency: Arc<Idempotency>,
+    pub leases: Arc<Leases>,
+    /// The only base that this process may open, if it has one on lease.
+    pub only: Option<BaseNumber>,
     /// The source of the random ids of batches.
     pub nonces: Arc<Nonces>,
     /// The number of overlay entries of a base at which a checkpoint starts.
@@ -104,6 +109,28 @@ pub struct AudienceBuild {
 impl Default for AudienceBuild {
     fn default() -> Self {
         Self { at_once: 4_000, blocks: 256, stored_rows: 1 << 20 }
+    }
+}
+
+impl Parts {
+    /// Refuses what only the owner of the store may do, if this process has just one base on lease.
+    pub fn check_owner(&self) -> Result<(), TableError> {
+        self.check_lease(None)
+    }
+
+    /// Refuses another base than the one that this process has on lease, if it has one.
+    pub fn check_base(&self, number: BaseNumber) -> Result<(), TableError> {
+        self.check_lease(Some(number))
+    }
+
+    fn check_lease(&self, number: Option<BaseNumber>) -> Result<(), TableError> {
+        if self.only.is_none() || self.only == number {
+            return Ok(());
+        }
+        // Once it is given back, the call gets through.
+        self.idempotency.note_unfit();
+        let text = "it has only one memberbase on lease here, and this call needs more";
+        Err(EngineError::NotOwner(text.to_owned()).into())
     }
 }
 

@@ -11,6 +11,7 @@
 //! - A member that is read alone is inserted when it is asked for again (`Lately`). In a base that is larger
 //!   than the cache most reads are of members that nobody asks for again soon: each would cost a copy, and
 //!   push out a member that is read often.
+//! - While another process has a base on lease, none of its members are cached.
 //! - Rows are never reused, so entries of a purged base do no harm until they are evicted.
 //! - The cache shrinks by one and a half times the bytes that the lookup images of all bases take; the extra
 //!   half is for the engine's own heap, which grows with the store. The cache keeps at least an eighth of the
@@ -136,6 +137,11 @@ impl MemberCache {
         }
     }
 
+    /// Removes all members of a base that is closed, because another process is going to change them.
+    pub fn forget_all(&self, base: BaseNumber) {
+        self.cache.retain(|(of, _), _| *of != base);
+    }
+
     /// Notes how many bytes the images of a base take, and adjusts the capacity of the cache.
     pub fn set_images(&self, base: BaseNumber, taken: usize) {
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
@@ -198,6 +204,9 @@ mod tests {
         members.forget(BASE, [1].into_iter(), 40);
         let is_cached = |row| members.get(BASE, Row(row)).is_some();
         assert_eq!([15, 16, 31, 32].map(is_cached), [true, false, false, true]);
+        assert!(members.get(BaseNumber(2), Row(16)).is_some());
+        members.forget_all(BASE);
+        assert_eq!([15, 16, 31, 32].map(is_cached), [false; 4]);
         assert!(members.get(BaseNumber(2), Row(16)).is_some());
     }
 

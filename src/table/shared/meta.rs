@@ -30,6 +30,17 @@ pub async fn open(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
     }
 }
 
+/// Reads the metadata of a store that another process owns, for a base on lease. The owner has raised the
+/// store to its own format; if that is not this program's format, this program leaves the store alone.
+pub async fn open_lent(engine: &Arc<dyn Engine>) -> Result<Meta, TableError> {
+    let other = |what: &str| TableError::from(EngineError::NotOwner(what.to_owned()));
+    let meta = stored_meta(engine).await?.ok_or_else(|| other("there is no store"))?;
+    if meta.format != meta::FORMAT || meta.fold_version == REFOLDING {
+        return Err(other("the server that owns the store keeps it in another format"));
+    }
+    Ok(meta)
+}
+
 /// Whether a store without metadata may be a new one.
 pub fn check_new(engine: &Arc<dyn Engine>) -> Result<(), TableError> {
     let last = engine.status().durable;
@@ -69,6 +80,10 @@ async fn raise_format(engine: &Arc<dyn Engine>, stored: Value) -> Result<Meta, T
     let meta = open_meta(&stored)?;
     if meta.format == meta::FORMAT {
         return Ok(meta);
+    }
+    // Whoever has a base of the store on lease may be an older program.
+    for lease in engine.lent() {
+        engine.take_back(lease).await?;
     }
     let (from, raised) = (meta.format, meta.raised());
     let mut batch = Batch::default();

@@ -4,6 +4,7 @@
 //!
 //! - [`budget`] limits the bytes that requests hold; [`room`] limits the bytes of batches that are appended
 //!   but not yet shown.
+//! - [`leases`] takes a base back that another server has, and lends none at a bad moment.
 //! - [`member_cache`] returns a member only as the view shows it, because a commit removes its rows.
 //! - [`naming`] lets one base be created at a time, while no batch renames, deletes or undeletes another.
 //! - [`metrics`] are added to once for a batch, not for each row.
@@ -13,6 +14,7 @@
 
 pub mod budget;
 pub mod clock;
+pub mod leases;
 pub mod member_cache;
 pub mod meta;
 pub mod metrics;

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::engine::backup::{Backup, Held};
 use crate::engine::{Engine, EngineStatus};
 use crate::model::limits::{REVERT_MAX_BYTES, UNDELETE_LOG_MAX_BYTES};
 use crate::model::{BaseNumber, CursorKey, Fold, IdKey, Sealer, Timestamp};
 
+use crate::stored::meta::Meta;
 use crate::table::base::life::Lives;
 use crate::table::base::stored::StoredBases;
 use crate::table::idempotency::{Idempotency, IdempotencyLimits};
@@ -17,6 +19,7 @@ use crate::table::jobs::{JobLimits, Jobs};
 use crate::table::open::{AudienceBuild, Parts};
 use crate::table::shared::budget::Budget;
 use crate::table::shared::clock::LatestWrite;
+use crate::table::shared::leases::Leases;
 use crate::table::shared::member_cache::MemberCache;
 use crate::table::shared::meta;
 use crate::table::shared::metrics::{RowEnd, TableMetrics};
@@ -72,6 +75,9 @@ pub struct TableConfig {
     pub seed: u64,
 }
 
+/// How long a store that is closed waits for bases that are lent.
+const TAKE_BACK_WITHIN: Duration = Duration::from_secs(2);
+
 impl TableConfig {
     /// How long a deleted member can come back, in microseconds. It comes from the commit log, so not longer
     /// than that is kept.
@@ -99,6 +105,30 @@ impl Default for TableConfig {
             metrics: TableMetrics::default(),
             seed: 0,
         }
+    }
+}
+
+/// What the parts of a table have in common.
+struct Common {
+    engine: Arc<dyn Engine>,
+    hashes: Hashes,
+    idempotency: Arc<Idempotency>,
+    leases: Arc<Leases>,
+    latest: Arc<LatestWrite>,
+    only: Option<BaseNumber>,
+}
+
+impl Common {
+    fn of(engine: Arc<dyn Engine>, meta: &Meta, config: &TableConfig, only: Option<BaseNumber>) -> Self {
+        let (hashes, leases) = (Hashes::new(meta), Leases::new(Arc::clone(&engine)));
+        let of_store = (Arc::clone(&engine), only.is_some());
+        let idempotency = Idempotency::new(Arc::clone(&leases), of_store, hashes.clone(), config.idempotency);
+        Self { engine, hashes, idempotency, leases, latest: Arc::default(), only }
+    }
+
+    async fn tokens(&self) -> Result<Arc<Tokens>, TableError> {
+        let (engine, idempotency) = (Arc::clone(&self.engine), Arc::clone(&self.idempotency));
+        Tokens::load(engine, idempotency, Arc::clone(&self.leases), Arc::clone(&self.latest)).await
     }
 }
 
@@ -130,18 +160,50 @@ impl Table {
         config: TableConfig,
     ) -> Result<Arc<Self>, TableError> {
         let meta = meta::open(&engine).await?;
-        let hashes = Hashes::new(&meta);
-        let idempotency = Idempotency::new(Arc::clone(&engine), hashes.clone(), config.idempotency);
-        let latest = Arc::<LatestWrite>::default();
-        let (tokens_claims, of_tokens) = (Arc::clone(&idempotency), Arc::clone(&latest));
-        let tokens = Tokens::load(Arc::clone(&engine), tokens_claims, of_tokens).await?;
-        let (jobs_engine, jobs_claims) = (Arc::clone(&engine), Arc::clone(&idempotency));
+        let common = Common::of(engine, &meta, &config, None);
+        let tokens = common.tokens().await?;
+        let (jobs_engine, jobs_claims) = (Arc::clone(&common.engine), Arc::clone(&common.idempotency));
         let jobs = Jobs::load(jobs_engine, jobs_claims, Arc::clone(&clock), config.jobs).await?;
+        let sharing = Sharing::load(&common.engine, &common.latest).await?;
+        Ok(Self::assemble(common, clock, config, &meta, (tokens, jobs, sharing)))
+    }
+
+    /// Opens the one base of the store in `engine` that this process has on lease: the engine was opened with
+    /// its grant. Only this base can be opened, and nothing outside of it is written, except the results of
+    /// requests.
+    pub async fn open_leased(
+        engine: Arc<dyn Engine>,
+        clock: Clock,
+        config: TableConfig,
+        number: BaseNumber,
+    ) -> Result<Arc<Self>, TableError> {
+        let meta = meta::open_lent(&engine).await?;
+        let common = Common::of(engine, &meta, &config, Some(number));
+        let tokens = common.tokens().await?;
+        let (jobs_engine, jobs_claims) = (Arc::clone(&common.engine), Arc::clone(&common.idempotency));
+        let jobs = Jobs::none(jobs_engine, jobs_claims, Arc::clone(&clock), config.jobs);
+        // A base that shares accounts is not lent, so this serves only to know the latest write of the store.
+        let sharing = Sharing::load(&common.engine, &common.latest).await?;
+        let table = Self::assemble(common, clock, config, &meta, (tokens, jobs, sharing));
+        drop(table.base(number).await?);
+        Ok(table)
+    }
+
+    fn assemble(
+        common: Common,
+        clock: Clock,
+        config: TableConfig,
+        meta: &Meta,
+        (tokens, jobs, sharing): (Arc<Tokens>, Arc<Jobs>, Arc<Sharing>),
+    ) -> Arc<Self> {
+        let Common { engine, hashes, idempotency, leases, latest, only } = common;
         let parts = Parts {
-            sharing: Sharing::load(&engine, &latest).await?,
+            sharing,
             engine,
             hashes,
             idempotency,
+            leases,
+            only,
             nonces: Arc::new(Nonces::new(config.seed)),
             clock,
             latest,
@@ -162,7 +224,7 @@ impl Table {
         };
         let arriving = Budget::new(config.budget_bytes);
         let replies = Budget::new(config.budget_bytes / 2);
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             config,
             sealer: Sealer::new(IdKey(meta.id_key)),
             cursor_key: CursorKey(meta.cursor_key),
@@ -175,7 +237,7 @@ impl Table {
             replies,
             is_untidy: AtomicBool::new(false),
             logged_damaged: Mutex::default(),
-        }))
+        })
     }
 
     /// Seals and opens the ids of this store.
@@ -271,7 +333,11 @@ impl Table {
     /// Finishes queued requests, writes the last checkpoints and closes the engine.
     pub async fn close(&self) -> Result<(), TableError> {
         let mut result = self.bases.end().await;
-        result = result.and(self.tokens.store_uses().await);
+        // As a courtesy: a store in which nothing is lent is open to earlier programs too.
+        drop(tokio::time::timeout(TAKE_BACK_WITHIN, self.parts.leases.all_here()).await);
+        if self.parts.only.is_none() {
+            result = result.and(self.tokens.store_uses().await);
+        }
         let closed = self.parts.engine.close().await;
         result.and(closed.map_err(TableError::from))
     }

@@ -1,6 +1,6 @@
 //! What a store reports to operators: the counters and health of its parts.
 
-use crate::table::base::handle::BaseStatus;
+use crate::table::base::status::BaseStatus;
 use crate::table::jobs::JobsStatus;
 use crate::table::shared::budget::Budget;
 use crate::table::shared::member_cache::CacheStatus;

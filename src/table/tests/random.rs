@@ -94,10 +94,20 @@ pub(super) fn delete_many(rows: &[u8], refs: &[u16]) -> DeleteRequest {
     DeleteRequest { rows, refs: refs.iter().map(|n| ref_of(*n)).collect(), ..DeleteRequest::default() }
 }
 
-pub(super) async fn run(mut subject: Subject, steps: Vec<Step>) {
+pub(super) async fn run(subject: Subject, steps: Vec<Step>) {
+    run_between(subject, steps, async |_| {}).await;
+}
+
+/// Takes the steps, and calls `between` before each of them and at the end.
+pub(super) async fn run_between(
+    mut subject: Subject,
+    steps: Vec<Step>,
+    mut between: impl AsyncFnMut(&mut Subject),
+) {
     let mut reference = Reference::default();
     let mut repeatable = Vec::new();
     for step in steps {
+        between(&mut subject).await;
         let now = Timestamp::from_micros(subject.clock.fetch_add(1, Ordering::Relaxed) + 1);
         match step {
             Step::Upsert { rows, options, mode } => {
@@ -162,6 +172,8 @@ pub(super) async fn run(mut subject: Subject, steps: Vec<Step>) {
     for upsert in &repeatable {
         subject.check_repeat(upsert).await;
     }
+    subject.compare(&reference).await;
+    between(&mut subject).await;
     subject.compare(&reference).await;
     subject.base.checkpoint().await.unwrap();
     subject.compare(&reference).await;

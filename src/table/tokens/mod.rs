@@ -9,6 +9,9 @@
 //! A token whose stored form cannot be read is rejected. It still counts as a token, so callers need one. It
 //! is listed, and revoking it replaces its stored form by one that can be read.
 //!
+//! A process that has a base on lease knows the tokens as they were when it opened the base. So all bases are
+//! taken back before a token is written.
+//!
 //! Tokens are written one at a time. So a caller that may only create the first token is refused as soon as
 //! there is one.
 

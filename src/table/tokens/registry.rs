@@ -15,6 +15,7 @@ use crate::stored::{key, token as stored};
 use crate::table::TableError;
 use crate::table::idempotency::{Claim, Idempotency};
 use crate::table::shared::clock::LatestWrite;
+use crate::table::shared::leases::Leases;
 use crate::table::tokens::live::LiveToken;
 use crate::tasks;
 
@@ -47,6 +48,7 @@ pub struct Tokens {
     idempotency: Arc<Idempotency>,
     /// Knows when tokens were created and revoked.
     latest: Arc<LatestWrite>,
+    leases: Arc<Leases>,
     known: RwLock<Known>,
     /// Whether there are any, including those that cannot be read.
     any: AtomicBool,
@@ -81,6 +83,7 @@ impl Tokens {
     pub(in crate::table) async fn load(
         engine: Arc<dyn Engine>,
         idempotency: Arc<Idempotency>,
+        leases: Arc<Leases>,
         latest: Arc<LatestWrite>,
     ) -> Result<Arc<Self>, TableError> {
         let (mut known, mut any) = (Known::default(), false);
@@ -104,7 +107,7 @@ impl Tokens {
             }
         }
         let (known, any) = (RwLock::new(known), AtomicBool::new(any));
-        Ok(Arc::new(Self { engine, idempotency, latest, known, any, writing: Arc::default() }))
+        Ok(Arc::new(Self { engine, idempotency, latest, leases, known, any, writing: Arc::default() }))
     }
 
     /// Whether a token was ever created. From then on callers need one, even if all are revoked.
@@ -175,6 +178,7 @@ impl Tokens {
         let kept = claim.map(|claim| {
             self.idempotency.store(claim, token.created_at, None, RequestResult::Token(token.id), &mut batch)
         });
+        let _here = self.leases.all_here().await?;
         self.engine.commit(batch).await?;
         self.idempotency.count_stored(kept.unwrap_or_default());
         self.latest.note(token.created_at);
@@ -219,6 +223,7 @@ impl Tokens {
             batch.put(key::token(live.number), stored::encode(&revoked, &live.hash));
         }
         if !batch.puts.is_empty() {
+            let _here = self.leases.all_here().await?;
             self.engine.commit(batch).await?;
             self.idempotency.count_stored(kept.unwrap_or_default());
         }

@@ -13,6 +13,7 @@ use crate::stored::meta::Meta;
 use crate::stored::{key, token as stored};
 use crate::table::idempotency::{Idempotency, IdempotencyLimits};
 use crate::table::index::hash::Hashes;
+use crate::table::shared::leases::Leases;
 use crate::table::tokens::{MayMake, TokenChange, Tokens};
 
 async fn load(engine: Arc<dyn Engine>) -> Arc<Tokens> {
@@ -26,8 +27,9 @@ async fn load(engine: Arc<dyn Engine>) -> Arc<Tokens> {
         fingerprint_key: [0; 16],
     });
     let limits = IdempotencyLimits { retention_micros: 1, bytes: 1 };
-    let idempotency = Idempotency::new(Arc::clone(&engine), hashes, limits);
-    Tokens::load(engine, idempotency, Arc::default()).await.unwrap()
+    let leases = Leases::new(Arc::clone(&engine));
+    let idempotency = Idempotency::new(Arc::clone(&leases), (Arc::clone(&engine), false), hashes, limits);
+    Tokens::load(engine, idempotency, leases, Arc::default()).await.unwrap()
 }
 
 fn at(seconds: i64) -> Timestamp {

@@ -4,6 +4,8 @@
 //!
 //! - A failure holds up nothing else: it is logged, and the next round tries again.
 //! - The next round continues what an interrupted round left undone.
+//! - A base that is lent is left to the process that has it. If nobody can tell that process any more that the
+//!   base is wanted, it is taken back.
 
 use std::ops::Bound;
 use std::sync::atomic::Ordering;
@@ -43,17 +45,25 @@ impl Table {
     /// One round of housekeeping. It does everything that it can, and returns the first error.
     pub async fn maintain(&self) -> Result<(), TableError> {
         let mut undone = Undone::default();
+        match self.parts.only {
+            Some(number) => undone.note(Some(number), self.tidy_base(number).await),
+            None => self.maintain_store(&mut undone).await,
+        }
+        self.is_untidy.store(undone.0.is_some(), Ordering::Relaxed);
+        undone.0.map_or(Ok(()), Err)
+    }
+
+    async fn maintain_store(&self, undone: &mut Undone) {
         let before = Timestamp::from_micros(self.now().micros().saturating_sub(IDLE_MICROS));
         for (number, error) in self.bases.close_idle(before).await {
             undone.note(Some(number), Err(error));
         }
+        undone.note(None, self.parts.leases.take_back_forgotten().await);
         undone.note(None, self.tokens().store_uses().await);
-        let tidied = self.tidy_bases(&mut undone).await;
+        let tidied = self.tidy_bases(undone).await;
         undone.note(None, tidied);
         undone.note(None, self.idempotency().tidy(self.now()).await);
         undone.note(None, self.jobs().tidy(self.now()).await);
-        self.is_untidy.store(undone.0.is_some(), Ordering::Relaxed);
-        undone.0.map_or(Ok(()), Err)
     }
 
     async fn tidy_bases(&self, undone: &mut Undone) -> Result<(), TableError> {
@@ -70,6 +80,7 @@ impl Table {
     }
 
     async fn tidy_base(&self, number: BaseNumber) -> Result<(), TableError> {
+        let Some(_kept) = self.parts.leases.keep(number) else { return Ok(()) };
         let Some(header) = stored_header(&self.parts.engine, number).await? else { return Ok(()) };
         if is_due(&header, self.now(), self.config.grace_micros) {
             return self.purge(number, &header).await;

@@ -287,6 +287,21 @@ impl Job {
         deadline.is_some_and(|deadline| deadline <= now)
     }
 
+    /// The claim of its request, if that has a request id.
+    pub fn claim(&self) -> Option<&Claim> {
+        match self {
+            Self::Upsert(job) => job.claim.as_ref().map(|(claim, _)| &**claim),
+            Self::Delete(job) => job.claim.as_ref().map(|(claim, _)| &**claim),
+            Self::Attributes(job) => job.claim.as_ref().map(|(claim, _)| &**claim),
+            Self::Undelete(job) => job.claim.as_deref(),
+            Self::Edit { request, .. } => request.claim.as_deref(),
+            Self::Records { request, .. } => request.claim.as_deref(),
+            Self::Audience { request, .. } => request.claim.as_deref(),
+            Self::Settings { request, .. } => request.claim.as_deref(),
+            Self::Step(_) | Self::Built => None,
+        }
+    }
+
     /// Replies with an error; the caller may have left. The claim is released first, because a caller who
     /// gets the error may repeat the request at once.
     pub fn refuse(self, error: TableError) {

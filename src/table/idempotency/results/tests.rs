@@ -10,6 +10,7 @@ use crate::model::{RequestId, RequestIdentity};
 use crate::stored::meta::Meta;
 use crate::table::idempotency::{Begun, IdempotencyLimits, IfRunning};
 use crate::table::index::hash::Hashes;
+use crate::table::shared::leases::Leases;
 
 fn idempotency(engine: &Arc<Faulty>) -> Arc<Idempotency> {
     let key = [0; 16];
@@ -24,7 +25,7 @@ fn idempotency(engine: &Arc<Faulty>) -> Arc<Idempotency> {
     };
     let limits = IdempotencyLimits { retention_micros: i64::MAX, bytes: u64::MAX };
     let engine = Arc::clone(engine) as Arc<dyn Engine>;
-    Idempotency::new(engine, Hashes::new(&meta), limits)
+    Idempotency::new(Leases::new(Arc::clone(&engine)), (engine, false), Hashes::new(&meta), limits)
 }
 
 /// Does a new request with this id.

@@ -42,6 +42,7 @@ impl Table {
         settings: BaseSettings,
         claim: Option<Arc<Claim>>,
     ) -> Result<BaseSummary, TableError> {
+        self.parts.check_owner()?;
         let turn = self.parts.naming.make().await;
         self.create(turn, settings, claim).await
     }
@@ -54,6 +55,7 @@ impl Table {
         settings: BaseSettings,
         claim: Option<Arc<Claim>>,
     ) -> Result<CreatedBase, TableError> {
+        self.parts.check_owner()?;
         let turn = self.parts.naming.make().await;
         let Some(base) = self.base_of_name(&settings.name).await? else {
             let base = self.create(turn, settings, claim).await?;
