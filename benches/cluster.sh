@@ -3,7 +3,9 @@
 # for each member: one database, two servers and the clients on this machine. In each round two clients also
 # work on the same memberbase, and on one each.
 #
-#   [MEMBERS=100000] [ROUNDS=2] [SECONDS_EACH=3] benches/cluster.sh PROGRAM TOOLS
+#   [MEMBERS=100000] [ROUNDS=2] [SECONDS_EACH=3] [LEASES=1] benches/cluster.sh PROGRAM TOOLS
+#
+# With LEASES=1 the servers lend memberbases to each other.
 #
 # TOOLS is the folder with the Python client's packages, see tests/clients/run.sh. docs/measurements.md has
 # results.
@@ -35,7 +37,7 @@ as "$binaries/pg_ctl" start -w -D "$work/pg/data" -l "$work/pg/log" \
 
 serve() { # ADDRESS PROBE
   "$program" serve --store "postgres://memberbase@/postgres?host=$work/pg" --listen "$1" --advertise "http://$1" \
-    --admin-listen off --log error >/dev/null &
+    --admin-listen off --log error ${LEASES:+--lease-memberbases} >/dev/null &
   servers+=($!)
   until curl -fs "http://$1/$2" >/dev/null; do sleep 0.1; done
 }

@@ -3,7 +3,7 @@
 //!
 //! No other layer names a protocol's crates or status codes.
 
-mod bearer;
+pub mod bearer;
 pub mod error;
 pub mod grpc;
 pub mod http;

@@ -63,6 +63,9 @@ pub struct Args {
     /// by then passes calls on to the active one (docs/cluster.md)
     #[arg(long, value_name = "URL")]
     advertise: Option<String>,
+    /// Let a server that stands by serve a memberbase by itself that its callers use much (docs/cluster.md)
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    lease_memberbases: Option<String>,
     /// The authorities of the certificates of the other servers [default: those that the system trusts]
     #[arg(long, value_name = "PEM-FILE", value_hint = ValueHint::FilePath)]
     peer_ca: Option<String>,
@@ -209,6 +212,7 @@ fn flags(args: Args) -> BTreeMap<&'static str, String> {
         ("store-password-file", args.store_password_file),
         ("allow-async-replicas", args.allow_async_replicas),
         ("advertise", args.advertise),
+        ("lease-memberbases", args.lease_memberbases),
         ("peer-ca", args.peer_ca),
         ("memory", args.memory),
         ("reserve", args.reserve),

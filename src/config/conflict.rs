@@ -21,6 +21,7 @@ pub fn check(config: &Config, sources: &Sources, problems: &mut Vec<String>) {
             ("allow-async-replicas", config.allow_async_replicas),
             ("advertise", config.advertise.is_some()),
             ("peer-ca", config.peer_ca.is_some()),
+            ("lease-memberbases", config.lease_memberbases),
         ] {
             if let Some((source, _)) = given(key).filter(|_| is_given) {
                 problems.push(format!("{source}: needs store, the address of the database"));
@@ -43,8 +44,12 @@ pub fn check(config: &Config, sources: &Sources, problems: &mut Vec<String>) {
             problems.push(format!("{source}: cannot be given beside {store}: {key} {why}"));
         }
     }
-    if let Some((source, _)) = given("peer-ca").filter(|_| config.advertise.is_none()) {
-        problems.push(format!("{source}: needs advertise: without it no calls are passed on"));
+    for (key, is_given) in
+        [("peer-ca", config.peer_ca.is_some()), ("lease-memberbases", config.lease_memberbases)]
+    {
+        if let Some((source, _)) = given(key).filter(|_| is_given && config.advertise.is_none()) {
+            problems.push(format!("{source}: needs advertise: without it no calls are passed on"));
+        }
     }
     if config.store_password.is_some()
         && let Some((source, _)) = given("store-password-file")
@@ -125,6 +130,7 @@ mod tests {
             ("allow-async-replicas", "true"),
             ("advertise", "http://mb1:50051"),
             ("peer-ca", "/tmp/x"),
+            ("lease-memberbases", "true"),
         ] {
             let problems = load(&[(key, text)], &[], None).unwrap_err().0;
             assert!(matches!(&problems[..], [one] if one.starts_with(&format!("--{key}: "))), "{problems:?}");
@@ -140,6 +146,7 @@ mod tests {
         for (flags, begin) in [
             ([&tls[..], &[("advertise", "http://mb1:50051")]].concat(), "advertise: "),
             (vec![("peer-ca", "/tmp/x")], "--peer-ca: "),
+            (vec![("lease-memberbases", "true")], "--lease-memberbases: "),
             (vec![("advertise", "mb1:50051")], "--advertise: "),
         ] {
             let problems = with(&flags).unwrap_err().0;

@@ -94,6 +94,7 @@ impl Config {
             "store-password-file" => self.store_password_file = Some(PathBuf::from(text)),
             "allow-async-replicas" => self.allow_async_replicas = units::boolean(text)?,
             "advertise" => self.advertise = Some(Advertised::parse(text)?),
+            "lease-memberbases" => self.lease_memberbases = units::boolean(text)?,
             "memory" => self.memory = units::bytes(text)?,
             "reserve" => self.reserve = units::bytes(text)?,
             "snapshot-after" => self.snapshot_after = units::bytes(text)?,
@@ -263,7 +264,8 @@ mod tests {
             | "no-console"
             | "insecure-no-auth"
             | "insecure-plaintext"
-            | "allow-async-replicas" => "true",
+            | "allow-async-replicas"
+            | "lease-memberbases" => "true",
             _ => "3h",
         };
         for key in keys() {
@@ -273,7 +275,9 @@ mod tests {
                 "tls-key" => vec![("tls-cert", "/tmp/x")],
                 "tls-client-ca" => vec![("tls-cert", "/tmp/x"), ("tls-key", "/tmp/x")],
                 "commit-retention" => vec![("delete-retention", "1h"), ("job-retention", "1h")],
-                "peer-ca" => vec![("store", "postgres://mb@db/m"), ("advertise", "http://mb2:50051")],
+                "peer-ca" | "lease-memberbases" => {
+                    vec![("store", "postgres://mb@db/m"), ("advertise", "http://mb2:50051")]
+                }
                 "store-password-file" | "allow-async-replicas" | "advertise" => {
                     vec![("store", "postgres://mb@db/m")]
                 }

@@ -95,6 +95,12 @@ pub const SETTINGS: &[Setting] = &[
         value: |config| config.advertise.as_ref().map(ToString::to_string),
     },
     Setting {
+        key: "lease-memberbases",
+        form: Form::Flag,
+        about: "Let a standby serve a memberbase by itself that its callers use much; it is asked for and lent.",
+        value: |config| Some(config.lease_memberbases.to_string()),
+    },
+    Setting {
         key: "peer-ca",
         form: Form::Text,
         about: "Certificate authorities of the other servers, a PEM file. If not set, those of the system.",
@@ -307,7 +313,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{File, StoreUrl};
+    use crate::config::{Advertised, File, StoreUrl};
     use tracing::level_filters::LevelFilter;
 
     fn read(text: &str) -> Config {
@@ -346,6 +352,8 @@ mod tests {
             store: Some(url),
             store_password_file: Some("/run/secrets/a \"b\"".into()),
             allow_async_replicas: true,
+            advertise: Some(Advertised::parse("http://mb1:50051").unwrap()),
+            lease_memberbases: true,
             ..Config::default()
         };
         let printed = Config { store_password: password, ..on_database.clone() }.to_toml();

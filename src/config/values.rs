@@ -42,6 +42,8 @@ pub struct Config {
     /// Where other servers on the same store reach this one. If set, a server that stands by passes calls on
     /// to the active one.
     pub advertise: Option<Advertised>,
+    /// Whether memberbases are lent to servers that stand by, and asked for while this one does.
+    pub lease_memberbases: bool,
     /// Certificate authorities of the other servers, a PEM file; `None` for those of the system.
     pub peer_ca: Option<PathBuf>,
     /// How much memory caches and requests may use together, in bytes.
@@ -112,6 +114,7 @@ impl Default for Config {
             store_password_file: None,
             allow_async_replicas: false,
             advertise: None,
+            lease_memberbases: false,
             peer_ca: None,
             memory: 512 * MIB,
             reserve: 512 * MIB,

@@ -14,14 +14,18 @@ use crate::engine::postgres::{
     Contention, Dsn, PeerKey, PostgresConfig, PostgresEngine, Standing, StoreLook, commit_times, look,
 };
 use crate::engine::sled::{SledConfig, SledEngine, log_times};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Grant};
 use crate::metrics::{Counter, Histogram};
+use crate::table;
 
 /// The share of `memory` for the engine's cache. Its heap is several times that, because sled counts a page
 /// only after 64 accesses to one of its 256 shards.
 const CACHE_SHARE: (u64, u64) = (1, 16);
 /// The share of `memory` for what the engine on a database remembers of it; its heap is little more.
 const REMEMBERED_SHARE: (u64, u64) = (1, 8);
+
+/// The connections with which a lease reads: there may be several leases.
+const LEASE_READERS: usize = 2;
 
 /// Told what an opening waits for.
 pub type Told<'a> = &'a (dyn Fn(Standing) + Send + Sync);
@@ -95,6 +99,7 @@ impl Backing {
             settings.cache_bytes =
                 usize::try_from(share(config.memory, REMEMBERED_SHARE)).unwrap_or(usize::MAX);
             settings.allow_async_replicas = config.allow_async_replicas;
+            settings.lease_of = table::lease_of;
             settings.commit_times = metrics.commit_times.clone();
             settings.proven = metrics.proven.clone();
             settings.unknown = metrics.unknown.clone();
@@ -137,6 +142,16 @@ impl Backing {
                 Ok(Owned { engine: Arc::new(engine), tenure, peers })
             }
         }
+    }
+
+    /// Opens the keys of a lease on the store, which its owner has granted.
+    pub async fn open_lease(&self, lease: u32, grant: Grant) -> Result<Owned, EngineError> {
+        let Self::Postgres(settings) = self else { return Err(EngineError::Unsupported("leases")) };
+        let mut settings = (**settings).clone();
+        settings.readers = LEASE_READERS;
+        let engine = PostgresEngine::open_leased(settings, lease, grant).await?;
+        let tenure = Tenure::Owner(engine.ownership().clone());
+        Ok(Owned { engine: Arc::new(engine), tenure, peers: None })
     }
 
     /// What it holds. Changes nothing, and creates nothing.

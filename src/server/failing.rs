@@ -65,7 +65,7 @@ impl World {
         let front =
             Front::new(Around::default(), Incoming::new(1 << 24, Duration::from_secs(30))).await.unwrap();
         let gate = Gate::new(Arc::clone(&table), Door::System);
-        front.serve(&gate, &Tenure::Always, 1 << 20, &CancellationToken::new()).await;
+        front.serve(&gate, &Tenure::Always, 1 << 20, &CancellationToken::new(), None).await;
         let mut world = Self { engine, clock, table, front, base: String::new() };
         world.base = world.new_base("Staff").await.unwrap();
         world

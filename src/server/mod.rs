@@ -45,6 +45,7 @@ mod error;
 mod failing;
 mod forward;
 mod front;
+mod leases;
 mod log;
 mod metrics;
 mod opening;

@@ -18,6 +18,7 @@ use super::connections::{Tls, descriptors};
 use super::error::ServeError;
 use super::forward::{Callers, Forward, ForwardCounts, PeerTls};
 use super::front::{Around, Elsewhere, Front};
+use super::leases::{LeaseCounts, Lessor, Tenant};
 use super::log::{self, Log};
 use super::metrics::CallMetrics;
 use super::opening::open;
@@ -180,11 +181,16 @@ async fn start_until(
         .advertise
         .as_ref()
         .map(|_| Forward::new(PeerTls::of(&config), forward_counts.clone(), config.stall_after));
+    let lease_counts = LeaseCounts::default();
+    let tenant = forward.clone().filter(|_| config.lease_memberbases).map(|forward| {
+        let open = store::lease_opener(&config, &store_metrics);
+        Tenant::new(forward, open, incoming.clone(), lease_counts.clone())
+    });
     let around = Around {
         on_loopback: address.ip().is_loopback(),
         lets_all_in: config.insecure_no_auth,
         console,
-        elsewhere: Elsewhere::new(connections.callers.clone(), forward.clone()),
+        elsewhere: Elsewhere::new(connections.callers.clone(), forward.clone(), tenant.clone()),
     };
     let front = Front::new(around, incoming.clone()).await?;
     let page = Page {
@@ -194,6 +200,7 @@ async fn start_until(
         backing: store_metrics.backing.clone(),
         tenure: Shown::default(),
         forward: forward_counts,
+        leases: lease_counts,
         incoming,
         health: front.health().clone(),
         store: OnceLock::new(),
@@ -224,6 +231,7 @@ async fn start_until(
                 tracing::info!("stopping; a second signal exits immediately");
                 drain(&front, &connections, config.drain_pause, config.grace).await;
             }
+            end_leases(tenant.as_ref()).await;
             return Ok(None);
         }
     };
@@ -233,8 +241,17 @@ async fn start_until(
             if let Some(key) = peers {
                 connections.callers.begin(key);
             }
+            // This server has the whole store now: what it had of it goes back.
+            end_leases(tenant.as_ref()).await;
             let gate = Gate::new(Arc::clone(&table), Door::System);
-            front.serve(&gate, &tenure, store::body_bytes(&config), &connections.stopping).await;
+            let lessor = config.lease_memberbases.then(|| Lessor {
+                table: Arc::clone(&table),
+                gate: gate.at(Door::Grpc),
+                callers: connections.callers.clone(),
+                tenure: tenure.clone(),
+                stopping: connections.stopping.clone(),
+            });
+            front.serve(&gate, &tenure, store::body_bytes(&config), &connections.stopping, lessor).await;
             tasks::vital("health", front.health().clone().follow(Arc::downgrade(&table)));
             let jobs = Runner::start(&table);
             let Config { drain_pause, grace, .. } = config;
@@ -254,11 +271,18 @@ async fn start_until(
             }))
         }
         Err(error) => {
+            end_leases(tenant.as_ref()).await;
             connections.stopping.cancel();
             connections.cut.cancel();
             admin.stop();
             Err(error)
         }
+    }
+}
+
+async fn end_leases(tenant: Option<&Tenant>) {
+    if let Some(tenant) = tenant {
+        tenant.end().await;
     }
 }
 

@@ -13,11 +13,12 @@ use tokio::time::Instant;
 
 use super::backing::{Backing, BackingMetrics, Owned, Told, share};
 use super::error::Place;
+use super::leases::{LEASES_MAX, Open, OpenLease};
 use super::tenure::Tenure;
 use crate::config::Config;
 use crate::engine::postgres::PeerKey;
-use crate::engine::{Engine, EngineError};
-use crate::model::Timestamp;
+use crate::engine::{Engine, EngineError, Grant};
+use crate::model::{BaseNumber, Timestamp};
 use crate::table::{
     self, AuditConfig, AuditReport, Clock, IdempotencyLimits, JobLimits, RefoldReport, Table, TableConfig,
     TableError, TableMetrics, audit,
@@ -78,6 +79,46 @@ pub async fn open(
     let opened = open_with_progress(backing, config, metrics, told).await?;
     tasks::vital("housekeeping", keep_house(Arc::downgrade(&opened.table)));
     Ok(opened)
+}
+
+/// What opens leases on the store of `config`. Each lease may use its part of the memory.
+pub fn lease_opener(config: &Config, metrics: &StoreMetrics) -> Open {
+    let mut config = config.clone();
+    config.memory /= u64::try_from(LEASES_MAX).unwrap_or(1);
+    let shared = Arc::new((config, metrics.clone()));
+    Arc::new(move |number, grant| {
+        let shared = Arc::clone(&shared);
+        Box::pin(async move {
+            let (config, metrics) = &*shared;
+            open_lease(config, metrics, number, grant).await
+        })
+    })
+}
+
+/// Opens a memberbase that is lent, and starts its housekeeping.
+async fn open_lease(
+    config: &Config,
+    metrics: &StoreMetrics,
+    number: BaseNumber,
+    grant: Grant,
+) -> Result<OpenLease, TableError> {
+    // Its settings were read before, so only what they name can have changed.
+    let backing = Backing::of(config, &metrics.backing)
+        .map_err(|error| EngineError::Io(format!("the settings of the store: {error}")))?;
+    let settings = table_config(&backing, config, metrics)?;
+    let Owned { engine, tenure, .. } = backing.open_lease(number.0, grant).await?;
+    match Table::open_leased(Arc::clone(&engine), clock(), settings, number).await {
+        Ok(table) => {
+            tasks::vital("housekeeping", keep_house(Arc::downgrade(&table)));
+            Ok(OpenLease { table, tenure })
+        }
+        Err(error) => {
+            if let Err(error) = engine.close().await {
+                tracing::warn!(base = number.0, %error, "a lease was not given back");
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Opens the store, audits it and closes it.

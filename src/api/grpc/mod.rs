@@ -14,7 +14,7 @@ mod convert;
 pub mod deadline;
 pub mod edge;
 mod faults;
-mod fields;
+pub mod fields;
 pub(crate) mod fuzz;
 pub mod methods;
 pub mod plain;

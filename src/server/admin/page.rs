@@ -17,6 +17,7 @@ use crate::server::backing::BackingMetrics;
 use crate::server::connections::descriptors;
 use crate::server::forward::ForwardCounts;
 use crate::server::front::{Health, State};
+use crate::server::leases::LeaseCounts;
 use crate::server::metrics::{CallMetrics, Readings};
 use crate::server::otlp::SpanCounters;
 use crate::server::tenure::Shown;
@@ -39,6 +40,8 @@ pub struct Page {
     pub tenure: Shown,
     /// What is counted of calls that are passed on.
     pub forward: ForwardCounts,
+    /// What is counted of memberbases that it has for itself.
+    pub leases: LeaseCounts,
     /// The memory for messages that arrive.
     pub incoming: Incoming,
     /// The health of the server.
@@ -85,6 +88,7 @@ impl Page {
         list_spans(&mut registry, &self.spans);
         store::list_tenure(&mut registry, &self.tenure, &self.backing, state.waits_for);
         store::list_forward(&mut registry, &self.forward);
+        store::list_leases(&mut registry, &self.leases);
         let open = self.store.get().and_then(Weak::upgrade);
         if let Some(table) = open {
             store::list_writes(&mut registry, &self.table, &self.backing.log_times);

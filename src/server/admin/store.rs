@@ -10,6 +10,7 @@ use crate::model::{BaseNumber, JobState, Status};
 use crate::server::backing::BackingMetrics;
 use crate::server::forward::ForwardCounts;
 use crate::server::front::WaitsFor;
+use crate::server::leases::LeaseCounts;
 use crate::server::metrics::Readings;
 use crate::server::tenure::Shown;
 use crate::table::{BaseStatus, BudgetStatus, TableMetrics, TableStatus};
@@ -117,6 +118,26 @@ pub fn list_forward(registry: &mut Registry, counts: &ForwardCounts) {
         "memberbase_forward_connections",
         "Open connections to the active server",
         counts.connections.clone(),
+    );
+}
+
+/// Lists what is counted of memberbases that this server has for itself while it stands by.
+pub fn list_leases(registry: &mut Registry, counts: &LeaseCounts) {
+    registry.register(
+        "memberbase_leases",
+        "Memberbases that this server has for itself while another one is active",
+        counts.held.clone(),
+    );
+    let changes = counts.changes().map(|(change, times)| ([change.to_owned()], times));
+    registry.register(
+        "memberbase_lease_changes",
+        "Leases of memberbases that were granted or refused, and that ended because they were wanted, over or lost",
+        Readings::counters(&["change"], changes),
+    );
+    registry.register(
+        "memberbase_lease_calls",
+        "Calls that this server answered by itself while another one was active",
+        counts.calls.clone(),
     );
 }
 

@@ -17,7 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::bundle::Bundle;
-use super::connect::{Calls, PeerTls, Target, Unreached, Windows, connect, hello, open_bundle};
+use super::connect::{
+    Calls, Lent, PeerTls, Target, Unreached, Windows, ask_for, connect, hello, open_bundle,
+};
 use super::counts::ForwardCounts;
 use super::proof::{Headers, seconds};
 
@@ -134,6 +136,12 @@ impl Active {
     pub fn end(&self) {
         self.gone.cancel();
         self.lines().idle.clear();
+    }
+
+    /// Asks for a lease on a memberbase, on a connection of its own, which lasts as long as the lease.
+    pub async fn ask_for(&self, base: &str, token: Option<HeaderValue>) -> Result<Option<Lent>, Unreached> {
+        let mut calls = connect(&self.target, &self.tls, SHARED, &self.gone, &self.counts).await?;
+        ask_for(&mut calls, &self.target, (base, token), seconds()).await
     }
 
     /// A place for a call.

@@ -27,23 +27,41 @@ pub const SHORT_BYTES: usize = 8 * 1024;
 pub struct Read {
     pub body: Body,
     pub is_long: bool,
-    /// All of it, if it is short.
-    pub whole: Option<Bytes>,
+    /// What was read of it.
+    pub ahead: Bytes,
+    /// Whether that is all.
+    pub is_whole: bool,
 }
 
 impl Read {
     fn short(whole: Bytes) -> Self {
-        Self { body: Body::new(Full::new(whole.clone())), is_long: false, whole: Some(whole) }
+        Self { body: Body::new(Full::new(whole.clone())), is_long: false, ahead: whole, is_whole: true }
     }
 
-    fn long(body: Body) -> Self {
-        Self { body, is_long: true, whole: None }
+    fn long(body: Body, ahead: Bytes) -> Self {
+        Self { body, is_long: true, ahead, is_whole: false }
     }
+
+    /// All of it, if it is short.
+    pub fn whole(&self) -> Option<&Bytes> {
+        self.is_whole.then_some(&self.ahead)
+    }
+}
+
+/// How much of a request is read ahead, if it is not short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// Nothing: it streams, and whoever sends it may wait for an answer.
+    Nothing,
+    /// The first message of its stream, or its beginning.
+    First,
+    /// All, or its beginning.
+    All,
 }
 
 /// Reads a request to its end if it is short. What is longer, streams, or does not arrive within `within` is
 /// read while it is passed on.
-pub async fn read_ahead<B>(body: B, streams: bool, within: Duration) -> Read
+pub async fn read_ahead<B>(body: B, how: Ahead, within: Duration) -> Read
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<tonic::codegen::StdError>,
@@ -53,31 +71,35 @@ where
     }
     let is_short = usize::try_from(body.size_hint().lower()).is_ok_and(|least| least <= SHORT_BYTES);
     let body = Body::new(body);
-    if streams || !is_short {
-        return Read::long(body);
+    if how == Ahead::Nothing || how == Ahead::All && !is_short {
+        return Read::long(body, Bytes::new());
     }
-    let mut ahead = Ahead { read: BytesMut::new(), last: None, rest: body };
-    let is_whole = tokio::time::timeout(within, ahead.fill()).await.unwrap_or(false);
-    let Ahead { read, last, rest } = ahead;
-    if is_whole {
-        return Read::short(read.freeze());
+    let mut reading = Reading { read: BytesMut::new(), last: None, rest: body };
+    let is_whole = tokio::time::timeout(within, reading.fill(how)).await.unwrap_or(false);
+    let Reading { read, last, rest } = reading;
+    let read = read.freeze();
+    if is_whole && how == Ahead::All {
+        return Read::short(read);
     }
-    let read = (!read.is_empty()).then(|| Ok(Frame::data(read.freeze())));
-    let first = [read, last].into_iter().flatten().collect();
-    Read::long(Body::new(Prefixed { first, rest }))
+    let ahead = (!read.is_empty()).then(|| Ok(Frame::data(read.clone())));
+    let first = [ahead, last].into_iter().flatten().collect();
+    Read::long(Body::new(Prefixed { first, rest }), read)
 }
 
-struct Ahead {
+struct Reading {
     read: BytesMut,
     /// A frame that is no data, or an error.
     last: Option<Result<Frame<Bytes>, Status>>,
     rest: Body,
 }
 
-impl Ahead {
+impl Reading {
     /// Whether the body has ended with these bytes. It can be stopped at any moment.
-    async fn fill(&mut self) -> bool {
+    async fn fill(&mut self, how: Ahead) -> bool {
         while self.read.len() <= SHORT_BYTES {
+            if how == Ahead::First && has_message(&self.read) {
+                return false;
+            }
             match self.rest.frame().await {
                 None => return true,
                 Some(Ok(frame)) if frame.is_data() => {
@@ -94,6 +116,13 @@ impl Ahead {
         }
         false
     }
+}
+
+/// Whether a gRPC message is there to its end.
+fn has_message(read: &[u8]) -> bool {
+    let length = read.get(1..5).and_then(|length| Some(u32::from_be_bytes(length.try_into().ok()?)));
+    let length = length.and_then(|length| usize::try_from(length).ok());
+    length.is_some_and(|length| read.len() - 5 >= length)
 }
 
 /// A body whose first frames were read already.
@@ -229,16 +258,19 @@ mod tests {
     #[tokio::test]
     async fn a_short_request_is_read_whole_and_no_byte_of_a_long_one_is_lost() {
         let within = Duration::from_secs(5);
-        for (sizes, streams, is_long) in [
-            (&[][..], false, false),
-            (&[10, 20], false, false),
-            (&[SHORT_BYTES], false, false),
-            (&[SHORT_BYTES, 1], false, true),
-            (&[10, 1 << 20, 3], false, true),
-            (&[10], true, true),
+        for (sizes, how, is_long, ahead) in [
+            (&[][..], Ahead::All, false, 0),
+            (&[10, 20], Ahead::All, false, 30),
+            (&[SHORT_BYTES], Ahead::All, false, SHORT_BYTES),
+            (&[SHORT_BYTES, 1], Ahead::All, true, SHORT_BYTES + 1),
+            (&[10, 1 << 20, 3], Ahead::All, true, 10 + (1 << 20)),
+            (&[10], Ahead::Nothing, true, 0),
+            (&[10, SHORT_BYTES, 5], Ahead::First, true, 10 + SHORT_BYTES),
+            (&[3, 4], Ahead::First, true, 7),
         ] {
-            let read = read_ahead(pieces(sizes), streams, within).await;
+            let read = read_ahead(pieces(sizes), how, within).await;
             assert_eq!(read.is_long, is_long, "{sizes:?}");
+            assert_eq!((read.ahead.len(), read.whole().is_some()), (ahead, !is_long), "{sizes:?}");
             let total: usize = sizes.iter().sum();
             let hint = read.body.size_hint().exact();
             assert_eq!(hint, (!is_long).then_some(total as u64), "{sizes:?}");
@@ -246,12 +278,24 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn of_a_stream_no_more_is_read_than_its_first_message() {
+        use futures_util::StreamExt;
+        // Whoever sends it waits for an answer to the first message.
+        let first = [&[0, 0, 0][..], &[0, 3, b'a', b'b'], b"c"]
+            .map(|piece| Ok::<_, Status>(Frame::data(piece.into())));
+        let body = StreamBody::new(futures_util::stream::iter(first).chain(futures_util::stream::pending()));
+        let mut read = read_ahead(body, Ahead::First, Duration::MAX).await;
+        assert_eq!(read.ahead, &b"\0\0\0\0\x03abc"[..]);
+        assert_eq!(read.body.frame().await.unwrap().unwrap().into_data().unwrap(), read.ahead);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_request_that_does_not_arrive_and_trailers_and_errors_are_passed_on() {
         use futures_util::StreamExt;
         let first = futures_util::stream::iter([Ok::<_, Status>(Frame::data(Bytes::from("ab")))]);
         let body = StreamBody::new(first.chain(futures_util::stream::pending()));
-        let mut read = read_ahead(body, false, Duration::from_secs(5)).await;
+        let mut read = read_ahead(body, Ahead::All, Duration::from_secs(5)).await;
         assert!(read.is_long);
         assert_eq!(read.body.frame().await.unwrap().unwrap().into_data().unwrap(), "ab");
         let mut trailers = HeaderMap::new();
@@ -260,7 +304,7 @@ mod tests {
             let is_error = last.is_err();
             let body =
                 StreamBody::new(futures_util::stream::iter([Ok(Frame::data(Bytes::from("ab"))), last]));
-            let collected = read_ahead(body, false, Duration::from_secs(5)).await.body.collect().await;
+            let collected = read_ahead(body, Ahead::All, Duration::from_secs(5)).await.body.collect().await;
             assert_eq!(collected.is_err(), is_error);
             if let Ok(collected) = collected {
                 assert_eq!(collected.trailers().unwrap()["a"], "b");

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
@@ -19,13 +20,16 @@ use super::bundle::Bundle;
 use super::counts::{Counted, ForwardCounts};
 use super::proof::{self, BUNDLE, BUNDLES, FORWARDED, NONCE, PROOF, VERSION};
 use crate::config::{Advertised, Config};
+use crate::engine::Grant;
 use crate::engine::postgres::PeerKey;
-use crate::server::metrics::HELLO;
+use crate::server::metrics::{HELLO, LEASES};
 use crate::server::outgoing::{Files, Unusable};
 use crate::tasks;
 
 /// How long connecting may take, with the proof.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// How long lending may take.
+const LEND_WITHIN: Duration = Duration::from_secs(10);
 /// How often a connection is asked whether the other side is there, and how long the answer may take. A
 /// server that is paused, or whose machine is gone, is noticed by this alone.
 const PING_EVERY: Duration = Duration::from_secs(2);
@@ -52,6 +56,16 @@ pub struct Windows {
     pub call: u32,
     /// On the connection.
     pub connection: u32,
+}
+
+/// A memberbase that the active server lends.
+pub struct Lent {
+    /// The number of the lease.
+    pub lease: u32,
+    /// What opens it.
+    pub grant: Grant,
+    /// Has a piece once it is wanted back. It ends with the connection.
+    pub wanted: Incoming,
 }
 
 /// Why the active server was not reached. Nothing was sent to it then.
@@ -182,6 +196,27 @@ pub async fn open_bundle(calls: &mut Calls, target: &Target, now: u64) -> Result
     }
     opened.begin(reply.into_body());
     Ok(Some(opened))
+}
+
+/// Asks for a lease on a memberbase, for a caller with this token; `None` if the other side does not lend it now, or knows no leases.
+pub async fn ask_for(
+    calls: &mut Calls,
+    target: &Target,
+    (base, token): (&str, Option<HeaderValue>),
+    now: u64,
+) -> Result<Option<Lent>, Unreached> {
+    let proof = proof::asking(&target.key, base, now).ok_or_else(|| io::Error::other("no proof"))?;
+    let mut request = request(target, LEASES, Body::empty())?;
+    *request.method_mut() = Method::POST;
+    request.headers_mut().insert(PROOF, proof);
+    if let Some(token) = token {
+        request.headers_mut().insert(AUTHORIZATION, token);
+    }
+    // Before it lends, it closes the memberbase, which may take a while.
+    let reply = tokio::time::timeout(LEND_WITHIN, calls.send_request(request)).await;
+    let reply = reply.map_err(|_| Unreached::Late)??;
+    let lease = reply.status().is_success().then(|| proof::lease_of(reply.headers())).flatten();
+    Ok(lease.map(|(lease, grant)| Lent { lease, grant, wanted: reply.into_body() }))
 }
 
 /// A request of this server to another one, which is to be passed on to nobody.

@@ -45,8 +45,9 @@ mod proof;
 #[cfg(test)]
 mod tests;
 
+pub use self::body::Read;
 pub use self::bundle::Bundling;
-pub use self::connect::PeerTls;
+pub use self::connect::{Lent, PeerTls};
 pub use self::counts::ForwardCounts;
 pub use self::passing::{Forward, Passed, Toward};
-pub use self::proof::{Callers, FORWARDED, Forwarded, PROOF, seconds};
+pub use self::proof::{Callers, FORWARDED, Forwarded, PROOF, lent, seconds};

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body_util::Full;
 use tokio::sync::{Semaphore, watch};
 use tonic::Status;
 use tonic::body::Body;
 
 use super::active::Active;
-use super::body::{Answer, Read, read_ahead, whole_reply};
+use super::body::{Ahead, Answer, Read, read_ahead, whole_reply};
 use super::bundle::Unanswered;
-use super::connect::{PeerTls, Target, Unreached, scheme};
+use super::connect::{Lent, PeerTls, Target, Unreached, scheme};
 use super::counts::{Counted, ForwardCounts};
 use super::head;
 use crate::api::grpc::{methods, plain};
@@ -125,6 +125,29 @@ impl Forward {
         self.0.toward.send_if_modified(is_news);
     }
 
+    /// Reads the beginning of a call: of a stream its first message.
+    pub async fn read<B>(&self, call: &Parts, body: B) -> Read
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
+        B::Error: Into<tonic::codegen::StdError>,
+    {
+        let how = if is_stream(call) { Ahead::First } else { Ahead::All };
+        read_ahead(body, how, self.0.stall_after).await
+    }
+
+    /// Asks the active server to lend a memberbase, by its id, for a caller with this token. `None` if it does
+    /// not, or is not reached.
+    pub async fn ask_for(&self, base: &str, token: Option<HeaderValue>) -> Option<Lent> {
+        let State::Reached(active) = self.0.state.borrow().clone() else { return None };
+        match active.ask_for(base, token).await {
+            Ok(lent) => lent,
+            Err(error) => {
+                tracing::debug!(%error, "the active server could not be asked for a lease");
+                None
+            }
+        }
+    }
+
     /// Keeps connected to the active server, and calls `tell` whenever that becomes true or false.
     pub async fn follow(self, mut tell: impl FnMut(bool) + Send) {
         let mut toward = self.0.toward.subscribe();
@@ -191,7 +214,22 @@ impl Forward {
         B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
         B::Error: Into<tonic::codegen::StdError>,
     {
-        let passed = self.pass(request, lost).await;
+        let begun = Instant::now();
+        let (call, body) = request.into_parts();
+        let how = if is_stream(&call) { Ahead::Nothing } else { Ahead::All };
+        let read = read_ahead(body, how, self.0.stall_after).await;
+        self.pass_on_read(call, read, begun, lost).await
+    }
+
+    /// The same, for a call that came at `begun` and whose body was read ahead.
+    pub async fn pass_on_read(
+        &self,
+        call: Parts,
+        read: Read,
+        begun: Instant,
+        lost: fn() -> Status,
+    ) -> Passed {
+        let passed = self.pass(call, read, begun, lost).await;
         match passed {
             Passed::Refused(Reason::AnswerLost) => {
                 self.0.counts.lost.inc();
@@ -204,18 +242,11 @@ impl Forward {
         passed
     }
 
-    async fn pass<B>(&self, request: Request<B>, lost: fn() -> Status) -> Passed
-    where
-        B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
-        B::Error: Into<tonic::codegen::StdError>,
-    {
-        let begun = Instant::now();
-        let (call, body) = request.into_parts();
+    async fn pass(&self, call: Parts, read: Read, begun: Instant, lost: fn() -> Status) -> Passed {
         let is_grpc = plain::is_grpc(&call.headers);
-        let streams = is_grpc && streams_in(call.uri.path());
         let mut state = self.0.state.subscribe();
-        let read = read_ahead(body, streams, self.0.stall_after).await;
-        let Read { mut body, is_long, whole } = read;
+        let whole = read.whole().cloned();
+        let Read { mut body, is_long, .. } = read;
         let may_bundle = is_grpc && may_bundle(&call);
         let mut waits = None;
         loop {
@@ -306,6 +337,11 @@ impl Forward {
 
 fn outgoing(call: &Parts, active: &Active, begun: Instant) -> Request<()> {
     head::outgoing(call, &scheme(&active.target), active.forwarded(caller(call)), begun.elapsed())
+}
+
+/// Whether the caller of this sends a stream.
+fn is_stream(call: &Parts) -> bool {
+    plain::is_grpc(&call.headers) && streams_in(call.uri.path())
 }
 
 /// Whether a call may travel in a bundle, if its message is short.

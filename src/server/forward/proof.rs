@@ -4,16 +4,18 @@
 //! - Whoever passes a call on names the caller in [`FORWARDED`], with the time and the code of both. A code
 //!   older than [`VALID_FOR`] is none, so that a header that somebody saw is of no lasting use. A header
 //!   without a valid code names nobody, and changes nothing but that the call is not passed on again.
-//! - Whoever opens a bundle of calls sends the time with its code, which is valid as long.
+//! - Whoever opens a bundle of calls sends the time with its code, which is valid as long. So does whoever asks
+//!   for a lease, with the id of the memberbase.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::engine::Grant;
 use crate::engine::postgres::PeerKey;
 
 /// The header of a call that was passed on: when, for whom, and the code of both.
@@ -28,6 +30,10 @@ pub const BUNDLES: &str = "/memberbase/bundle";
 pub const BUNDLE: HeaderName = HeaderName::from_static("memberbase-bundle");
 pub const VERSION: HeaderValue = HeaderValue::from_static("1");
 
+/// The headers of the answer to a standby that asks for a lease: the number of the lease, and what opens it.
+const LEASE: HeaderName = HeaderName::from_static("memberbase-lease");
+const GRANT: HeaderName = HeaderName::from_static("memberbase-grant");
+
 /// How long the code of a caller is valid; clocks of servers differ by less.
 const VALID_FOR: Duration = Duration::from_secs(300);
 /// The longest random number that is answered, in characters.
@@ -36,6 +42,7 @@ const NONCE_MAX: usize = 64;
 const OF_ACTIVE: &[u8] = b"active\0";
 const OF_CALLER: &[u8] = b"caller\0";
 const OF_BUNDLE: &[u8] = b"bundle\0";
+const OF_LEASE: &[u8] = b"lease\0";
 
 /// The time of day, in seconds since 1970.
 pub fn seconds() -> u64 {
@@ -76,6 +83,29 @@ pub fn opening(key: &PeerKey, now: u64) -> Option<HeaderValue> {
     let time = now.to_string();
     let code = URL_SAFE_NO_PAD.encode(key.sign(&[OF_BUNDLE, time.as_bytes()]));
     HeaderValue::try_from(format!("{time} {code}")).ok()
+}
+
+/// The proof of a server that asks for a lease on a memberbase, `now` seconds after 1970.
+pub fn asking(key: &PeerKey, base: &str, now: u64) -> Option<HeaderValue> {
+    let named = format!("{now} {base}");
+    let code = URL_SAFE_NO_PAD.encode(key.sign(&[OF_LEASE, named.as_bytes()]));
+    HeaderValue::try_from(format!("{named} {code}")).ok()
+}
+
+/// The headers of the answer to a server that gets a lease.
+pub fn lent(headers: &mut HeaderMap, lease: u32, grant: &Grant) {
+    headers.insert(LEASE, lease.into());
+    if let Ok(mut grant) = HeaderValue::try_from(URL_SAFE_NO_PAD.encode(grant.0)) {
+        grant.set_sensitive(true);
+        headers.insert(GRANT, grant);
+    }
+}
+
+/// The lease that these headers grant.
+pub fn lease_of(headers: &HeaderMap) -> Option<(u32, Grant)> {
+    let lease = headers.get(LEASE)?.to_str().ok()?.parse().ok()?;
+    let grant = URL_SAFE_NO_PAD.decode(headers.get(GRANT)?.as_bytes()).ok()?;
+    Some((lease, Grant(grant.try_into().ok()?)))
 }
 
 /// What a header names, if it has the code of that and is recent.
@@ -146,6 +176,15 @@ impl Callers {
             return false;
         };
         headers.get(BUNDLE) == Some(&VERSION) && proven(key, OF_BUNDLE, code, now).is_some()
+    }
+
+    /// The memberbase, by its id, for which a server of this store asks with this request.
+    pub fn asks_for<'a>(&self, headers: &'a HeaderMap, now: u64) -> Option<&'a str> {
+        let mut codes = headers.get_all(PROOF).iter();
+        let (Some(key), Some(code), None) = (self.0.key.get(), codes.next(), codes.next()) else {
+            return None;
+        };
+        Some(proven(key, OF_LEASE, code, now)?.split_once(' ')?.1)
     }
 
     /// What a request says about its way; `None` if its caller sent it here.
@@ -259,6 +298,39 @@ mod tests {
         let mut twice = with(PROOF, &[&proof, &proof]);
         twice.insert(BUNDLE, VERSION);
         assert!(!callers.may_bundle(&twice, 1_000));
+    }
+
+    #[test]
+    fn only_a_server_of_the_store_asks_for_a_lease_and_only_for_what_its_code_names() {
+        let callers = Callers::default();
+        let asks =
+            |value: &HeaderValue, now| callers.asks_for(&with(PROOF, &[value]), now).map(str::to_owned);
+        let asked = asking(&KEY, "mb_1", 1_000).unwrap();
+        assert_eq!(asks(&asked, 1_000), None, "it has no key yet");
+        callers.begin(KEY);
+        assert_eq!(asks(&asked, 700).as_deref(), Some("mb_1"));
+        assert_eq!((asks(&asked, 699), asks(&asked, 1_301)), (None, None));
+        let text = asked.to_str().unwrap();
+        for wrong in [text.replace("mb_1", "mb_2"), text.replacen("1000", "1001", 1)] {
+            assert_eq!(asks(&HeaderValue::try_from(wrong).unwrap(), 1_000), None);
+        }
+        for wrong in [asking(&OTHER, "mb_1", 1_000), opening(&KEY, 1_000)] {
+            assert_eq!(asks(&wrong.unwrap(), 1_000), None);
+        }
+        assert_eq!(callers.asks_for(&with(PROOF, &[&asked, &asked]), 1_000), None);
+    }
+
+    #[test]
+    fn what_opens_a_lease_comes_back_out_of_the_headers() {
+        let (mut headers, grant) = (HeaderMap::new(), Grant([7; 16]));
+        lent(&mut headers, 12, &grant);
+        assert_eq!(lease_of(&headers), Some((12, grant)));
+        assert!(headers.get(GRANT).unwrap().is_sensitive());
+        for name in [LEASE, GRANT] {
+            let mut without = headers.clone();
+            without.remove(name);
+            assert_eq!(lease_of(&without), None);
+        }
     }
 
     #[test]

@@ -5,9 +5,12 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use http::request::Parts;
 use http::{Request, Response};
 use tokio::sync::watch;
+use tonic::Status;
 use tonic::body::Body;
 
 use super::health::Health;
@@ -15,7 +18,8 @@ use super::held::CLOSED_RETRY;
 use crate::api::error;
 use crate::api::grpc::plain;
 use crate::model::Reason;
-use crate::server::forward::{Callers, FORWARDED, Forward, Forwarded, PROOF, Passed, Toward};
+use crate::server::forward::{Callers, FORWARDED, Forward, Forwarded, PROOF, Passed, Read, Toward};
+use crate::server::leases::{Tenant, place};
 
 /// A reply that is being made.
 pub type Reply = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -27,13 +31,15 @@ pub struct Elsewhere {
     callers: Callers,
     /// Passes calls on, if the settings say so.
     forward: Option<Forward>,
+    /// The memberbases that this server has for itself meanwhile, if it may.
+    tenant: Option<Tenant>,
     is_stopping: Arc<AtomicBool>,
 }
 
 impl Elsewhere {
-    /// Passes calls on with `forward`, if there is one.
-    pub fn new(callers: Callers, forward: Option<Forward>) -> Self {
-        Self { callers, forward, is_stopping: Arc::default() }
+    /// Passes calls on with `forward`, if there is one, but for those that `tenant` serves.
+    pub fn new(callers: Callers, forward: Option<Forward>, tenant: Option<Tenant>) -> Self {
+        Self { callers, forward, tenant, is_stopping: Arc::default() }
     }
 
     /// Keeps in touch with the active server, as long as that is another one, and says to probes whether it
@@ -69,6 +75,16 @@ impl Elsewhere {
     /// Probes do not hear again that this server answers.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
+        if let Some(tenant) = &self.tenant {
+            tenant.stop_asking();
+        }
+    }
+
+    /// What may serve a gRPC call here although another server is active.
+    pub fn tenant<B>(&self, request: &Request<B>) -> Option<&Tenant> {
+        let tenant = self.tenant.as_ref()?;
+        let may = place(request.uri().path()).is_some() && !request.headers().contains_key(FORWARDED);
+        may.then_some(tenant)
     }
 
     /// Has the active server answer, unless the request was passed on before. `closed` is the reply if there
@@ -89,14 +105,23 @@ impl Elsewhere {
         let Some(forward) = self.forward.clone().filter(|_| !was_passed_on) else {
             return Box::pin(std::future::ready(Ok(closed(unknown))));
         };
-        Box::pin(async move {
-            let lost = || error::unavailable(Reason::AnswerLost, CLOSED_RETRY);
-            match forward.pass_on(request, lost).await {
-                Passed::Answered(reply) => Ok(reply),
-                Passed::Here(request) => here(request).await,
-                Passed::Refused(reason) => Ok(closed(reason)),
+        Box::pin(async move { answered(forward.pass_on(request, lost).await, closed, here).await })
+    }
+
+    /// The same for a call that came at `begun`, and whose body was read ahead.
+    pub async fn answer_read(
+        &self,
+        unknown: Reason,
+        (call, read, begun): (Parts, Read, Instant),
+        closed: impl FnOnce(Reason) -> Response<Body>,
+        here: impl FnOnce(Request<Body>) -> Reply,
+    ) -> Result<Response<Body>, Infallible> {
+        match &self.forward {
+            Some(forward) => {
+                answered(forward.pass_on_read(call, read, begun, lost).await, closed, here).await
             }
-        })
+            None => Ok(closed(unknown)),
+        }
     }
 
     /// Proves to another server that this one is active, if it `is_active`.
@@ -105,6 +130,23 @@ impl Elsewhere {
         let mut reply = plain::probe(proof.is_some(), if is_active { "active" } else { "not active" });
         reply.headers_mut().extend(proof.map(|proof| (PROOF, proof)));
         reply
+    }
+}
+
+/// The end of a reply whose rest was lost.
+fn lost() -> Status {
+    error::unavailable(Reason::AnswerLost, CLOSED_RETRY)
+}
+
+async fn answered(
+    passed: Passed,
+    closed: impl FnOnce(Reason) -> Response<Body>,
+    here: impl FnOnce(Request<Body>) -> Reply,
+) -> Result<Response<Body>, Infallible> {
+    match passed {
+        Passed::Answered(reply) => Ok(reply),
+        Passed::Here(request) => here(request).await,
+        Passed::Refused(reason) => Ok(closed(reason)),
     }
 }
 

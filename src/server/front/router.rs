@@ -1,5 +1,7 @@
 //! Routes each request to health, reflection or a door, or rejects it in the format of its door.
 
+mod leased;
+
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -31,7 +33,8 @@ use crate::directory::{Gate, Incoming};
 use crate::model::{Reason, origin};
 use crate::server::ServeError;
 use crate::server::connections::Crowded;
-use crate::server::metrics::HELLO;
+use crate::server::leases::Lessor;
+use crate::server::metrics::{HELLO, LEASES};
 use crate::server::tenure::Tenure;
 use crate::server::web::{self, Page};
 
@@ -81,6 +84,8 @@ struct Services {
     onsi: axum::Router,
     orbiit: axum::Router,
     console: axum::Router,
+    /// Lends memberbases, if other servers may have them.
+    lessor: Option<Lessor>,
 }
 
 impl Front {
@@ -136,7 +141,15 @@ impl Front {
     }
 
     /// Serves everything from now on, as long as `tenure` holds.
-    pub async fn serve(&self, gate: &Gate, tenure: &Tenure, body_limit: usize, stopping: &CancellationToken) {
+    /// `lessor` lends memberbases to others.
+    pub async fn serve(
+        &self,
+        gate: &Gate,
+        tenure: &Tenure,
+        body_limit: usize,
+        stopping: &CancellationToken,
+        lessor: Option<Lessor>,
+    ) {
         let bodies = |limit| Arc::new(Bodies::new(limit, self.incoming.clone()));
         let door = |door, limit| Door { gate: gate.at(door), bodies: bodies(limit) };
         self.services.get_or_init(|| Services {
@@ -152,6 +165,7 @@ impl Front {
                 }
                 None => axum::Router::new(),
             },
+            lessor,
         });
         self.is_standby.store(false, Ordering::Relaxed);
         let serves = |state: &mut State| {
@@ -294,6 +308,15 @@ impl Front {
             let is_active = self.services.get().is_some_and(|services| services.tenure.holds());
             return Box::pin(std::future::ready(Ok(self.elsewhere.prove(&request, is_active))));
         }
+        if request.uri().path() == LEASES {
+            let lessor = self.services.get().and_then(|services| services.lessor.clone());
+            return Box::pin(async move {
+                Ok(match lessor {
+                    Some(lessor) => lessor.answer(&request.map(drop)).await,
+                    None => plain::no_such_path(),
+                })
+            });
+        }
         if let Err(foreign) = self.check_sender(&request) {
             return Box::pin(std::future::ready(Ok(refuse(&self.door(&request), foreign))));
         }
@@ -322,6 +345,9 @@ impl Front {
             return Box::pin(self.always.clone().call(request.map(|body| Messages::new(body, terms))));
         }
         if self.services.get().is_none() {
+            if let Some(tenant) = self.elsewhere.tenant(&request) {
+                return self.leased(request, tenant.clone());
+            }
             return self.elsewhere(request, |reason| error::unavailable(reason, CLOSED_RETRY).into_http());
         }
         let services = Arc::clone(&self.services);

@@ -26,8 +26,10 @@ const SETS: [&[u8]; 4] = [
 const NO_DOOR: &str = "none";
 /// The path at which a server proves to another one that it is active.
 pub const HELLO: &str = "/memberbase/active";
-/// The paths of probes, and that one.
-const PROBES: [&str; 4] = ["/healthz", "/readyz", "/activez", HELLO];
+/// The path at which a standby asks for a lease.
+pub const LEASES: &str = "/memberbase/lease";
+/// The paths of probes, and these.
+const PROBES: [&str; 5] = ["/healthz", "/readyz", "/activez", HELLO, LEASES];
 
 /// A method of a gRPC service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,5 +19,5 @@ mod times;
 
 pub use self::calls::CallMetrics;
 pub use self::cost::{Call as CountedCall, Counting};
-pub use self::known::{HELLO, streams_in};
+pub use self::known::{HELLO, LEASES, streams_in};
 pub use self::readings::Readings;
