@@ -5,6 +5,7 @@ mod bundles;
 mod faults;
 mod forward;
 mod handover;
+mod leases;
 mod pooler;
 mod together;
 

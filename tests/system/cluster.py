@@ -4,7 +4,8 @@
 
 PROGRAM is memberbase, BINARIES the folder with postgres and initdb, WORK an empty folder that the user of the
 database may use. Servers are started again when they end, as a supervisor would do it. Writers and readers go
-through all of them, of which the standbys pass calls on (cluster_load.py), while servers and the database are killed,
+through all of them, of which the standbys pass calls on (cluster_load.py), and one memberbase moves between
+the servers (cluster_pinned.py), while servers and the database are killed,
 paused and cut off. After that every server makes every kind of call (cluster_tour.py). In the end every acknowledged
 row is there, nothing was read that was older than an acknowledged write, every request with a request id was done
 once, no address is held twice, and the counters are those of `memberbase check`.
@@ -37,6 +38,7 @@ from cluster_load import GUARD_OFF, Load
 from cluster_node_faults import NodeFaults
 from cluster_parts import PATIENCE, PROGRAM, Network, Place, begun, fail, say, undo, until
 from cluster_patroni import Patroni
+from cluster_pinned import Pinned
 from cluster_servers import OPTIONS, Balancer, Server
 from cluster_tour import Again, Tour
 
@@ -128,6 +130,7 @@ def main():
         say("no client calls through HAProxy, which is not installed")
     load = Load([server for server in servers if server is not standbys[-1]] + [standbys[-1]], balancer, SEED, token, PACE)
     tour(servers, load, "first")
+    pinned = Pinned(load, GUARD_OFF, SEED)
     lists = Lists(load, GUARD_OFF)
     faults = (NodeFaults if HAS_NODES else Faults)(database, servers, load, lists, chance, PAUSE_SECONDS)
     order = [kind for kind, count in ROUNDS.items() for _ in range(count)]
@@ -139,14 +142,16 @@ def main():
             tour(servers, load, number)
     load.everybody()
     load.end()
-    conclude(database, servers, faults)
+    pinned.end()
+    conclude(database, servers, faults, pinned)
 
 
-def conclude(database, servers, faults):
+def conclude(database, servers, faults, pinned):
     load = faults.load
     counts = load.conclude()
     faults.lists.check(load.client())
-    total = counts.total + len(faults.lists.people)
+    total = counts.total + len(faults.lists.people) + len(pinned.versions)
+    moved = pinned.conclude()
     passed = [server.metric('memberbase_forwarded_calls_total{outcome="answered"}') or 0 for server in servers]
     if sum(passed) == 0:
         fail("no server passed a call on")
@@ -171,6 +176,7 @@ def conclude(database, servers, faults):
     say(f"{load.writes} rows in {len(load.versions)} members written, {load.reads} reads, {total} members at the "
         f"end; {len(load.claims)} addresses wanted by all, {len(load.shared)} stamps on one card; {load.register.writes} "
         f"writes and {load.register.reads} reads of one key")
+    say(moved)
     say(f"calls passed on by the servers that run in the end: {[int(calls) for calls in passed]}; tours begun again: "
         f"{load.tours_again}")
     say(f"calls that were sent again: {json.dumps(retries)}; exit codes {dict(ended)}; of the last owner {figures}")

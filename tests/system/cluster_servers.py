@@ -53,7 +53,7 @@ class Server(Host):
         while not self.stopping:
             command = [
                 PROGRAM, "serve", "--listen", self.address, "--admin-listen", self.admin, "--drain-pause", "0s",
-                "--memory", "128MiB", "--advertise", f"http://{self.address}",
+                "--memory", "128MiB", "--advertise", f"http://{self.address}", "--lease-memberbases",
                 *(["--insecure-plaintext"] if self.place.namespace else []),
             ]
             environment = dict(os.environ, MEMBERBASE_STORE=self.url, MEMBERBASE_DATA="")
