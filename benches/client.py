@@ -48,6 +48,17 @@ def create_base(channel, name):
     return bases.CreateMemberBase(member_base_service_pb2.CreateMemberBaseRequest(name=name)).member_base.id
 
 
+def allow_everything(channel, base):
+    """Sets the guard of a memberbase so that it holds nothing."""
+    from publisher.v1 import member_base_service_pb2, member_base_service_pb2_grpc
+
+    request = member_base_service_pb2.UpdateMemberBaseRequest(id=base)
+    for field in request.guard_limits.DESCRIPTOR.fields:
+        if field.message_type is not None and field.message_type.name == "GuardLimit":
+            getattr(request.guard_limits, field.name).percent = 100
+    member_base_service_pb2_grpc.MemberBaseServiceStub(channel).UpdateMemberBase(request)
+
+
 @dataclasses.dataclass
 class Sync:
     """What a sync did. Times are those of `time.monotonic`, except for those of the job itself, which say how

@@ -26,7 +26,7 @@ client.with_packages()
 import grpc  # noqa: E402
 from google.protobuf import struct_pb2  # noqa: E402
 from publisher.v1 import attribute_service_pb2, attribute_service_pb2_grpc  # noqa: E402
-from publisher.v1 import filter_pb2, member_base_service_pb2 as bases_v1, member_base_service_pb2_grpc  # noqa: E402
+from publisher.v1 import filter_pb2  # noqa: E402
 from publisher.v1 import member_service_pb2 as v1, member_service_pb2_grpc, pagination_pb2  # noqa: E402
 
 import server  # noqa: E402
@@ -58,13 +58,8 @@ class Store:
 
     def create(self):
         """A memberbase in which the guard allows everything."""
-        bases = member_base_service_pb2_grpc.MemberBaseServiceStub(self.channel)
-        self.base = bases.CreateMemberBase(bases_v1.CreateMemberBaseRequest(name="scale")).member_base.id
-        request = bases_v1.UpdateMemberBaseRequest(id=self.base)
-        for field in request.guard_limits.DESCRIPTOR.fields:
-            if field.message_type is not None and field.message_type.name == "GuardLimit":
-                getattr(request.guard_limits, field.name).percent = 100
-        bases.UpdateMemberBase(request)
+        self.base = client.create_base(self.channel, "scale")
+        client.allow_everything(self.channel, self.base)
 
     def bench(self, members, phase, seconds=1):
         command = [self.program, "bench", "--server", self.url, "--pid", str(self.process.pid), "--base", self.base]
