@@ -91,7 +91,7 @@ impl Default for TableConfig {
         Self {
             budget_bytes: 256 * 1024 * 1024,
             read_bytes: 64 * 1024 * 1024,
-            checkpoint_entries: 600_000,
+            checkpoint_entries: 1_000_000,
             bucket_entries: 40,
             merged_at_once: 1 << 20,
             commit_retention_micros: THIRTY_DAYS,
