@@ -1,6 +1,6 @@
 //! What a request may still do after the guard has judged it, and the proof for each of its writes.
 
-use crate::model::guard::counts::GuardCounts;
+use crate::model::guard::counts::{GuardCounts, GuardKind, PerKind};
 use crate::model::guard::held::Held;
 use crate::model::guard::slots::TierCounts;
 use crate::model::guard::state::GuardState;
@@ -16,6 +16,8 @@ pub struct Allowance {
     left: GuardCounts,
     /// What the request wanted to do, for refusals.
     wanted: GuardCounts,
+    /// The kinds of which it got less than it wanted.
+    refused: PerKind<bool>,
     /// What it was judged by.
     state: GuardState,
 }
@@ -24,7 +26,8 @@ impl Allowance {
     /// `left` of the `wanted` changes, of a request that was judged by `state`.
     #[must_use]
     pub fn new(left: GuardCounts, wanted: GuardCounts, state: GuardState) -> Self {
-        Self { left, wanted, state }
+        let refused = PerKind::of(|kind| left.get(kind) < wanted.get(kind));
+        Self { left, wanted, refused, state }
     }
 
     /// For planning that only counts.
@@ -40,11 +43,29 @@ impl Allowance {
         self.left
     }
 
-    /// The same, and besides whatever the limits have room for. Removals stay as they are if single tiers have
-    /// limits.
+    /// The same for a later slice of its request: besides, whatever the limits have room for `now`. Others may have
+    /// written since it was judged, so that a row changes what it would not have changed then.
+    #[must_use]
+    pub fn later(self, now: GuardState) -> Self {
+        Self { state: now, ..self }.with_room()
+    }
+
+    /// What is left of it after so many changes, which may be more than it had left.
+    #[must_use]
+    pub fn after(self, done: &GuardCounts) -> Self {
+        Self { left: self.left.minus(done), ..self }
+    }
+
+    /// The same, and besides whatever the limits have room for, of each kind of which it got all that it wanted.
+    /// Removals stay as they are if single tiers have limits.
     #[must_use]
     pub fn with_room(mut self) -> Self {
         let mut room = self.state.room();
+        for kind in GuardKind::ALL {
+            if self.refused.get(kind) {
+                *room.get_mut(kind) = 0;
+            }
+        }
         if !self.state.tiers.is_empty() {
             room.removals = 0;
         }
@@ -82,7 +103,6 @@ impl Allowance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::guard::counts::GuardKind;
     use crate::model::guard::limits::LimitChange;
     use crate::model::guard::tiers::{TierLimitChange, TierLimits};
     use crate::model::value::text::Tier;
@@ -119,5 +139,17 @@ mod tests {
         let gold = TierLimitChange { tier: Tier::parse("Gold".to_owned()).unwrap(), change };
         let tiers = TierLimits::default().changed(&[gold]).unwrap();
         assert_eq!(with_room(GuardState { tiers, ..state }), GuardCounts { removals: 1, ..most });
+    }
+
+    #[test]
+    fn a_later_slice_has_the_room_of_its_time_but_nothing_of_what_was_refused() {
+        let at = |window| GuardState { of: 1_000, window: GuardCounts::of(|_| window), ..GuardState::default() };
+        let wanted = GuardCounts { clears: 3, tiers: 60, ..GuardCounts::default() };
+        let judged = at(0).judge_each(&wanted, |_| false);
+        assert_eq!(judged.left(), GuardCounts { clears: 3, ..GuardCounts::default() });
+        let later = judged.clone().later(at(40)).left();
+        assert_eq!(later, GuardCounts { removals: 160, tiers: 0, ..GuardCounts::of(|_| 10) });
+        let done = GuardCounts { clears: 4, identities: 2, ..GuardCounts::default() };
+        assert_eq!(judged.after(&done).left(), GuardCounts::default());
     }
 }

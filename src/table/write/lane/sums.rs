@@ -125,14 +125,16 @@ pub async fn attributes(
             }
         }
     }
-    job.allowance.iter().for_each(|allowance| plan.allow(allowance.clone()));
+    if let Some(allowance) = &job.allowance {
+        plan.allow(allowance.clone().later(plan.guard_state()));
+    }
     let left = job.wishes.get(job.changes.done..).unwrap_or_default();
     let changes = if job.is_strict {
         plan.change_all_attributes(left, &job.expected).await
     } else {
         plan.change_attributes_while_room(left.get(..room).unwrap_or(left)).await
     };
-    job.allowance = job.allowance.is_some().then(|| plan.allowance());
+    job.allowance = job.allowance.take().map(|allowance| allowance.after(&plan.changes()));
     let changes = match changes {
         Ok(changes) => changes,
         // A strict change is judged before it changes anything.

@@ -40,7 +40,7 @@ impl Lane {
         };
         let is_judged = job.allowance.is_some();
         let state = plan.guard_state();
-        plan.allow(allowance);
+        plan.allow(if is_judged { allowance.clone().later(state.clone()) } else { allowance.clone() });
         let slice = job.rows.get(first..last).unwrap_or_default();
         let outcomes = match plan.upsert_while_room(slice, &job.options).await {
             Ok(outcomes) => outcomes,
@@ -66,7 +66,7 @@ impl Lane {
         let created = outcomes.iter().filter(|outcome| outcome.outcome == Outcome::Created).count();
         self.open.note_created(created, outcomes.len());
         job.outcomes.extend(outcomes);
-        job.allowance = is_judged.then(|| plan.allowance());
+        job.allowance = is_judged.then(|| allowance.after(&plan.changes()));
         let before = plan.revision();
         let revision = plan.end_request();
         let is_complete = job.outcomes.len() == job.rows.len();
