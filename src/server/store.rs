@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::backing::{Backing, BackingMetrics, Owned, Told, share};
 use super::error::Place;
-use super::leases::{LEASES_MAX, Open, OpenLease};
+use super::leases::{Open, OpenLease, Share, Shares};
 use super::tenure::Tenure;
 use crate::config::Config;
 use crate::engine::postgres::PeerKey;
@@ -83,14 +83,13 @@ pub async fn open(
 
 /// What opens leases on the store of `config`. Each lease may use its part of the memory.
 pub fn lease_opener(config: &Config, metrics: &StoreMetrics) -> Open {
-    let mut config = config.clone();
-    config.memory /= u64::try_from(LEASES_MAX).unwrap_or(1);
-    let shared = Arc::new((config, metrics.clone()));
+    let shared = Arc::new((config.clone(), metrics.clone()));
+    let shares = Shares::default();
     Arc::new(move |number, grant| {
-        let shared = Arc::clone(&shared);
+        let (shared, share) = (Arc::clone(&shared), shares.take());
         Box::pin(async move {
             let (config, metrics) = &*shared;
-            open_lease(config, metrics, number, grant).await
+            open_lease(config, metrics, (number, grant), share).await
         })
     })
 }
@@ -99,9 +98,10 @@ pub fn lease_opener(config: &Config, metrics: &StoreMetrics) -> Open {
 async fn open_lease(
     config: &Config,
     metrics: &StoreMetrics,
-    number: BaseNumber,
-    grant: Grant,
+    (number, grant): (BaseNumber, Grant),
+    share: Share,
 ) -> Result<OpenLease, TableError> {
+    let config = &Config { memory: share.of(config.memory), ..config.clone() };
     // Its settings were read before, so only what they name can have changed.
     let backing = Backing::of(config, &metrics.backing)
         .map_err(|error| EngineError::Io(format!("the settings of the store: {error}")))?;
@@ -110,7 +110,7 @@ async fn open_lease(
     match Table::open_leased(Arc::clone(&engine), clock(), settings, number).await {
         Ok(table) => {
             tasks::vital("housekeeping", keep_house(Arc::downgrade(&table)));
-            Ok(OpenLease { table, tenure })
+            Ok(OpenLease { table, tenure, share })
         }
         Err(error) => {
             if let Err(error) = engine.close().await {

@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_later_slice_has_the_room_of_its_time_but_nothing_of_what_was_refused() {
-        let at = |window| GuardState { of: 1_000, window: GuardCounts::of(|_| window), ..GuardState::default() };
+        let at =
+            |window| GuardState { of: 1_000, window: GuardCounts::of(|_| window), ..GuardState::default() };
         let wanted = GuardCounts { clears: 3, tiers: 60, ..GuardCounts::default() };
         let judged = at(0).judge_each(&wanted, |_| false);
         assert_eq!(judged.left(), GuardCounts { clears: 3, ..GuardCounts::default() });

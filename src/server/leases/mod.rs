@@ -30,6 +30,7 @@
 //! | `counts` | what is counted for operators |
 //! | `lessor` | the active server's side |
 //! | `running` | the calls of a lease |
+//! | `shares` | which part of the memory a lease may use |
 //! | `tenancy` | one memberbase that this server has |
 //! | `tenant` | all of them |
 
@@ -37,6 +38,7 @@ mod counts;
 mod lessor;
 mod names;
 mod running;
+mod shares;
 mod tenancy;
 mod tenant;
 mod uses;
@@ -44,5 +46,6 @@ mod uses;
 pub use self::counts::LeaseCounts;
 pub use self::lessor::Lessor;
 pub use self::names::place;
+pub use self::shares::{Share, Shares};
 pub use self::tenancy::OpenLease;
-pub use self::tenant::{Claim, LEASES_MAX, Open, Tenant};
+pub use self::tenant::{Claim, Open, Tenant};

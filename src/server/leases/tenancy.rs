@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
 use super::running::{Call, Running};
+use super::shares::Share;
 use crate::api::grpc::auth::Authenticated;
 use crate::api::peer::Peer;
 use crate::directory::{Gate, Incoming};
@@ -30,6 +31,8 @@ pub struct OpenLease {
     pub table: Arc<Table>,
     /// Whether this server still has the lease.
     pub tenure: Tenure,
+    /// The part of the memory that it may use.
+    pub share: Share,
 }
 
 /// See the module documentation.
@@ -48,6 +51,8 @@ pub struct Tenancy {
     is_used: AtomicBool,
     /// Ends streams.
     stopping: CancellationToken,
+    /// Held as long as it is there.
+    _share: Share,
 }
 
 impl Tenancy {
@@ -59,11 +64,11 @@ impl Tenancy {
         incoming: &Incoming,
         calls: Counter,
     ) -> Self {
-        let OpenLease { table, tenure } = opened;
+        let OpenLease { table, tenure, share } = opened;
         let (gate, stopping) = (Gate::new(Arc::clone(&table), origin::Door::Grpc), CancellationToken::new());
         let grpc = Authenticated::new(&gate, incoming, &stopping);
         let (running, is_used) = (Running::default(), AtomicBool::new(true));
-        Self { base, number, table, gate, tenure, grpc, running, calls, is_used, stopping }
+        Self { base, number, table, gate, tenure, grpc, running, calls, is_used, stopping, _share: share }
     }
 
     /// Whether this is the memberbase with this id. Case makes no difference in ids.
