@@ -43,8 +43,8 @@ impl Allowance {
         self.left
     }
 
-    /// The same for a later slice of its request: besides, whatever the limits have room for `now`. Others may have
-    /// written since it was judged, so that a row changes what it would not have changed then.
+    /// The same for a later slice of its request: besides, whatever the limits have room for `now`. Others
+    /// may have written since it was judged, so that a row changes what it would not have changed then.
     #[must_use]
     pub fn later(self, now: GuardState) -> Self {
         Self { state: now, ..self }.with_room()
@@ -56,8 +56,8 @@ impl Allowance {
         Self { left: self.left.minus(done), ..self }
     }
 
-    /// The same, and besides whatever the limits have room for, of each kind of which it got all that it wanted.
-    /// Removals stay as they are if single tiers have limits.
+    /// The same, and besides whatever the limits have room for, of each kind of which it got all that it
+    /// wanted. Removals stay as they are if single tiers have limits.
     #[must_use]
     pub fn with_room(mut self) -> Self {
         let mut room = self.state.room();

@@ -1,9 +1,9 @@
 //! Which part of the memory each lease may use.
 //!
-//! - All leases together use no more than `memory`: a server that stands by has no store of its own besides. Only
-//!   while calls still hold a lease that is over, the next one may get a sixth more than that.
-//! - The first lease gets half of it, because most servers are called for one memberbase, and the others get a
-//!   sixth each. A part that is free again goes to the next lease, the largest first.
+//! - All leases together use no more than `memory`: a server that stands by has no store of its own besides.
+//!   Only while calls still hold a lease that is over, the next one may get a sixth more than that.
+//! - The first lease gets half of it, because most servers are called for one memberbase, and the others get
+//!   a sixth each. A part that is free again goes to the next lease, the largest first.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
