@@ -215,6 +215,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::documented::assert_documented;
 
     const KEY: PeerKey = PeerKey::for_tests(1);
     const OTHER: PeerKey = PeerKey::for_tests(2);
@@ -318,6 +319,7 @@ mod tests {
             assert_eq!(asks(&wrong.unwrap(), 1_000), None);
         }
         assert_eq!(callers.asks_for(&with(PROOF, &[&asked, &asked]), 1_000), None);
+        assert_documented(asked.as_bytes());
     }
 
     #[test]
@@ -326,6 +328,7 @@ mod tests {
         lent(&mut headers, 12, &grant);
         assert_eq!(lease_of(&headers), Some((12, grant)));
         assert!(headers.get(GRANT).unwrap().is_sensitive());
+        assert_documented(headers.get(GRANT).unwrap().as_bytes());
         for name in [LEASE, GRANT] {
             let mut without = headers.clone();
             without.remove(name);
