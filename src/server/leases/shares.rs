@@ -7,7 +7,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::tenant::LEASES_MAX;
+/// Most leases that a server has, or asks for, at a time.
+pub const LEASES_MAX: usize = 4;
 
 /// The parts: each is the memory divided by this number.
 const DIVISORS: [u64; LEASES_MAX] = [2, SMALLEST, SMALLEST, SMALLEST];

@@ -19,6 +19,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::counts::LeaseCounts;
 use super::names::{Named, Place, named, place};
 use super::running::Call;
+use super::shares::LEASES_MAX;
 use super::tenancy::{OpenLease, Tenancy};
 use super::uses::{LONG, Noted, STREAM, Uses};
 use crate::directory::Incoming;
@@ -28,8 +29,6 @@ use crate::server::forward::{Forward, Lent, Read};
 use crate::table::TableError;
 use crate::tasks;
 
-/// Most leases that a server has, or asks for, at a time.
-pub const LEASES_MAX: usize = 4;
 /// How long calls wait for those that were passed on before them. Streams may last for hours.
 const END_WITHIN: Duration = Duration::from_millis(300);
 /// How long calls wait at most while their memberbase is asked for.
