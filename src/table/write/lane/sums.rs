@@ -125,8 +125,9 @@ pub async fn attributes(
             }
         }
     }
-    if let Some(allowance) = &job.allowance {
-        plan.allow(allowance.clone().later(plan.guard_state()));
+    if let Some(allowance) = job.allowance.clone() {
+        let is_later = job.changes.done > 0;
+        plan.allow(if is_later { allowance.later(plan.guard_state()) } else { allowance });
     }
     let left = job.wishes.get(job.changes.done..).unwrap_or_default();
     let changes = if job.is_strict {

@@ -40,7 +40,8 @@ impl Lane {
         };
         let is_judged = job.allowance.is_some();
         let state = plan.guard_state();
-        plan.allow(if is_judged { allowance.clone().later(state.clone()) } else { allowance.clone() });
+        let is_later = !job.slices.is_empty();
+        plan.allow(if is_later { allowance.clone().later(state.clone()) } else { allowance.clone() });
         let slice = job.rows.get(first..last).unwrap_or_default();
         let outcomes = match plan.upsert_while_room(slice, &job.options).await {
             Ok(outcomes) => outcomes,
