@@ -3,6 +3,7 @@
 
 mod attributes;
 mod plain;
+mod slices;
 
 use super::*;
 use crate::model::{
@@ -327,21 +328,5 @@ fn an_admin_raises_a_limit_for_good_and_the_commit_log_says_so() {
         subject.crash().await;
         assert_eq!(refused(&subject.apply(&rows, GuardExpectation::default()).await), 60);
         assert_eq!(refused(&subject.apply(&rows[..50], GuardExpectation::default()).await), 0);
-    });
-}
-
-#[test]
-fn a_later_slice_may_change_what_others_have_changed_since() {
-    block_on(async {
-        let subject = with_members(2_500, Status::Active).await;
-        // So many rows could change more tiers than are allowed, so they are counted: they change none.
-        let rows: Vec<MemberRow> = (0..2_500).map(first_row).collect();
-        let load = subject.upsert(&rows, options(GuardExpectation::default()), WriteMode::Partial);
-        let others = [counted_row(2_499, GuardKind::Tiers)];
-        let other = subject.upsert(&others, UpsertOptions::default(), WriteMode::Partial);
-        let (reply, other) = tokio::join!(load, other);
-        assert!(reply.slices.len() > 1 && other.outcomes[0].outcome == Outcome::Updated, "{other:?}");
-        assert_eq!(refused(&reply), 0);
-        assert_eq!(subject.counted().await.tiers, 2, "there and back");
     });
 }

@@ -25,7 +25,8 @@ pub async fn delete(
     let most = u64::try_from(job.doomed.len().saturating_sub(job.gone.done)).unwrap_or(u64::MAX);
     let allowance = job.allowance.clone().or_else(|| plan.allowed_at_once(&GuardCounts::of_removals(most)));
     let Some(allowance) = allowance else { return judge(plan, job, room, planned).await };
-    plan.allow(allowance);
+    // Others may have created members since it was counted.
+    plan.allow(allowance.clone().later(plan.guard_state()));
     let left = job.doomed.get(job.gone.done..).unwrap_or_default();
     let gone = match plan.delete_while_room(left.get(..room).unwrap_or(left)).await {
         Ok(gone) => gone,
@@ -36,7 +37,7 @@ pub async fn delete(
     };
     let taken = gone.done;
     job.gone.add(&gone);
-    job.allowance = Some(plan.allowance());
+    job.allowance = Some(allowance.after(&plan.changes()));
     let before = plan.revision();
     let revision = plan.end_request();
     if revision > before {
