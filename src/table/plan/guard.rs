@@ -61,11 +61,6 @@ impl Plan<'_> {
         self.allowance = allowance;
     }
 
-    /// What is left of the allowance of the current request.
-    pub fn allowance(&self) -> Allowance {
-        self.allowance.clone()
-    }
-
     /// What the current request has done so far.
     pub fn changes(&self) -> GuardCounts {
         self.counted
