@@ -4,8 +4,8 @@
 //!   no member can be written ([`Plan::set_member`]), and only an allowance makes steps. So a write that the
 //!   guard has not allowed does not compile.
 //! - A request is judged as a whole, before its first commit, and gets an [`Allowance`]. What others write
-//!   between its slices may let a row change what it would not have changed before. So besides its allowance a
-//!   later slice may do what the limits have room for then, but nothing of a kind that was refused, and no
+//!   between its slices may let a row change what it would not have changed before. So besides its allowance
+//!   a later slice may do what the limits have room for then, but nothing of a kind that was refused, and no
 //!   removals if single tiers have limits. The rows of a job may use that room too.
 //! - Until a request has used its allowance, the lane counts the rest as done for all other requests.
 //! - What a request did is added to the window in the head by the commit that does it.

@@ -53,6 +53,21 @@ impl Process {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).unwrap();
+        if signal == rustix::process::Signal::STOP {
+            self.until_stopped();
+        }
+    }
+
+    /// Waits until no thread of it runs: one of them has to run to take the signal, and the others go on
+    /// until then.
+    fn until_stopped(&self) {
+        let is_stopped = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        };
+        while !std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().all(is_stopped) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
     }
 
     /// The peak of its resident memory.

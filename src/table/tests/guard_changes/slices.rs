@@ -1,4 +1,5 @@
-//! What others write between the slices of a request. With 2,500 members 125 changes of each kind are allowed.
+//! What others write between the slices of a request. With 2,500 members 125 changes of each kind are
+//! allowed.
 
 use super::*;
 use crate::model::schema::{AttributeType, WantedSchema};
