@@ -38,7 +38,8 @@ DEAD = "select coalesce(sum(n_dead_tup), 0) from pg_stat_user_tables"
 CLEANED = "select coalesce(sum(autovacuum_count), 0) from pg_stat_user_tables"
 LOG = "select pg_current_wal_lsn() - '0/0'"
 
-HEADING = """| minute | changed rows/s | longest call, s | gets/s, p99 ms | hot, kv, GB | dead rows, autovacuums | log, MB | memory, MB |
+HEADING = """\
+| minute | changed rows/s | longest call, s | gets/s, p99 ms | hot, kv, GB | dead rows, autovacuums | log, MB | RSS, MB |
 | --- | --- | --- | --- | --- | --- | --- | --- |"""
 
 
@@ -65,7 +66,7 @@ class Writer(threading.Thread):
     """Changes members until it is told to stop."""
 
     def __init__(self, url, base, options):
-        super().__init__()
+        super().__init__(daemon=True)
         self.members = member_service_pb2_grpc.MemberServiceStub(client.connect(url))
         self.base, self.options, self.dice = base, options, random.Random(7)
         self.changed, self.longest, self.is_over = 0, 0.0, False
@@ -92,14 +93,14 @@ def bench(program, url, base, members, phase, seconds):
 def tell(minute, database, before, rows, longest, got, process):
     sizes = [database.ask(SIZES.format(table)) / 1e9 for table in ("hot", "kv")]
     log = database.ask(LOG)
-    written = f"{(log - before['log']) / 1e6:,.0f}" if before else ""
+    written = "" if before is None else f"{(log - before) / 1e6:,.0f}"
     p99 = got["latency"]["p99_us"] / 1e3
     print(
         f"| {minute} | {rows} | {longest} | {got['per_second']:,.0f}, {p99:.1f} | {sizes[0]:.2f}, {sizes[1]:.2f} "
         f"| {database.ask(DEAD):,}, {database.ask(CLEANED)} | {written} | {server.memory(process.pid, 'VmRSS')} |",
         flush=True,
     )
-    return {"log": log}
+    return log
 
 
 def main():
@@ -131,6 +132,8 @@ def main():
             for minute in range(1, options.minutes + 1):
                 began, changed, writer.longest = time.monotonic(), writer.changed, 0.0
                 time.sleep(57)
+                if not writer.is_alive():
+                    raise SystemExit("the changes failed")
                 got = bench(program, url, base, options.members, "get", 3)
                 rate = (writer.changed - changed) / (time.monotonic() - began)
                 before = tell(minute, database, before, f"{rate:,.0f}", f"{writer.longest:.2f}", got, process)

@@ -48,6 +48,8 @@ pub(crate) struct Faulty {
     /// How often reads still miss a key that is there.
     missed: Mutex<Option<(Key, u32)>>,
     unreadable: Mutex<Vec<EngineError>>,
+    /// A key whose value is damaged: batches that write it are refused.
+    damaged: Mutex<Option<Key>>,
 }
 
 /// The speed of operations.
@@ -100,6 +102,7 @@ impl Faulty {
             lag: Mutex::default(),
             missed: Mutex::default(),
             unreadable: Mutex::default(),
+            damaged: Mutex::default(),
         }
     }
 
@@ -159,6 +162,17 @@ impl Faulty {
     /// Makes every operation hang.
     pub(crate) fn hold(&self) {
         self.pace.held.send_replace(true);
+    }
+
+    /// Refuses every batch that writes `key`, because its value is damaged.
+    pub(crate) fn damage(&self, key: Key) {
+        *self.damaged.lock().unwrap() = Some(key);
+    }
+
+    fn writes_damaged(&self, batch: &Batch) -> bool {
+        let puts = batch.puts.iter().map(|(key, _)| key);
+        let damaged = self.damaged.lock().unwrap();
+        damaged.as_ref().is_some_and(|damaged| puts.chain(&batch.deletes).any(|key| key == damaged))
     }
 
     /// Makes every batch that writes `key` hang before it is numbered.
@@ -256,6 +270,11 @@ impl Engine for Faulty {
             Err(error) => return failed(error),
         };
         match fault {
+            None if self.writes_damaged(&batch) => failed(EngineError::Corrupt {
+                file: "kv".to_owned(),
+                offset: 0,
+                detail: "a piece is lost".to_owned(),
+            }),
             None if self.pace.holds(&batch) => {
                 let (inner, pace) = (Arc::clone(&self.inner), Arc::clone(&self.pace));
                 Box::pin(async move {

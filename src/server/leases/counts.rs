@@ -15,7 +15,7 @@ pub struct LeaseCounts {
     pub wanted: Counter,
     /// Leases that it gave back for another reason: unused, no connection, a stop.
     pub ended: Counter,
-    /// Leases that it lost: the database could not be reached for too long.
+    /// Leases that it lost: the active server took them back by itself, or a write failed for good.
     pub lost: Counter,
     /// Calls that it answered by itself.
     pub calls: Counter,

@@ -94,7 +94,7 @@ enum End {
     Wanted,
     /// It is not used any more, or this server stops or has lost the active one.
     Over,
-    /// The database could not be reached for too long.
+    /// The active server has taken it back by itself, or a write failed for good.
     Lost,
 }
 

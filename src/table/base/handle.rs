@@ -162,7 +162,12 @@ impl Base {
         permit: Permit,
     ) -> Result<Pending<UpsertReply>, TableError> {
         let (reply, answer) = reply::channel();
-        self.submit(Job::upsert(UpsertJob::new(request, rows, series, reply, permit))).await?;
+        let job = UpsertJob::new(request, rows, series, reply, permit);
+        if job.outcomes.len() > job.rows.len() {
+            let text = "the stored result of the request has more rows than the request";
+            return Err(TableError::Damaged(text.to_owned()));
+        }
+        self.submit(Job::upsert(job)).await?;
         Ok(Pending(answer))
     }
 

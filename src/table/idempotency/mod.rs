@@ -15,8 +15,13 @@
 //!   result was deleted runs as if it were new.
 //! - A process that has a base on lease stores the results of its requests too, and deletes none. Whoever does
 //!   the request next has the base, and then looks again whether it was done
-//!   ([`Idempotency::is_as_found`]). Two requests with the same id for different bases may run at once in
-//!   two processes: then the result is that of either, or unreadable until it is deleted.
+//!   ([`Idempotency::is_as_found`]).
+//!
+//! **What does not hold yet while a base is lent**: the claim is of one process. Of two requests with one id
+//! for different bases, one at the owner of the store and one at a process that has the other base on lease,
+//! both are done. The result of one is written over that of the other, whose repeat is then refused. If one
+//! of them has several parts, parts of both may be mixed: then a repeat gets rows of the other request, or
+//! the result cannot be read.
 
 mod claim;
 mod results;

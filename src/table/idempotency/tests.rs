@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::engine::faulty::{Fault, Faulty};
 use crate::engine::memory::MemoryEngine;
-use crate::engine::{Direction, Engine, EngineError};
+use crate::engine::{Batch, Direction, Engine, EngineError};
 use crate::model::token::TokenId;
 use crate::model::{
     BaseName, Change, Email, GuardExpectation, MemberPatch, MemberRow, Origin, Outcome, Reason, Ref,
     RequestId, RequestIdentity, Row, Sight, Timestamp, UpsertOptions,
 };
 use crate::stored::idempotency::RequestResult;
+use crate::stored::idempotency::key::requests;
 use crate::table::audit::tests::assert_sound;
-use crate::table::idempotency::{Begun, Claim, IdempotencyLimits, IfRunning};
+use crate::table::idempotency::{Begun, Claim, IdempotencyLimits, IfRunning, Progress};
 use crate::table::{
     Base, DeleteRequest, EditReply, EditRequest, EditWhat, Edited, SettingsRequest, Table, TableConfig,
     TableError, UpsertReply, UpsertRequest, WriteMode,
@@ -334,4 +335,55 @@ async fn the_oldest_results_are_deleted_when_there_are_too_many() {
     let reopened = open(&store.engine, &store.clock, 2_000).await.unwrap();
     reopened.maintain().await.unwrap();
     assert!(store.keys().await < 50);
+}
+
+#[tokio::test]
+async fn a_damaged_result_keeps_no_other_one_from_being_deleted() {
+    let store = Store::new().await;
+    for id in ["a", "b", "c"] {
+        store.pass(1);
+        store.create(id, &format!("{id}@x.example")).await.unwrap();
+    }
+    let results = store.engine.scan(requests(), Direction::Forward, 10).await.unwrap();
+    let faulty = Arc::new(Faulty::new(Arc::clone(&store.engine)));
+    let store = store.through(Arc::clone(&faulty) as Arc<dyn Engine>).await.unwrap();
+    faulty.damage(results[1].0.clone());
+    store.pass(7 * DAY);
+    store.table.maintain().await.unwrap();
+    assert_eq!(store.keys().await, 2, "the damaged one and its time");
+    store.create("d", "d@x.example").await.unwrap();
+    store.pass(7 * DAY);
+    store.table.maintain().await.unwrap();
+    assert_eq!(store.keys().await, 2, "it is also tried alone, and later");
+}
+
+#[tokio::test]
+async fn a_request_with_fewer_rows_than_its_stored_result_is_refused() {
+    let store = Store::new().await;
+    let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is new") };
+    let reply = store.base.upsert(rows(1_000, None)).await.unwrap();
+    let (mut batch, mut progress) = (Batch::default(), Progress::default());
+    let (idempotency, when) = (store.table.idempotency(), (store.table.now(), reply.revision));
+    let more = idempotency.store_rows(&claim, &mut progress, when, &reply.outcomes, false, &mut batch);
+    store.engine.commit(batch).await.unwrap();
+    idempotency.count_stored(more);
+    drop(claim);
+    for mode in [WriteMode::Partial, WriteMode::Whole] {
+        let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is not complete") };
+        let shorter = store.base.upsert(UpsertRequest { mode, ..rows(999, Some(claim)) }).await;
+        assert!(matches!(shorter, Err(TableError::Damaged(_))), "{shorter:?}");
+    }
+    let Ok(Begun::New(claim)) = store.begin("a", "").await else { panic!("it is not complete") };
+    assert_eq!(store.base.upsert(rows(1_000, Some(claim))).await.unwrap().outcomes, reply.outcomes);
+}
+
+fn rows(rows: u64, claim: Option<Arc<Claim>>) -> UpsertRequest {
+    UpsertRequest {
+        rows: (0..rows).map(|n| Ok(new_row(n))).collect(),
+        options: UpsertOptions::default(),
+        mode: WriteMode::Partial,
+        claim,
+        deadline: None,
+        origin: Origin::default(),
+    }
 }

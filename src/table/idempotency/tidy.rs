@@ -1,5 +1,5 @@
 //! Deleting stored results: after their retention, and the oldest ones earlier if all together take too many
-//! bytes.
+//! bytes. A result that cannot be deleted because it is damaged keeps no other one from being deleted.
 
 use std::ops::Bound;
 use std::sync::atomic::Ordering;
@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::OwnedRwLockWriteGuard;
 
-use crate::engine::{Batch, Direction, Key, Value};
+use crate::engine::{Batch, Direction, EngineError, Key, Value};
 use crate::model::Timestamp;
 use crate::stored::idempotency::Size;
 use crate::stored::idempotency::key::{PartWidth, request_of, request_time_parts, request_times};
@@ -209,9 +209,28 @@ impl Idempotency {
         if old.is_empty() {
             return Ok(());
         }
+        let old: Vec<Old> = old.into_iter().map(|(old, _)| old).collect();
+        match self.delete(&old).await {
+            // One of them keeps the others in the same batch from being deleted.
+            Err(EngineError::Corrupt { .. }) => {
+                for old in &old {
+                    match self.delete(std::slice::from_ref(old)).await {
+                        Err(error @ EngineError::Corrupt { .. }) => {
+                            tracing::warn!(%error, "a damaged result of a request cannot be deleted");
+                        }
+                        deleted => deleted?,
+                    }
+                }
+            }
+            deleted => deleted?,
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, old: &[Old]) -> Result<(), EngineError> {
         let mut batch = Batch::default();
         let mut bytes = 0;
-        for (old, _) in &old {
+        for old in old {
             (0..=old.parts).for_each(|part| batch.delete(request_of(old.width, old.id, part)));
             batch.delete(old.time.clone());
             bytes += old.bytes;
